@@ -1,0 +1,27 @@
+/** What has to be undone when the program is told to stop in the middle of something. */
+
+const undos = new Set<() => void>();
+
+/**
+ * Has `undo` run if the program is stopped before the returned function is called: it removes what is half-written.
+ * It runs in no event loop's turn of its own, so it must be synchronous. Releasing twice does nothing.
+ */
+export function atExit(undo: () => void): () => void {
+  const entry = () => undo();
+  undos.add(entry);
+  return () => {
+    undos.delete(entry);
+  };
+}
+
+/** Undoes everything that is under way, the latest first, each once. One that fails does not keep the others from it. */
+export function cleanUp(): void {
+  for (const undo of [...undos].reverse()) {
+    undos.delete(undo);
+    try {
+      undo();
+    } catch {
+      // Nobody is left to tell; the next run sweeps what stays.
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import { importArchive } from "../../image/import.ts";
+import { FolderStore } from "../../store/folder.ts";
+import { command } from "../command.ts";
+import { storePath } from "../settings.ts";
+import { archiveSource, imageLine, JOBS, threadsFor, watched } from "../task.ts";
+import { count, formatBytes } from "../text.ts";
+import { findingJson, formatFinding } from "../words.ts";
+
+export const importCommand = command({
+  name: "import",
+  description: "take the images of an archive into the store, every byte verified",
+  args: {
+    file: {
+      type: "positional",
+      required: true,
+      description: "an OCI archive, anyone's; - is stdin",
+    },
+    jobs: JOBS,
+  },
+  notes: [
+    "Nothing gets a name unless everything it needs has arrived and is proven. A blob in the store that was damaged is\nwhole afterwards. Prints `REF sha256:…` for each image.",
+  ],
+  examples: [
+    { line: "ingot import trace.tar", does: "an archive in a file" },
+    { line: "zstd -dc trace.tar.zst | ingot import -", does: "through a pipe" },
+  ],
+  document:
+    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "blobs", "added", "bytes",\n "warnings": [{"code", "at", "message"}]}',
+  async run({ file, jobs, store: folder }, context) {
+    const { talk, settings } = context;
+    const threads = threadsFor(jobs);
+    const { source, total } = archiveSource(file);
+    const store = new FolderStore(storePath(settings, folder));
+    const done = await watched(context, { label: "import", total, threads }, (working) =>
+      importArchive(source, store, working),
+    );
+    for (const finding of done.warnings) talk.warn(formatFinding(finding));
+    for (const { reference, descriptor } of done.images)
+      talk.print(imageLine({ reference, digest: descriptor.digest }));
+    talk.info(
+      `${count(done.blobs, "blob")}, ${formatBytes(done.bytes)}; ${done.added} of them new in ${store.at}`,
+    );
+    talk.document({
+      store: store.at,
+      images: done.images.map(({ reference, descriptor: { digest, mediaType, size } }) => ({
+        reference,
+        digest,
+        mediaType,
+        size,
+      })),
+      blobs: done.blobs,
+      added: done.added,
+      bytes: done.bytes,
+      warnings: done.warnings.map(findingJson),
+    });
+    return 0;
+  },
+});

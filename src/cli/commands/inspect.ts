@@ -1,0 +1,97 @@
+import { type Description, describeImage, type ManifestDescription } from "../../image/inspect.ts";
+import { openSources } from "../../image/source.ts";
+import { command } from "../command.ts";
+import type { Json } from "../talk.ts";
+import { storeOpener } from "../task.ts";
+import { formatBytes, table } from "../text.ts";
+
+export const inspectCommand = command({
+  name: "inspect",
+  description: "show what an image is made of",
+  args: {
+    source: {
+      type: "positional",
+      required: true,
+      description:
+        "a name in the store, oci:DIR[:REF], oci-archive:FILE[:REF], an archive or a layout",
+    },
+  },
+  notes: [
+    "Reads manifests and configs, and checks them; of the layers nothing: that is what verify is for.",
+  ],
+  examples: [
+    { line: "ingot inspect trace:v1", does: "a stored image" },
+    {
+      line: "ingot inspect trace.tar --json | jq '.images[].platforms'",
+      does: "every image of an archive",
+    },
+  ],
+  document:
+    '{"images": [{"reference", "digest", "mediaType", "kind", "size", "blobs", "created", "platforms", "annotations",\n "manifests": [{"digest", "size", "mediaType", "artifactType", "platform", "config", "layers"}]}]}',
+  async run({ source, store: folder }, context) {
+    const { talk } = context;
+    const descriptions = (await openSources(source, storeOpener(context, folder))).map(
+      describeImage,
+    );
+    descriptions.forEach((description, i) => {
+      if (i > 0) talk.print("");
+      for (const line of lines(description)) talk.print(line);
+    });
+    talk.document({ images: descriptions.map(toJson) });
+    return 0;
+  },
+});
+
+function lines(image: Description): string[] {
+  const rows = [
+    ["digest", image.digest],
+    ["kind", image.kind],
+    ["type", image.mediaType],
+    ["size", `${formatBytes(image.size)} in ${image.blobs} blobs`],
+    ["platforms", image.platforms.join(", ") || "(none)"],
+    ["created", image.created ?? "(not said)"],
+    ...Object.entries(image.annotations).map(([name, value]) => [
+      name,
+      value.replaceAll("\n", "\\n"),
+    ]),
+  ];
+  return [
+    image.reference,
+    ...table(rows.map(([name, value]) => [`  ${name}`, value!])),
+    ...image.manifests.flatMap(manifestLines),
+  ];
+}
+
+function manifestLines({ platform, digest, config, layers }: ManifestDescription): string[] {
+  const blobs = [
+    { what: "config", blob: config },
+    ...layers.map((blob) => ({ what: "layer", blob })),
+  ];
+  return [
+    `  manifest ${platform ?? "(no platform)"} ${digest}`,
+    ...table(
+      blobs.map(({ what, blob }) => [
+        `    ${what}`,
+        blob.digest,
+        formatBytes(blob.size),
+        blob.mediaType,
+      ]),
+    ),
+  ];
+}
+
+/** With null for what is not there: the members of the document are always the same. */
+function toJson({ created, annotations, manifests, ...image }: Description): Json {
+  return {
+    ...image,
+    created: created ?? null,
+    annotations,
+    manifests: manifests.map(({ artifactType, platform, config, layers, ...manifest }) => ({
+      ...manifest,
+      artifactType: artifactType ?? null,
+      platform: platform ?? null,
+      config: { ...config },
+      layers: layers.map((layer) => ({ ...layer })),
+    })),
+  };
+}

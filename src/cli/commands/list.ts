@@ -1,0 +1,54 @@
+import { byBytes } from "../../base/order.ts";
+import { nameOf } from "../../oci/layout.ts";
+import { FolderStore } from "../../store/folder.ts";
+import { command } from "../command.ts";
+import { storePath } from "../settings.ts";
+import { table } from "../text.ts";
+
+/** As many characters of a digest as tell images apart at sight. */
+const SHORT = "sha256:".length + 12;
+
+export const listCommand = command({
+  name: "list",
+  description: "list the images in the store",
+  args: {
+    digests: { type: "boolean", description: "whole digests" },
+  },
+  notes: [
+    "Reads the store's index and nothing else, so it takes no longer when the images are large.",
+  ],
+  examples: [
+    { line: "ingot list", does: "what is there" },
+    { line: "ingot list --json | jq -r '.images[].reference'", does: "names, for a program" },
+  ],
+  document:
+    '{"store", "images": [{"reference", "digest", "mediaType", "size"}]}; reference is null where there is no name,\n size is that of the manifest',
+  async run({ digests, store: folder }, { talk, settings }) {
+    const store = new FolderStore(storePath(settings, folder));
+    const images = store
+      .images()
+      .map((descriptor) => ({ descriptor, reference: nameOf(descriptor) }))
+      .sort(
+        (a, b) =>
+          byBytes(a.reference ?? "", b.reference ?? "") ||
+          byBytes(a.descriptor.digest, b.descriptor.digest),
+      );
+    const rows = images.map(({ descriptor: { digest }, reference }) => [
+      reference ?? "(no name)",
+      digests ? digest : digest.slice(0, SHORT),
+    ]);
+    if (rows.length > 0)
+      for (const line of table([["REFERENCE", "DIGEST"], ...rows])) talk.print(line);
+    else talk.info(`there is no image in ${store.at}`);
+    talk.document({
+      store: store.at,
+      images: images.map(({ reference, descriptor: { digest, mediaType, size } }) => ({
+        reference: reference ?? null,
+        digest,
+        mediaType,
+        size,
+      })),
+    });
+    return 0;
+  },
+});

@@ -1,0 +1,29 @@
+import { pruneStore } from "../../image/prune.ts";
+import { FolderStore } from "../../store/folder.ts";
+import { command } from "../command.ts";
+import { storePath } from "../settings.ts";
+import { count, formatBytes } from "../text.ts";
+
+export const pruneCommand = command({
+  name: "prune",
+  description: "remove the blobs that no image in the store needs",
+  args: {},
+  notes: [
+    "Refuses while another process adds to the store, and when an image is damaged: then nobody can say what it needs.",
+  ],
+  examples: [{ line: "ingot prune", does: "free what removed images have left" }],
+  document: '{"store", "removed": [{"digest", "size"}], "bytes"}',
+  async run({ store: folder }, { talk, settings }) {
+    const store = new FolderStore(storePath(settings, folder));
+    const removed = await pruneStore(store);
+    const bytes = removed.reduce((sum, { size }) => sum + size, 0);
+    for (const { digest, size } of removed) talk.print(`${digest} ${formatBytes(size)}`);
+    talk.info(
+      removed.length === 0
+        ? `nothing to remove: every blob in ${store.at} is needed`
+        : `removed ${count(removed.length, "blob")}, freed ${formatBytes(bytes)}`,
+    );
+    talk.document({ store: store.at, removed, bytes });
+    return 0;
+  },
+});

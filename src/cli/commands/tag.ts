@@ -1,0 +1,44 @@
+import { isGadget } from "../../image/select.ts";
+import { formatReference, parseReference } from "../../oci/reference.ts";
+import { FolderStore } from "../../store/folder.ts";
+import { resolve } from "../../store/store.ts";
+import { command } from "../command.ts";
+import { storePath } from "../settings.ts";
+import { imageLine } from "../task.ts";
+
+export const tagCommand = command({
+  name: "tag",
+  description: "give an image in the store more names",
+  args: {
+    source: { type: "positional", required: true, description: "a name in the store, or a digest" },
+    reference: {
+      type: "positional",
+      required: true,
+      multiple: true,
+      description: "the new names; what else had them has them no more",
+    },
+  },
+  notes: [
+    "A short name is completed as for the image's kind: a gadget `x` is ghcr.io/inspektor-gadget/gadget/x:latest, a\ncontainer `x` is docker.io/library/x:latest.",
+  ],
+  examples: [
+    {
+      line: "ingot tag trace:v1 ghcr.io/me/gadget/trace:v1 ghcr.io/me/gadget/trace:latest",
+      does: "two more names",
+    },
+  ],
+  document: '{"images": [{"reference", "digest"}]}',
+  async run({ source, reference: texts, store: folder }, { talk, settings }) {
+    const store = new FolderStore(storePath(settings, folder));
+    const { descriptor } = resolve(store, source);
+    const kind = isGadget(descriptor, store) ? "gadget" : "container";
+    const references = [
+      ...new Set(texts.map((text) => formatReference(parseReference(text, kind)))),
+    ];
+    await store.tag(references.map((reference) => ({ reference, descriptor })));
+    const images = references.map((reference) => ({ reference, digest: descriptor.digest }));
+    for (const image of images) talk.print(imageLine(image));
+    talk.document({ images });
+    return 0;
+  },
+});

@@ -1,0 +1,49 @@
+/** What a command line may hold: flags and positional arguments, and the types of their values. */
+
+/** A flag. `multiple` = it may be given again, and all values count. Assignable to citty's definitions. */
+export interface Flag {
+  readonly type: "boolean" | "string";
+  readonly description: string;
+  /** One letter. */
+  readonly alias?: string;
+  readonly valueHint?: string;
+  readonly multiple?: true;
+  readonly required?: true;
+}
+
+/** A positional argument. `multiple` = it takes all that are left. */
+export interface Positional {
+  readonly type: "positional";
+  readonly description: string;
+  readonly required: boolean;
+  readonly multiple?: true;
+}
+
+export type Option = Flag | Positional;
+export type Options = Readonly<Record<string, Option>>;
+
+type Value<O extends Option> = O extends { readonly type: "boolean" }
+  ? boolean
+  : O extends { readonly multiple: true }
+    ? O extends { readonly required: true }
+      ? [string, ...string[]]
+      : string[]
+    : O extends { readonly required: true }
+      ? string
+      : string | undefined;
+
+/** What the command line said, by the options it was read with. */
+export type Values<O extends Options> = { readonly [Name in keyof O]: Value<O[Name]> };
+
+/** Every command has these. */
+export const GLOBALS = {
+  store: {
+    type: "string",
+    valueHint: "DIR",
+    description: "the store; else INGOT_STORE, else ingot in the XDG data folder",
+  },
+  json: { type: "boolean", description: 'answer with one JSON document; an error is {"error": …}' },
+  quiet: { type: "boolean", alias: "q", description: "no progress, no warnings: errors only" },
+  debug: { type: "boolean", description: "show where in the program an error arose" },
+  help: { type: "boolean", alias: "h", description: "show this help" },
+} as const satisfies Options;

@@ -1,0 +1,144 @@
+/** From words to an exit code. */
+import { isatty } from "node:tty";
+import { Fault } from "../base/fault.ts";
+import { nearest } from "../base/near.ts";
+import { hasFlag, splitCommand } from "./args.ts";
+import type { Command, ExitCode } from "./command.ts";
+import { commandHelp, overview } from "./help.ts";
+import { GLOBALS } from "./options.ts";
+import { commands, DESCRIPTION, VERSION } from "./root.ts";
+import { type Environment, readSettings, type Settings } from "./settings.ts";
+import { Talk } from "./talk.ts";
+import { alternatives, sentence } from "./words.ts";
+
+export interface Start {
+  /** The words after the program's name. */
+  readonly words: readonly string[];
+  readonly environment: Environment;
+  /** The module that a worker thread starts with. */
+  readonly entry: URL;
+}
+
+/** Does what the words say. Never throws: whatever goes wrong is told, in one line and a hint, and is 2. */
+export async function run({ words, environment, entry }: Start): Promise<ExitCode> {
+  const settings = readSettings(environment);
+  const { name, words: rest } = splitCommand(words, GLOBALS);
+  const talk = talkFor(words, settings, name);
+  try {
+    if (name === undefined || name === "help") return await answerAlone(name, rest, talk);
+    const command = await find(name);
+    if (hasFlag(rest, "--help", "-h")) {
+      talk.raw(commandHelp(command));
+      return 0;
+    }
+    return await command.answer(rest, { settings, talk, entry, all });
+  } catch (error) {
+    return fail(error, talk, hasFlag(words, "--debug"));
+  }
+}
+
+/** Tells of an error that nobody expected, outside of everything that was awaited. */
+export function crash(error: unknown, { words, environment }: Start): ExitCode {
+  return fail(
+    error,
+    talkFor(words, readSettings(environment), undefined),
+    hasFlag(words, "--debug"),
+  );
+}
+
+function talkFor(words: readonly string[], settings: Settings, name: string | undefined): Talk {
+  return new Talk({
+    json: hasFlag(words, "--json"),
+    quiet: hasFlag(words, "--quiet", "-q"),
+    color: settings.color && isatty(2),
+    name: name !== undefined && Object.hasOwn(commands, name) ? `ingot ${name}` : "ingot",
+  });
+}
+
+/** `ingot`, `ingot --help`, `ingot --version`, `ingot help [COMMAND]`. */
+async function answerAlone(
+  name: string | undefined,
+  words: readonly string[],
+  talk: Talk,
+): Promise<ExitCode> {
+  if (hasFlag(words, "--version", "-V")) {
+    talk.print(`ingot ${VERSION}`);
+    talk.document({ version: VERSION });
+    return 0;
+  }
+  const [wanted] = words.filter((word) => !word.startsWith("-"));
+  if (name === "help" && wanted !== undefined) talk.raw(commandHelp(await find(wanted)));
+  else if (name === "help" || hasFlag(words, "--help", "-h"))
+    talk.raw(overview(`ingot ${VERSION}: ${DESCRIPTION}`, await all(), GLOBALS));
+  else {
+    const [flag] = words.filter(
+      (word) => word.startsWith("-") && !["--json", "--quiet", "-q", "--debug"].includes(word),
+    );
+    if (flag !== undefined)
+      throw new Fault("usage", {
+        message: `there is no flag ${JSON.stringify(flag)} without a command`,
+        hint: "see: ingot --help",
+      });
+    throw new Fault("usage", {
+      message: "there is no command, should be one",
+      hint: `one of ${Object.keys(commands).join(", ")}; see: ingot --help`,
+    });
+  }
+  return 0;
+}
+
+/** @throws usage with the nearest commands that there are */
+async function find(name: string): Promise<Command> {
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load !== undefined) return load();
+  const near = nearest(name, Object.keys(commands));
+  throw new Fault("usage", {
+    message: `there is no command ${JSON.stringify(name)}`,
+    hint:
+      near.length > 0
+        ? `did you mean ${alternatives(near)}?`
+        : `one of ${Object.keys(commands).join(", ")}`,
+  });
+}
+
+async function all(): Promise<Command[]> {
+  return Promise.all(Object.values(commands).map((load) => load()));
+}
+
+function fail(error: unknown, talk: Talk, debug: boolean): ExitCode {
+  const fault =
+    error instanceof Fault
+      ? error
+      : new Fault(
+          "internal",
+          { message: error instanceof Error ? error.message : String(error) },
+          { cause: error },
+        );
+  const { code, facts } = fault;
+  const said = sentence(fault);
+  talk.error(debug ? { ...said, details: [...(said.details ?? []), ...trace(fault)] } : said);
+  talk.document({
+    error: {
+      code,
+      message: said.message,
+      hint: said.hint ?? null,
+      facts: JSON.parse(JSON.stringify(facts)),
+    },
+  });
+  return 2;
+}
+
+/** Where an error arose, and what caused it. */
+function trace(error: unknown): string[] {
+  if (!(error instanceof Error)) return error === undefined ? [] : [String(error)];
+  const own = (error.stack ?? `${error}`).split("\n");
+  const more =
+    error instanceof Fault && error.code === "internal"
+      ? (error as Fault<"internal">).facts.message.split("\n")
+      : [];
+  return [
+    ...own,
+    ...more,
+    ...(error.cause === undefined ? [] : ["caused by:", ...trace(error.cause)]),
+  ];
+}

@@ -1,0 +1,143 @@
+/** What there is to build in a gadget folder. */
+import * as path from "node:path";
+import { Fault } from "../base/fault.ts";
+import { readDirectory, stat } from "../base/file.ts";
+import { nearest } from "../base/near.ts";
+import { sortedUnique } from "../base/order.ts";
+
+/** The names that build.yaml gives. Undefined: the usual name, if it is there. Empty: none, even if it is there. */
+export interface Names {
+  readonly ebpfsource?: string;
+  readonly wasm?: string;
+  readonly metadata?: string;
+}
+
+/** The parts that exist, as clean names relative to `root`. At least one is there. */
+export interface GadgetFolder {
+  readonly root: string;
+  readonly ebpfsource?: string;
+  readonly wasm?: string;
+  readonly metadata?: string;
+  /** The recipe, as it was given; undefined where there is none. */
+  readonly recipeFile?: string;
+}
+
+const USUAL = { ebpfsource: "program.bpf.c", metadata: "gadget.yaml" } as const;
+const WHAT = {
+  ebpfsource: "the eBPF source",
+  wasm: "the wasm source",
+  metadata: "the metadata",
+} as const;
+
+/**
+ * Finds the parts of the gadget in `dir`. A part of the usual name may be missing, a named one may not.
+ *
+ * Names are relative to `dir` and do not lead out of it, by their text: what a gadget is made of lies in its folder, so it
+ * can be moved as one. (`ig` accepts `../x` only when it compiles on the host; no published gadget has one.) A link
+ * in the folder is followed, wherever it leads: the person put it there.
+ * Faults: `not-found`, `usage`, `unsupported` (not a file).
+ */
+export function readGadgetFolder(
+  dir: string,
+  names: Names,
+  { recipeFile }: { recipeFile?: string } = {},
+): GadgetFolder {
+  const found = stat(dir);
+  if (found === undefined)
+    throw new Fault("not-found", { what: "the gadget folder", at: dir, near: near(dir) });
+  if (found.kind !== "directory") {
+    throw new Fault("unsupported", {
+      what: "the gadget folder",
+      at: dir,
+      found: "a file",
+      expected: "a folder with gadget.yaml, program.bpf.c or build.yaml in it",
+    });
+  }
+  const place = { dir, recipe: recipeFile ?? "build.yaml" };
+  const ebpfsource =
+    names.ebpfsource === undefined
+      ? usual(dir, "ebpfsource")
+      : named(place, "ebpfsource", names.ebpfsource);
+  const wasm = names.wasm === undefined ? undefined : named(place, "wasm", names.wasm);
+  const metadata =
+    names.metadata === undefined
+      ? usual(dir, "metadata")
+      : named(place, "metadata", names.metadata);
+  if (ebpfsource === undefined && wasm === undefined && metadata === undefined) throw nothing(dir);
+  return {
+    root: dir,
+    ...(ebpfsource !== undefined && { ebpfsource }),
+    ...(wasm !== undefined && { wasm }),
+    ...(metadata !== undefined && { metadata }),
+    ...(recipeFile !== undefined && { recipeFile }),
+  };
+}
+
+function usual(dir: string, part: keyof typeof USUAL): string | undefined {
+  const name = USUAL[part];
+  const found = stat(path.join(dir, name));
+  if (found !== undefined) mustBeFile(found.kind, part, path.join(dir, name));
+  return found && name;
+}
+
+function named(
+  { dir, recipe }: { dir: string; recipe: string },
+  part: keyof Names,
+  name: string,
+): string | undefined {
+  if (name === "") return undefined;
+  const clean = path.normalize(name);
+  const refuse = (why: string) =>
+    new Fault("usage", {
+      message: `${recipe}: ${part}: ${JSON.stringify(name)} ${why}`,
+      hint: `${WHAT[part]} is a file in the gadget folder, named relative to it`,
+    });
+  if (name.includes("\0")) throw refuse("holds a zero byte");
+  if (path.isAbsolute(clean)) throw refuse("is an absolute path");
+  if (clean === ".." || clean.startsWith(`..${path.sep}`))
+    throw refuse("leads out of the gadget folder");
+  const at = path.join(dir, clean);
+  const found = stat(at);
+  if (found === undefined) {
+    throw new Fault("not-found", {
+      what: WHAT[part],
+      at,
+      near: near(at),
+      hint: `${recipe} names it: ${part}: ${name}`,
+    });
+  }
+  mustBeFile(found.kind, part, at);
+  return clean;
+}
+
+function mustBeFile(kind: string, part: keyof Names, at: string): void {
+  if (kind === "file") return;
+  throw new Fault("unsupported", {
+    what: WHAT[part],
+    at,
+    found: kind === "directory" ? "a folder" : "neither file nor folder",
+    expected: "a file",
+  });
+}
+
+/** Names beside where `at` should be that look like it. */
+function near(at: string): string[] {
+  const folder = path.dirname(at);
+  if (stat(folder)?.kind !== "directory") return [];
+  return nearest(path.basename(at), readDirectory(folder)).map((name) => path.join(folder, name));
+}
+
+function nothing(dir: string): Fault {
+  const names = sortedUnique(readDirectory(dir));
+  const like = new Set([...nearest("program.bpf.c", names), ...nearest("gadget.yaml", names)]);
+  const sources = names.filter((name) => /\.(?:bpf\.c|c|go|rs|wasm)$/.test(name));
+  const wasm = sources.find((name) => /\.(?:go|rs|wasm)$/.test(name));
+  const ebpf = sources.find((name) => name.endsWith(".c"));
+  const line = ebpf ? `ebpfsource: ${ebpf}` : wasm ? `wasm: ${wasm}` : undefined;
+  return new Fault("not-found", {
+    what: "an eBPF source, metadata or wasm, at least one",
+    at: path.join(dir, "{program.bpf.c,gadget.yaml,build.yaml}"),
+    near: [...like].map((name) => path.join(dir, name)),
+    ...(line && { hint: `build.yaml can name it: ${line}` }),
+  });
+}

@@ -1,0 +1,96 @@
+import { sameBytes } from "../base/bytes.ts";
+import { Fault, isFault } from "../base/fault.ts";
+import { nameOf } from "../oci/layout.ts";
+import { INDEX_LIMIT } from "../oci/manifest.ts";
+import { formatReference, parseReference } from "../oci/reference.ts";
+import { bytesOf } from "../store/content.ts";
+import { headerWriter } from "../tar/header.ts";
+import { type Finding, finding } from "./finding.ts";
+import type { Inventory } from "./inventory.ts";
+import { type Member, plan } from "./plan.ts";
+
+/** So many bytes of manifests and indexes are held in memory at once. */
+const JSON_LIMIT = 64 * 1024 * 1024;
+
+/**
+ * Whether a proven archive is, byte for byte, what export writes for the images it names: the first deviation, if any.
+ * Blobs were hashed and padding was looked at before; what is left are names, order, headers, the members that are made,
+ * and the end. @throws too-large for more manifests than are held in memory
+ */
+export async function checkCanonical(inventory: Inventory): Promise<Finding[]> {
+  const nameless = inventory.roots.find((root) => nameOf(root) === undefined);
+  if (nameless !== undefined)
+    return [deviation("index.json", `the image ${nameless.digest} has no name`)];
+  const incomplete = inventory.roots.find((root) => !isComplete(nameOf(root)!));
+  if (incomplete !== undefined)
+    return [
+      deviation(
+        "index.json",
+        `${JSON.stringify(nameOf(incomplete))} is no complete name, as export writes it`,
+      ),
+    ];
+  if (inventory.json > JSON_LIMIT)
+    throw new Fault("too-large", {
+      what: "the manifests",
+      at: inventory.at,
+      actual: inventory.json,
+      limit: JSON_LIMIT,
+    });
+  const images = inventory.roots.map((descriptor) => ({
+    reference: nameOf(descriptor)!,
+    descriptor,
+    store: inventory,
+  }));
+  const { members } = plan(images, await headerWriter());
+  for (const [i, expected] of members.entries()) {
+    const found = compare(expected, inventory, i);
+    if (found !== undefined) return [found];
+  }
+  const surplus = inventory.members[members.length];
+  if (surplus !== undefined)
+    return [deviation(surplus.name, "a member that export does not write")];
+  const fill = inventory.end?.fill ?? 0;
+  return fill === 0
+    ? []
+    : [deviation("the end", `${fill} zero bytes follow the two blocks that end the archive`)];
+}
+
+/** Whether a name says registry, repository and tag. */
+function isComplete(name: string): boolean {
+  const kinds = ["gadget", "container"] as const;
+  try {
+    return kinds.some((kind) => formatReference(parseReference(name, kind)) === name);
+  } catch (error) {
+    if (isFault(error, "malformed")) return false;
+    throw error;
+  }
+}
+
+/** Member number `i` against the one that export would write. */
+function compare(expected: Member, inventory: Inventory, i: number): Finding | undefined {
+  const actual = inventory.members[i];
+  if (actual === undefined) return deviation(expected.name, "it is not there");
+  if (actual.name !== expected.name)
+    return deviation(actual.name, `it stands where export writes ${expected.name}`);
+  if (actual.deviation !== undefined)
+    return deviation(
+      actual.name,
+      `the header field ${actual.deviation} is not as export writes it`,
+    );
+  if (expected.digest !== undefined || !(expected.content instanceof Uint8Array)) return undefined;
+  const content = inventory.files.get(actual.name as "index.json");
+  const bytes = content && bytesOf(content, INDEX_LIMIT, actual.name);
+  if (bytes !== undefined && sameBytes(bytes, expected.content)) return undefined;
+  return deviation(
+    actual.name,
+    `its content differs from what export writes from byte ${firstDifference(bytes, expected.content)} on`,
+  );
+}
+
+function firstDifference(a: Uint8Array | undefined, b: Uint8Array): number {
+  let i = 0;
+  while (a !== undefined && i < a.length && i < b.length && a[i] === b[i]) i++;
+  return i;
+}
+
+const deviation = (at: string, message: string) => finding("not-canonical", at, message);

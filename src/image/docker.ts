@@ -1,0 +1,95 @@
+import * as v from "valibot";
+import { utf8 } from "../base/bytes.ts";
+import { Fault } from "../base/fault.ts";
+import { excerpt, formatJson, parseJson } from "../base/json.ts";
+import { sortedBy } from "../base/order.ts";
+import type { Digest } from "../oci/digest.ts";
+import { blobPath, DOCKER_FILE, digestAt } from "../oci/layout.ts";
+import { type Descriptor, INDEX_LIMIT } from "../oci/manifest.ts";
+import { isContainerConfig } from "../oci/media.ts";
+import { formatPlatform } from "../oci/platform.ts";
+import { type Finding, finding } from "./finding.ts";
+import { loadKey } from "./judge.ts";
+import type { Reached } from "./walk.ts";
+
+/** A named image with everything it reaches. */
+export interface Walked {
+  readonly reference: string;
+  readonly root: Descriptor;
+  readonly reached: ReadonlyMap<Digest, Reached>;
+}
+
+/**
+ * The bytes of `manifest.json`, which `docker load` reads: one element for each name of a container image, in the
+ * order of `images`; undefined when none of them is one.
+ */
+export function formatDocker(images: readonly Walked[]): Uint8Array | undefined {
+  const elements = images.flatMap(({ reference, root, reached }) => {
+    const manifest = loadable(root, reached)?.manifest;
+    if (manifest === undefined) return [];
+    const { config, layers } = manifest;
+    return [
+      {
+        Config: blobPath(config.digest),
+        RepoTags: [reference],
+        Layers: layers.map(({ digest }) => blobPath(digest)),
+      },
+    ];
+  });
+  return elements.length === 0 ? undefined : utf8(formatJson(elements));
+}
+
+/** The manifest that Docker can load: of several platforms linux/amd64, else the first in the order of bytes. */
+function loadable(root: Descriptor, reached: ReadonlyMap<Digest, Reached>): Reached | undefined {
+  const { index, manifest } = reached.get(root.digest) ?? {};
+  if (manifest !== undefined)
+    return isContainerConfig(manifest.config.mediaType) ? reached.get(root.digest) : undefined;
+  const choices = (index?.manifests ?? []).filter(({ digest, platform }) => {
+    const config = reached.get(digest)?.manifest?.config;
+    return (
+      platform !== undefined &&
+      platform.os !== "unknown" &&
+      config !== undefined &&
+      isContainerConfig(config.mediaType)
+    );
+  });
+  const rank = ({ platform }: Descriptor) => {
+    const text = formatPlatform(platform!);
+    return text === "linux/amd64" ? "" : text;
+  };
+  const [first] = sortedBy(choices, rank);
+  return first && reached.get(first.digest);
+}
+
+const shape = v.array(
+  v.looseObject({
+    Config: v.string(),
+    Layers: v.array(v.string()),
+    RepoTags: v.optional(v.nullable(v.array(v.string()))),
+  }),
+);
+
+/**
+ * What `manifest.json` says must be what the index says: each element one of its manifests.
+ * @param loadable the `loadKey` of each @throws malformed
+ */
+export function checkDocker(bytes: Uint8Array, loadable: ReadonlySet<string>): Finding[] {
+  const found = v.safeParse(shape, parseJson(bytes, DOCKER_FILE, { bytes: INDEX_LIMIT }));
+  if (!found.success)
+    throw new Fault("malformed", {
+      what: "Docker's list of images",
+      at: DOCKER_FILE,
+      why: excerpt(found.issues[0].message),
+    });
+  return found.output.flatMap(({ Config, Layers, RepoTags }, i) => {
+    const name = RepoTags?.[0] ?? `element ${i}`;
+    const strange = [Config, ...Layers].find((path) => digestAt(path) === undefined);
+    if (strange !== undefined)
+      return [
+        finding("docker-differs", DOCKER_FILE, `${name} points at ${strange}, which is no blob`),
+      ];
+    return loadable.has(loadKey(Config, Layers))
+      ? []
+      : [finding("docker-differs", DOCKER_FILE, `${name} is not an image of index.json`)];
+  });
+}

@@ -1,0 +1,145 @@
+import { Fault, type Faults } from "../base/fault.ts";
+import { excerpt } from "../base/json.ts";
+
+/** What can be wrong with an archive, a layout or an image. */
+export type FindingCode =
+  | "malformed"
+  | "unsafe-member"
+  | "unexpected-member"
+  | "duplicate-member"
+  | "duplicate-name"
+  | "digest-differs"
+  | "size-differs"
+  | "type-differs"
+  | "config-differs"
+  | "platform-differs"
+  | "blob-missing"
+  | "member-missing"
+  | "unreachable"
+  | "padding"
+  | "cut"
+  | "bytes-after-end"
+  | "docker-differs"
+  | "nothing"
+  | "not-canonical";
+
+/** One thing that is not so. A note is worth knowing and no reason for a no. */
+export interface Finding {
+  readonly code: FindingCode;
+  readonly level: "finding" | "note";
+  /** The member, blob or file. */
+  readonly at: string;
+  readonly message: string;
+}
+
+export const finding = (code: FindingCode, at: string, message: string): Finding => ({
+  code,
+  level: "finding",
+  at: excerpt(at),
+  message: excerpt(message),
+});
+export const note = (code: FindingCode, at: string, message: string): Finding => ({
+  ...finding(code, at, message),
+  level: "note",
+});
+
+/** As many findings as one report lists: a hostile archive could have millions. */
+export const FINDING_LIMIT = 1000;
+
+/** Findings, the first FINDING_LIMIT of them; of the rest, only that there are more. */
+export class Findings implements Iterable<Finding> {
+  readonly #at: string;
+  readonly #listed: Finding[] = [];
+  #more: Finding | undefined;
+
+  /** @param at what they are about */
+  constructor(at: string) {
+    this.#at = at;
+  }
+
+  push(...found: readonly Finding[]): void {
+    for (const one of found) {
+      if (this.#listed.length < FINDING_LIMIT) this.#listed.push(one);
+      else
+        this.#more ??= finding(
+          "malformed",
+          this.#at,
+          `it has more than ${FINDING_LIMIT} findings; the rest is not listed`,
+        );
+    }
+  }
+
+  /** Whether there is no sense in looking further. */
+  get isFull(): boolean {
+    return this.#more !== undefined;
+  }
+
+  *[Symbol.iterator](): Iterator<Finding> {
+    yield* this.#listed;
+    if (this.#more !== undefined) yield this.#more;
+  }
+}
+
+/** What was checked, and what is not so. `bytes` = all that were read and hashed. */
+export interface Report {
+  readonly at: string;
+  readonly images: readonly { readonly reference: string; readonly digest: string }[];
+  readonly blobs: number;
+  readonly bytes: number;
+  readonly findings: readonly Finding[];
+  /** Whether the bytes are exactly what export would write; undefined when that was not asked. */
+  readonly canonical?: boolean;
+}
+
+/** A verdict is a yes only when nothing was found and something was checked. */
+export const isProven = ({ images, blobs, findings }: Report) =>
+  images.length > 0 && blobs > 0 && !findings.some(({ level }) => level === "finding");
+
+type Wrong = { [C in keyof Faults]?: (facts: Faults[C]) => Finding };
+
+/** Faults that say something about the content; every other one means that nobody could say. */
+const WRONG: Wrong = {
+  "digest-differs": ({ at, expected, actual }) =>
+    finding("digest-differs", at, `its bytes are ${actual}, not ${expected}`),
+  "size-differs": ({ at, expected, actual }) =>
+    finding("size-differs", at, `it has ${actual} bytes, not ${expected}`),
+  "blob-missing": ({ digest, neededBy }) =>
+    finding(
+      "blob-missing",
+      digest,
+      `it is not here${neededBy ? `, and ${neededBy} needs it` : ""}`,
+    ),
+  malformed: ({ what, at, why }) => finding("malformed", at, `${what} is not well formed: ${why}`),
+  "too-large": ({ what, at, actual, limit, unit = "bytes" }) =>
+    finding("malformed", at, `${what} has ${actual} ${unit}, more than the ${limit} that are read`),
+  unsupported: ({ at, found, expected }) =>
+    finding("malformed", at, `it has ${found}, where only ${expected} is known`),
+};
+
+/** What `error` says about the content, as a Finding. @throws `error` itself when it says nothing about it */
+export function toFinding(error: unknown): Finding {
+  if (error instanceof Fault) {
+    const say = WRONG[error.code as keyof Faults] as ((facts: unknown) => Finding) | undefined;
+    if (say !== undefined) return say(error.facts);
+  }
+  throw error;
+}
+
+/** Runs `act`; what it says about the content goes into `findings`, and the result is undefined. */
+export function collect<T>(findings: Pick<Findings, "push">, act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    findings.push(toFinding(error));
+    return undefined;
+  }
+}
+
+/** Each finding once. */
+export function uniqueFindings(findings: Iterable<Finding>): Finding[] {
+  return [
+    ...new Map(
+      [...findings].map((found) => [`${found.code} ${found.at} ${found.message}`, found]),
+    ).values(),
+  ];
+}

@@ -1,0 +1,131 @@
+import { utf8 } from "../base/bytes.ts";
+import { Fault } from "../base/fault.ts";
+import { formatJson, type Json, parseJson } from "../base/json.ts";
+import { sortedUnique } from "../base/order.ts";
+import { digestOf } from "../oci/digest.ts";
+import { type Descriptor, MANIFEST_LIMIT, parseConfig } from "../oci/manifest.ts";
+import { GADGET, GADGET_CONFIG, isContainerConfig, isIndex, isManifest } from "../oci/media.ts";
+import { formatPlatform, matchesPlatform, type Platform } from "../oci/platform.ts";
+import { MemoryStore } from "../store/memory.ts";
+import { fetch, type Named, type ReadStore } from "../store/store.ts";
+import { read } from "./walk.ts";
+
+/** An image, and the store that has all of it. */
+export interface Selected extends Named {
+  readonly store: ReadStore;
+}
+
+/**
+ * The part of an image that is for `platforms` (all of it when none is given).
+ * All of an index is the index itself. Of a part, a container's lone manifest becomes the image; anything else
+ * gets an index of its own, with a new digest: a gadget must stay an index, or `ig run` cannot use it.
+ * @throws not-found with the platforms that there are
+ */
+export function select(image: Selected, platforms: readonly Platform[]): Selected {
+  const { descriptor, store } = image;
+  if (platforms.length === 0) return image;
+  const index = isIndex(descriptor.mediaType) ? read(descriptor, store).index : undefined;
+  if (index === undefined) {
+    const platform = platformOf(descriptor, store);
+    if (platform !== undefined && !platforms.some((wanted) => matchesPlatform(platform, wanted)))
+      throw missing(image, platforms, [platform]);
+    return image;
+  }
+  const there = index.manifests.flatMap(({ platform }) => platform ?? []);
+  const unmet = platforms.filter(
+    (wanted) => !there.some((platform) => matchesPlatform(platform, wanted)),
+  );
+  if (unmet.length > 0) throw missing(image, unmet, there);
+  const keep = index.manifests.map(
+    ({ platform }) =>
+      platform !== undefined && platforms.some((wanted) => matchesPlatform(platform, wanted)),
+  );
+  const kept = index.manifests.filter((_, i) => keep[i]);
+  if (kept.length === index.manifests.length) return image;
+  const [only] = kept;
+  if (kept.length === 1 && only !== undefined && !isGadget(only, store))
+    return { ...image, descriptor: only };
+  return part(image, keep);
+}
+
+/** A number in `value` that has several spellings: its bytes would be another tool's or ours. */
+function notWritable(value: unknown): number | undefined {
+  if (typeof value === "number")
+    return Number.isSafeInteger(value) && !Object.is(value, -0) ? undefined : value;
+  if (typeof value !== "object" || value === null) return undefined;
+  for (const item of Object.values(value)) {
+    const found = notWritable(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** A new index: the old one's members as they were, its list shorter. @throws unsupported for numbers that are not whole */
+function part(image: Selected, keep: readonly boolean[]): Selected {
+  const { descriptor, store } = image;
+  const whole = parseJson(fetch(store, descriptor), descriptor.digest, {
+    bytes: MANIFEST_LIMIT,
+  }) as { [key: string]: Json; manifests: Json[] };
+  const odd = notWritable(whole);
+  if (odd !== undefined)
+    throw new Fault("unsupported", {
+      what: "a part of the image",
+      at: descriptor.digest,
+      found: `the number ${odd}`,
+      expected: "whole numbers, which every tool writes alike",
+    });
+  const manifests = whole.manifests.filter((_, i) => keep[i]);
+  const written = utf8(formatJson({ ...whole, manifests }));
+  const added = new MemoryStore(store.at, store);
+  added.put(written);
+  const { mediaType } = descriptor;
+  return {
+    ...image,
+    descriptor: { mediaType, digest: digestOf(written), size: written.length },
+    store: added,
+  };
+}
+
+/** Whether a manifest, or the index of it, is a gadget's. */
+export function isGadget(descriptor: Descriptor, store: ReadStore): boolean {
+  const { index, manifest } = read(descriptor, store);
+  if (index !== undefined) {
+    const children = new Map(
+      index.manifests
+        .filter((child) => isManifest(child.mediaType))
+        .map((child) => [child.digest, child]),
+    );
+    return [...children.values()].some((child) => isGadget(child, store));
+  }
+  return (
+    manifest !== undefined &&
+    (manifest.artifactType === GADGET || manifest.config.mediaType === GADGET_CONFIG)
+  );
+}
+
+/** The platform of a container's manifest, as its config says; undefined for everything else. */
+export function platformOf(descriptor: Descriptor, store: ReadStore): Platform | undefined {
+  const { manifest } = read(descriptor, store);
+  if (manifest === undefined || !isContainerConfig(manifest.config.mediaType)) return undefined;
+  const { architecture, os, variant } = parseConfig(
+    fetch(store, manifest.config, descriptor.digest),
+    manifest.config.digest,
+  );
+  return { architecture, os, variant: variant || undefined };
+}
+
+function missing(
+  { reference }: Named,
+  wanted: readonly Platform[],
+  there: readonly Platform[],
+): Fault {
+  const names = sortedUnique(there.map(formatPlatform));
+  return new Fault("not-found", {
+    what: "the platform",
+    at: `${wanted.map(formatPlatform).join(", ")} in ${reference}`,
+    hint:
+      names.length > 0
+        ? `there is ${names.join(", ")}`
+        : "the image does not say what platforms it is for",
+  });
+}

@@ -1,0 +1,88 @@
+import { basename, resolve as resolvePath } from "node:path";
+import { Fault } from "../base/fault.ts";
+import { stat } from "../base/file.ts";
+import { nameOf } from "../oci/layout.ts";
+import { Archive } from "../store/archive.ts";
+import type { FolderStore } from "../store/folder.ts";
+import { Layout } from "../store/layout.ts";
+import { type ReadStore, resolve } from "../store/store.ts";
+import type { Selected } from "./select.ts";
+
+/** What a SOURCE on the command line is. */
+export type Source =
+  | { readonly kind: "stored"; readonly reference: string }
+  | {
+      readonly kind: "layout" | "archive";
+      readonly path: string;
+      readonly reference: string | undefined;
+    };
+
+const TRANSPORT = /^(oci|oci-archive|docker|docker-archive|containers-storage|dir):(.*)$/s;
+
+/**
+ * What `text` stands for: `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, the path of an archive or of a layout folder that
+ * is there, else a name in the store. @throws unsupported for other transports
+ */
+export function parseSource(text: string): Source {
+  const [, transport, rest = ""] = TRANSPORT.exec(text) ?? [];
+  if (transport === "oci" || transport === "oci-archive") {
+    const { path, reference } = splitPath(rest);
+    return { kind: transport === "oci" ? "layout" : "archive", path, reference };
+  }
+  if (transport !== undefined && (transport !== "docker" || rest.startsWith("//"))) {
+    throw new Fault("unsupported", {
+      what: "the source",
+      at: text,
+      found: `the transport ${transport}:`,
+      expected: "oci:, oci-archive:, a path or a stored name",
+    });
+  }
+  const found = stat(text);
+  if (found?.kind === "directory" && stat(resolvePath(text, "oci-layout")) !== undefined)
+    return { kind: "layout", path: text, reference: undefined };
+  if (found?.kind === "file") return { kind: "archive", path: text, reference: undefined };
+  if (/\.(tar|oci)$/.test(text) || /^[./~]/.test(text)) {
+    throw new Fault("not-found", {
+      what: "the archive or layout",
+      at: text,
+      hint: `no file or image layout has this path (looked for ${basename(text)})`,
+    });
+  }
+  return { kind: "stored", reference: text };
+}
+
+/** As skopeo splits it: the path ends at the first colon. */
+function splitPath(rest: string): { path: string; reference: string | undefined } {
+  const colon = rest.indexOf(":");
+  if (colon < 0) return { path: rest, reference: undefined };
+  return { path: rest.slice(0, colon), reference: rest.slice(colon + 1) };
+}
+
+/** The images that `text` stands for; of a path without a reference, all that it names. @throws not-found, ambiguous */
+export async function openSources(text: string, openStore: () => FolderStore): Promise<Selected[]> {
+  const source = parseSource(text);
+  if (source.kind === "stored") {
+    const store = openStore();
+    return [{ ...resolve(store, source.reference), store }];
+  }
+  const opened =
+    source.kind === "layout" ? new Layout(source.path).check() : await Archive.open(source.path);
+  return pick(opened, source.reference);
+}
+
+function pick(store: ReadStore, reference: string | undefined): Selected[] {
+  if (reference !== undefined) return [{ ...resolve(store, reference), store }];
+  const images = store
+    .images()
+    .map((descriptor) => ({ reference: nameOf(descriptor), descriptor, store }));
+  if (images.length === 0)
+    throw new Fault("not-found", { what: "an image", at: store.at, hint: "its index names none" });
+  return images.map((image) => {
+    if (image.reference !== undefined) return { ...image, reference: image.reference };
+    throw new Fault("not-found", {
+      what: "the name of an image",
+      at: `${image.descriptor.digest} in ${store.at}`,
+      hint: "import it under a name, or name it in the layout's index",
+    });
+  });
+}

@@ -1,0 +1,118 @@
+/** What threads do: move bytes from stretches of files to where they belong, each blob checked on the way. */
+import { type FaultData, packFault } from "../base/fault.ts";
+import { openWrite } from "../base/file.ts";
+import { Syncs } from "../base/file-sync.ts";
+import type { Tally } from "../base/pool.ts";
+import type { Digest } from "../oci/digest.ts";
+import { Arrival } from "../store/arrival.ts";
+import type { Extent } from "../store/content.ts";
+import { type Files, type Located, Stretch, withFiles } from "../store/stretch.ts";
+import { CHUNK, count, type Piece, render } from "./render.ts";
+
+/** Writes `pieces`, one after the other, into the file `path` from `offset` on. */
+export interface FillTask {
+  readonly kind: "fill";
+  readonly path: string;
+  readonly offset: number;
+  readonly pieces: readonly Piece[];
+}
+
+/** Hashes stretches of files. */
+export interface CheckTask {
+  readonly kind: "check";
+  readonly extents: readonly Extent[];
+}
+
+/** What a checked stretch is: its digest, or why it could not be read whole. */
+export type Checked = { readonly digest: Digest } | { readonly fault: FaultData };
+
+/** Copies blobs into files of their own, where `existing` is not the same already; afterwards they are on the disk. */
+export interface TakeTask {
+  readonly kind: "take";
+  readonly blobs: readonly {
+    readonly from: Located;
+    readonly to: string;
+    readonly existing: string | undefined;
+  }[];
+}
+
+/** For each blob of a TakeTask: whether it was written to `to`. */
+export type Taken = readonly boolean[];
+
+export type Task = FillTask | CheckTask | TakeTask;
+
+/** Does one task. @throws digest-differs, size-differs, io; `internal` when told to stop */
+export async function perform(task: Task, tally: Tally): Promise<undefined | Checked[] | Taken> {
+  if (task.kind === "fill") {
+    fill(task, tally);
+    return undefined;
+  }
+  if (task.kind === "take") return withFiles((files) => take(task, files, tally));
+  const buffer = new Uint8Array(CHUNK);
+  return withFiles((files) => task.extents.map((extent) => check(extent, files, buffer, tally)));
+}
+
+function fill({ path, offset, pieces }: FillTask, tally: Tally): void {
+  const out = openWrite(path, "existing");
+  try {
+    let position = offset;
+    for (const chunk of render(pieces, tally)) {
+      out.write(chunk, position);
+      position += chunk.length;
+    }
+  } finally {
+    out.close();
+  }
+}
+
+function check(extent: Extent, files: Files, buffer: Uint8Array, tally: Tally): Checked {
+  try {
+    const source = new Stretch(extent, files);
+    for (let got = source.read(buffer); got > 0; got = source.read(buffer)) count(got, tally);
+    return { digest: source.digest };
+  } catch (error) {
+    if (tally.stopped) throw error;
+    return { fault: packFault(error) };
+  }
+}
+
+async function take({ blobs }: TakeTask, files: Files, tally: Tally): Promise<Taken> {
+  const buffer = new Uint8Array(CHUNK);
+  const syncs = new Syncs();
+  const taken: boolean[] = [];
+  try {
+    for (const blob of blobs) {
+      await syncs.room();
+      taken.push(takeOne(blob, files, buffer, syncs, tally));
+    }
+  } catch (error) {
+    await syncs.settle().catch(() => {});
+    throw error;
+  }
+  await syncs.settle();
+  return taken;
+}
+
+/** Proves the blob, and writes it unless it is there already; whether it was written. */
+function takeOne(
+  { from, to, existing }: TakeTask["blobs"][number],
+  files: Files,
+  buffer: Uint8Array,
+  syncs: Syncs,
+  tally: Tally,
+): boolean {
+  const source = new Stretch(from, files);
+  const arrival = new Arrival({ digest: from.digest, size: from.size, to, existing });
+  try {
+    for (let got = source.read(buffer); got > 0; got = source.read(buffer)) {
+      arrival.write(buffer.subarray(0, got));
+      count(got, tally);
+    }
+    source.prove();
+    const written = arrival.end();
+    if (written !== undefined) syncs.add(written);
+    return written !== undefined;
+  } finally {
+    arrival.drop();
+  }
+}

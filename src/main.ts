@@ -1,0 +1,30 @@
+/** The entry of the program, and of every worker thread it starts. */
+import { isMainThread } from "node:worker_threads";
+
+if (isMainThread) {
+  const [{ crash, run }, { cleanUp }] = await Promise.all([
+    import("./cli/run.ts"),
+    import("./base/file-cleanup.ts"),
+  ]);
+  const start = {
+    words: process.argv.slice(2),
+    environment: process.env,
+    entry: new URL(import.meta.url),
+  };
+  const leave = (code: number): never => {
+    cleanUp();
+    process.exit(code);
+  };
+  process.on("SIGHUP", () => leave(128 + 1));
+  process.on("SIGINT", () => leave(128 + 2));
+  process.on("SIGTERM", () => leave(128 + 15));
+  process.on("uncaughtException", (error) => leave(crash(error, start)));
+  process.on("unhandledRejection", (error) => leave(crash(error, start)));
+  leave(await run(start));
+} else {
+  const [{ serve }, { perform }] = await Promise.all([
+    import("./base/worker.ts"),
+    import("./image/work.ts"),
+  ]);
+  serve(perform);
+}

@@ -1,0 +1,103 @@
+import * as v from "valibot";
+import { utf8 } from "../base/bytes.ts";
+import { Fault } from "../base/fault.ts";
+import { formatJson, parseJson } from "../base/json.ts";
+import { type Digest, hexOf } from "./digest.ts";
+import { type Descriptor, INDEX_LIMIT } from "./manifest.ts";
+import { INDEX, REF_NAME } from "./media.ts";
+
+/** The names in an image layout (image-spec, image-layout.md). */
+export const LAYOUT_FILE = "oci-layout";
+export const INDEX_FILE = "index.json";
+/** Docker's list of images, which `docker load` reads. */
+export const DOCKER_FILE = "manifest.json";
+export const BLOBS = "blobs/sha256";
+
+/** What `oci-layout` holds, to the byte. */
+export const LAYOUT_BYTES = utf8('{"imageLayoutVersion":"1.0.0"}');
+
+/** The path of a blob in a layout, with `/`. */
+export const blobPath = (digest: Digest) => `${BLOBS}/${hexOf(digest)}`;
+
+/** The digest whose blob has the path `name`; undefined for every other path. */
+export function digestAt(name: string): Digest | undefined {
+  const hex = name.startsWith(`${BLOBS}/`) ? name.slice(BLOBS.length + 1) : "";
+  return /^[0-9a-f]{64}$/.test(hex) ? `sha256:${hex}` : undefined;
+}
+
+/** The longest `oci-layout` that is read. Bytes. */
+export const LAYOUT_LIMIT = 4096;
+
+/** Checks the bytes of an `oci-layout` file. @throws malformed, unsupported for another version */
+export function checkLayout(bytes: Uint8Array, at: string): void {
+  const found = v.safeParse(
+    v.looseObject({ imageLayoutVersion: v.string() }),
+    parseJson(bytes, at, { bytes: LAYOUT_LIMIT }),
+  );
+  if (!found.success)
+    throw new Fault("malformed", {
+      what: "the layout file",
+      at,
+      why: "it has no imageLayoutVersion",
+    });
+  const { imageLayoutVersion } = found.output;
+  if (imageLayoutVersion !== "1.0.0") {
+    throw new Fault("unsupported", {
+      what: "the layout",
+      at,
+      found: `version ${imageLayoutVersion}`,
+      expected: "version 1.0.0",
+    });
+  }
+}
+
+/** The name that a descriptor of a layout's index gives its image. */
+export const nameOf = (descriptor: Descriptor): string | undefined =>
+  descriptor.annotations?.[REF_NAME];
+
+/**
+ * The bytes of a layout's `index.json` over `manifests`, in the order given, each with the members that the
+ * specification knows. @throws too-large for what nobody would read back
+ */
+export function formatLayoutIndex(manifests: readonly Descriptor[]): Uint8Array {
+  const bytes = utf8(
+    formatJson({
+      schemaVersion: 2,
+      mediaType: INDEX,
+      manifests: manifests.map((descriptor) => ({
+        mediaType: descriptor.mediaType,
+        digest: descriptor.digest,
+        size: descriptor.size,
+        urls: descriptor.urls,
+        annotations: descriptor.annotations,
+        data: descriptor.data,
+        platform: descriptor.platform && formatPlatformJson(descriptor.platform),
+        artifactType: descriptor.artifactType,
+      })),
+    }),
+  );
+  checkIndexSize(bytes, INDEX_FILE);
+  return bytes;
+}
+
+/** @throws too-large for a list of images that is longer than any that is read */
+export function checkIndexSize({ length }: Uint8Array, at: string): void {
+  if (length > INDEX_LIMIT)
+    throw new Fault("too-large", {
+      what: "the list of images",
+      at,
+      actual: length,
+      limit: INDEX_LIMIT,
+    });
+}
+
+function formatPlatformJson(platform: NonNullable<Descriptor["platform"]>) {
+  const { architecture, os, variant } = platform;
+  return {
+    architecture,
+    os,
+    "os.version": platform["os.version"],
+    "os.features": platform["os.features"],
+    variant,
+  };
+}

@@ -1,0 +1,129 @@
+import * as v from "valibot";
+import { Fault } from "../base/fault.ts";
+import { excerpt, parseJson } from "../base/json.ts";
+import { type Digest, isDigest } from "./digest.ts";
+import type { Platform } from "./platform.ts";
+
+/** The longest manifest or index inside an image that is read, as registries have it. Bytes. */
+export const MANIFEST_LIMIT = 4 * 1024 * 1024;
+/** The longest `index.json` of a layout or archive that is read: some 50,000 named images. Bytes. */
+export const INDEX_LIMIT = 16 * 1024 * 1024;
+
+/** String to string, in the order it was written or is to be written. */
+export type Annotations = Readonly<Record<string, string>>;
+
+/** Names content by type, digest and size (image-spec, descriptor.md). Members in the order they are written. */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly size: number;
+  readonly urls?: readonly string[] | undefined;
+  readonly annotations?: Annotations | undefined;
+  readonly data?: string | undefined;
+  readonly platform?: Platform | undefined;
+  readonly artifactType?: string | undefined;
+}
+
+/** image-spec, manifest.md. */
+export interface Manifest {
+  readonly schemaVersion: 2;
+  readonly mediaType?: string | undefined;
+  readonly artifactType?: string | undefined;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+  readonly subject?: Descriptor | undefined;
+  readonly annotations?: Annotations | undefined;
+}
+
+/** image-spec, image-index.md. */
+export interface Index {
+  readonly schemaVersion: 2;
+  readonly mediaType?: string | undefined;
+  readonly artifactType?: string | undefined;
+  readonly manifests: readonly Descriptor[];
+  readonly subject?: Descriptor | undefined;
+  readonly annotations?: Annotations | undefined;
+}
+
+/** What is read of a container's config (image-spec, config.md); the bytes stay as they are. */
+export interface Config {
+  readonly architecture: string;
+  readonly os: string;
+  readonly variant?: string | undefined;
+  readonly created?: string | undefined;
+  readonly rootfs: { readonly type: string; readonly diff_ids: readonly string[] };
+}
+
+const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const digest = v.custom<Digest>(
+  isDigest,
+  "a digest is sha256: and 64 lower-case hexadecimal digits",
+);
+const annotations = v.record(v.string(), v.string());
+/** Words of which there is a choice: RFC 6838 gives a media type 127 characters for each half. */
+const word = v.pipe(v.string(), v.maxLength(255));
+const platform = v.looseObject({
+  architecture: word,
+  os: word,
+  "os.version": v.optional(v.string()),
+  "os.features": v.optional(v.array(v.string())),
+  variant: v.optional(word),
+});
+const descriptor = v.looseObject({
+  mediaType: v.pipe(word, v.minLength(1)),
+  digest,
+  size,
+  urls: v.optional(v.array(v.string())),
+  annotations: v.optional(v.nullable(annotations)),
+  data: v.optional(v.string()),
+  platform: v.optional(platform),
+  artifactType: v.optional(v.string()),
+});
+const common = {
+  schemaVersion: v.literal(2),
+  mediaType: v.optional(word),
+  artifactType: v.optional(word),
+  subject: v.optional(v.nullable(descriptor)),
+  annotations: v.optional(v.nullable(annotations)),
+};
+const manifest = v.looseObject({ ...common, config: descriptor, layers: v.array(descriptor) });
+const index = v.looseObject({ ...common, manifests: v.array(descriptor) });
+const config = v.looseObject({
+  architecture: word,
+  os: word,
+  variant: v.optional(word),
+  created: v.optional(v.string()),
+  rootfs: v.looseObject({ type: v.string(), diff_ids: v.array(v.string()) }),
+});
+
+/** Reads an image manifest. @param at what the bytes are, for the message @throws malformed, too-large */
+export function parseManifest(bytes: Uint8Array, at: string): Manifest {
+  return shaped(manifest, bytes, at, "an image manifest", MANIFEST_LIMIT) as Manifest;
+}
+
+/** Reads an image index, by default one inside an image. @throws malformed, too-large */
+export function parseIndex(bytes: Uint8Array, at: string, limit = MANIFEST_LIMIT): Index {
+  return shaped(index, bytes, at, "an image index", limit) as Index;
+}
+
+/** Reads a container's config. @throws malformed, too-large */
+export function parseConfig(bytes: Uint8Array, at: string): Config {
+  return shaped(config, bytes, at, "an image config", MANIFEST_LIMIT) as Config;
+}
+
+function shaped(
+  schema: v.GenericSchema,
+  bytes: Uint8Array,
+  at: string,
+  what: string,
+  limit: number,
+): unknown {
+  const found = v.safeParse(schema, parseJson(bytes, at, { bytes: limit }), { abortEarly: true });
+  if (found.success) return found.output;
+  const [issue] = found.issues;
+  throw new Fault("malformed", {
+    what,
+    at,
+    why: `${excerpt(v.getDotPath(issue) ?? "it")}: ${excerpt(issue.message)}`,
+  });
+}

@@ -1,0 +1,31 @@
+/** Media types, by the names of the specifications that define them. */
+
+export const INDEX = "application/vnd.oci.image.index.v1+json";
+export const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
+export const CONFIG = "application/vnd.oci.image.config.v1+json";
+export const EMPTY = "application/vnd.oci.empty.v1+json";
+
+export const DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json";
+export const DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
+export const DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json";
+
+export const GADGET = "application/vnd.gadget.v1+binary";
+export const GADGET_CONFIG = "application/vnd.gadget.config.v1+yaml";
+export const GADGET_EBPF = "application/vnd.gadget.ebpf.program.v1+binary";
+export const GADGET_WASM = "application/vnd.gadget.wasm.program.v1+binary";
+
+export const REF_NAME = "org.opencontainers.image.ref.name";
+
+/** Whether content of this type names manifests. */
+export const isIndex = (mediaType: string) => mediaType === INDEX || mediaType === DOCKER_LIST;
+
+/** Whether content of this type names a config and layers. */
+export const isManifest = (mediaType: string) =>
+  mediaType === MANIFEST || mediaType === DOCKER_MANIFEST;
+
+/** Whether content of this type is an image: one of the two above. */
+export const isImage = (mediaType: string) => isIndex(mediaType) || isManifest(mediaType);
+
+/** Whether a config of this type is a container's, with a platform and a root file system. */
+export const isContainerConfig = (mediaType: string) =>
+  mediaType === CONFIG || mediaType === DOCKER_CONFIG;

@@ -1,0 +1,49 @@
+import { Fault } from "../base/fault.ts";
+import { sortedBy } from "../base/order.ts";
+
+/** What an image is made for (image-spec, image-index.md, "platform"). Members in the order they are written. */
+export interface Platform {
+  readonly architecture: string;
+  readonly os: string;
+  readonly "os.version"?: string | undefined;
+  readonly "os.features"?: readonly string[] | undefined;
+  readonly variant?: string | undefined;
+}
+
+/** `os/architecture[/variant]`. */
+export function formatPlatform(platform: Platform): string {
+  const { os, architecture, variant } = platform;
+  return [os, architecture, ...(variant ? [variant] : [])].join("/");
+}
+
+/** The platform that `linux/arm64` or `linux/arm/v7` says; a lone word is an architecture of linux. */
+export function parsePlatform(value: string): Platform {
+  const parts = value.split("/");
+  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9][a-z0-9._-]*$/.test(part))) {
+    throw new Fault("usage", {
+      message: `the platform ${JSON.stringify(value)} is not of the form os/architecture[/variant]`,
+      hint: "for example --platform linux/amd64,linux/arm64",
+    });
+  }
+  const [os, architecture, variant] = parts.length === 1 ? ["linux", parts[0]!] : parts;
+  return { architecture: architecture!, os: os!, ...(variant ? { variant } : {}) };
+}
+
+/** The platforms of a list with commas, each once, in the order of their bytes. */
+export function parsePlatforms(value: string): Platform[] {
+  const unique = new Map(
+    value
+      .split(",")
+      .map((part) => [formatPlatform(parsePlatform(part.trim())), parsePlatform(part.trim())]),
+  );
+  return sortedBy(unique.values(), formatPlatform);
+}
+
+/** Whether an image for `platform` is what `wanted` asks for; a variant counts only where it is asked for. */
+export function matchesPlatform(platform: Platform, wanted: Platform): boolean {
+  return (
+    platform.os === wanted.os &&
+    platform.architecture === wanted.architecture &&
+    (wanted.variant === undefined || platform.variant === wanted.variant)
+  );
+}

@@ -1,0 +1,106 @@
+import { Fault } from "../base/fault.ts";
+import { type Digest, isDigest } from "./digest.ts";
+
+/**
+ * The name of an image, complete: `registry/repository:tag`. Written out it is what an archive's
+ * index.json carries in `org.opencontainers.image.ref.name`.
+ */
+export interface Reference {
+  readonly registry: string;
+  readonly repository: string;
+  readonly tag: string;
+}
+
+/** By which convention a short name is completed. */
+export type Kind = "gadget" | "container";
+
+const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
+const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+const REGISTRY =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/;
+
+/** `registry/repository:tag`. */
+export function formatReference({ registry, repository, tag }: Reference): string {
+  return `${registry}/${repository}:${tag}`;
+}
+
+/**
+ * The complete reference that `text` says, a short name completed for images of `kind`
+ * (gadget: `x` → `ghcr.io/inspektor-gadget/gadget/x:latest`, `a/b` → `ghcr.io/a/b:latest`;
+ * container: `x` → `docker.io/library/x:latest`). Grammar: distribution-spec, "Pulling manifests".
+ * @throws malformed
+ */
+export function parseReference(text: string, kind: Kind): Reference {
+  const wrong = (why: string) =>
+    new Fault("malformed", {
+      what: "the image name",
+      at: JSON.stringify(text),
+      why,
+      hint: "a name is [registry/]repository[:tag], for example ghcr.io/me/gadget/trace:v1",
+    });
+  if (text.includes("@")) throw wrong("it has a digest, which is not a name that can be given");
+  if (text.length > 512) throw wrong("it is longer than 512 characters");
+  const { registry, path, tag } = split(text);
+  if (registry !== undefined && !REGISTRY.test(registry))
+    throw wrong(`${JSON.stringify(registry)} is no host name`);
+  if (!TAG.test(tag))
+    throw wrong(`${JSON.stringify(tag)} is no tag: letters, digits, ".", "_", "-", at most 128`);
+  for (const part of path.split("/")) {
+    if (!COMPONENT.test(part)) {
+      throw wrong(
+        `${JSON.stringify(part)} is no part of a repository: lower-case letters and digits, joined by ".", "_", "__" or "-"`,
+      );
+    }
+  }
+  return { ...complete(registry, path, kind), tag };
+}
+
+function split(text: string): { registry: string | undefined; path: string; tag: string } {
+  const slash = text.indexOf("/");
+  const first = slash < 0 ? "" : text.slice(0, slash);
+  const registry = /[.:]/.test(first) || first === "localhost" ? first : undefined;
+  const rest = registry === undefined ? text : text.slice(slash + 1);
+  const colon = rest.lastIndexOf(":");
+  const hasTag = colon > rest.lastIndexOf("/");
+  return {
+    registry,
+    path: hasTag ? rest.slice(0, colon) : rest,
+    tag: hasTag ? rest.slice(colon + 1) : "latest",
+  };
+}
+
+function complete(
+  registry: string | undefined,
+  path: string,
+  kind: Kind,
+): { registry: string; repository: string } {
+  const short = !path.includes("/");
+  if (kind === "gadget") {
+    return registry === undefined
+      ? { registry: "ghcr.io", repository: short ? `inspektor-gadget/gadget/${path}` : path }
+      : { registry, repository: path };
+  }
+  if (registry === undefined || registry === "docker.io") {
+    return { registry: "docker.io", repository: short ? `library/${path}` : path };
+  }
+  return { registry, repository: path };
+}
+
+/** What a person may mean by a name that is looked up: complete references, or a digest. */
+export interface Wanted {
+  readonly references: readonly string[];
+  readonly digest?: Digest;
+}
+
+/** The complete references that `text` may stand for, each convention's; `name@sha256:…` and `sha256:…` give a digest. */
+export function parseWanted(text: string): Wanted {
+  const at = text.lastIndexOf("@");
+  const digest = text.slice(at + 1);
+  if (isDigest(digest)) return { references: at > 0 ? candidates(text.slice(0, at)) : [], digest };
+  return { references: candidates(text) };
+}
+
+function candidates(text: string): string[] {
+  const kinds: Kind[] = ["gadget", "container"];
+  return [...new Set(kinds.map((kind) => formatReference(parseReference(text, kind))))];
+}

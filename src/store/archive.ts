@@ -1,0 +1,103 @@
+import * as path from "node:path";
+import { Fault } from "../base/fault.ts";
+import { openRead } from "../base/file.ts";
+import type { Digest } from "../oci/digest.ts";
+import { checkLayout, digestAt, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
+import { type Descriptor, INDEX_LIMIT, parseIndex } from "../oci/manifest.ts";
+import { headerWriter } from "../tar/header.ts";
+import { FileInput } from "../tar/input.ts";
+import { cleanName } from "../tar/name.ts";
+import { scan } from "../tar/scan.ts";
+import { type Content, type Extent, readExtent } from "./content.ts";
+import type { ReadStore } from "./store.ts";
+
+/** An OCI archive in a file: a layout in a tar, read where it lies. */
+export class Archive implements ReadStore {
+  readonly at: string;
+  readonly #blobs: ReadonlyMap<Digest, Extent>;
+  readonly #images: readonly Descriptor[];
+
+  private constructor(
+    at: string,
+    blobs: ReadonlyMap<Digest, Extent>,
+    images: readonly Descriptor[],
+  ) {
+    this.at = at;
+    this.#blobs = blobs;
+    this.#images = images;
+  }
+
+  /** Opens an archive: reads its headers and its index, no blob. @throws malformed, not-found, too-large, io */
+  static async open(file: string): Promise<Archive> {
+    const at = path.resolve(file);
+    const members = await membersOf(at);
+    const blobs = new Map<Digest, Extent>();
+    for (const [name, extent] of members) {
+      const digest = digestAt(name);
+      if (digest !== undefined) blobs.set(digest, extent);
+    }
+    checkLayout(need(members, LAYOUT_FILE, at, 4096), `${LAYOUT_FILE} in ${at}`);
+    const index = parseIndex(
+      need(members, INDEX_FILE, at, INDEX_LIMIT),
+      `${INDEX_FILE} in ${at}`,
+      INDEX_LIMIT,
+    );
+    return new Archive(at, blobs, index.manifests);
+  }
+
+  images(): readonly Descriptor[] {
+    return this.#images;
+  }
+
+  find(digest: Digest): Content | undefined {
+    return this.#blobs.get(digest);
+  }
+}
+
+async function membersOf(at: string): Promise<Map<string, Extent>> {
+  const members = new Map<string, Extent>();
+  const file = openRead(at);
+  try {
+    for await (const { name, type, offset, size } of scan(
+      new FileInput(file, at),
+      await headerWriter(),
+    )) {
+      const clean = type === "file" ? cleanName(name) : undefined;
+      if (clean === undefined) continue;
+      if (members.has(clean))
+        throw new Fault("malformed", {
+          what: "the archive",
+          at,
+          why: `it has two members named ${clean}`,
+        });
+      members.set(clean, { path: at, offset, size });
+    }
+  } finally {
+    file.close();
+  }
+  return members;
+}
+
+function need(
+  members: ReadonlyMap<string, Extent>,
+  name: string,
+  at: string,
+  limit: number,
+): Uint8Array {
+  const extent = members.get(name);
+  if (extent === undefined) {
+    throw new Fault("not-found", {
+      what: "the member",
+      at: `${name} in ${at}`,
+      hint: "the file is no OCI archive, or not a whole one",
+    });
+  }
+  if (extent.size > limit)
+    throw new Fault("too-large", {
+      what: "the member",
+      at: `${name} in ${at}`,
+      actual: extent.size,
+      limit,
+    });
+  return readExtent(extent);
+}

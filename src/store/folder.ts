@@ -1,0 +1,196 @@
+import * as path from "node:path";
+import { Fault } from "../base/fault.ts";
+import {
+  discard,
+  lstat,
+  makeDirectory,
+  makeUnique,
+  readDirectory,
+  readFile,
+  remove,
+  stat,
+  syncDirectory,
+} from "../base/file.ts";
+import { writeWhole } from "../base/file-aside.ts";
+import { withLock } from "../base/file-lock.ts";
+import { judgeOwner, owner } from "../base/file-owner.ts";
+import { byBytes, sortedBy } from "../base/order.ts";
+import { type Digest, isDigest } from "../oci/digest.ts";
+import {
+  BLOBS,
+  checkLayout,
+  formatLayoutIndex,
+  INDEX_FILE,
+  LAYOUT_BYTES,
+  LAYOUT_FILE,
+  nameOf,
+} from "../oci/layout.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { REF_NAME } from "../oci/media.ts";
+import { sizeOf } from "./content.ts";
+import { Layout } from "./layout.ts";
+import { Session } from "./session.ts";
+import type { Named } from "./store.ts";
+
+/** Our own things in the folder, which the layout's other readers pass over. */
+const OWN = ".ingot";
+
+/** What a store may hold before its layout file is there, because another process begins it or was killed at that; and what mkfs makes. */
+const BEGUN = /^(?:\.ingot|blobs|\.(?:oci-layout|index\.json)\.partial\..*|lost\+found)$/;
+
+const A_DAY = 24 * 3600;
+
+/**
+ * The store: an image layout in a folder that several processes may use at once and any may be killed at any moment.
+ * Blobs are named by content, written aside and renamed. The index is replaced whole, under a lock.
+ * Writers work in a session; `prune` runs only while there is none, so that nothing is taken from under them.
+ */
+export class FolderStore extends Layout {
+  /** Opens the store; a folder that is not there, or empty, is an empty store. @throws malformed, unsupported */
+  constructor(at: string) {
+    super(at);
+    const file = path.join(this.at, LAYOUT_FILE);
+    if (stat(file) !== undefined) checkLayout(readFile(file, 4096), file);
+    else if (
+      stat(this.at) !== undefined &&
+      readDirectory(this.at).some((name) => !BEGUN.test(name)) &&
+      stat(file) === undefined
+    ) {
+      throw new Fault("not-found", {
+        what: "the layout file",
+        at: file,
+        hint: "choose a folder that is empty or an OCI image layout with --store",
+      });
+    }
+  }
+
+  override images(): readonly Descriptor[] {
+    return stat(path.join(this.at, INDEX_FILE)) === undefined ? [] : super.images();
+  }
+
+  /** A session to add blobs in. Call `commit` or `drop`, whatever happens. */
+  async begin(): Promise<Session> {
+    makeDirectory(path.join(this.at, BLOBS));
+    return this.#locked(() => {
+      this.#sweep();
+      return new Session(this, makeUnique(this.#own("work", `${owner()}-`)));
+    });
+  }
+
+  /** Afterwards each image has its name, and nothing else has it. Its blobs must be here. @throws blob-missing when it was pruned */
+  async tag(images: readonly Named[]): Promise<void> {
+    await this.#replaceIndex((entries) => {
+      const named = new Map(images.map(({ reference, descriptor }) => [reference, descriptor]));
+      for (const { digest } of named.values()) {
+        if (this.find(digest) === undefined)
+          throw new Fault("blob-missing", { digest, at: this.at });
+      }
+      const added = [...named].map(([name, { mediaType, digest, size, platform }]) => ({
+        mediaType,
+        digest,
+        size,
+        annotations: { [REF_NAME]: name },
+        platform,
+      }));
+      return [...entries.filter((entry) => !named.has(nameOf(entry) ?? "")), ...added];
+    });
+  }
+
+  /** Afterwards none of `names` names anything. Its blobs stay until `prune`. */
+  async untag(names: readonly string[]): Promise<void> {
+    const gone = new Set(names);
+    await this.#replaceIndex((entries) =>
+      entries.filter((entry) => !gone.has(nameOf(entry) ?? "")),
+    );
+  }
+
+  /**
+   * Removes blobs that `isNeeded` does not keep; asked with the index as it is while nobody can add to it.
+   * @returns the digests and sizes of what was removed @throws busy while another process adds to the store
+   */
+  async prune(reachable: () => ReadonlySet<Digest>): Promise<{ digest: Digest; size: number }[]> {
+    if (stat(path.join(this.at, BLOBS)) === undefined) return [];
+    return this.#locked(async () => {
+      const [writer] = this.#sweep();
+      if (writer !== undefined)
+        throw new Fault("busy", { what: "the store", at: this.at, holder: writer });
+      this.refresh();
+      this.#checkIndex();
+      const needed = reachable();
+      const removed: { digest: Digest; size: number }[] = [];
+      for (const name of readDirectory(path.join(this.at, BLOBS))) {
+        const digest = `sha256:${name}`;
+        if (!isDigest(digest) || needed.has(digest)) continue;
+        const content = this.find(digest);
+        if (content === undefined) continue;
+        removed.push({ digest, size: sizeOf(content) });
+        remove(this.blobFile(digest));
+        // The lock's holder has to be heard of while it has much to remove.
+        if (removed.length % 1000 === 0) await new Promise((next) => setTimeout(next, 0));
+      }
+      return removed.sort((a, b) => byBytes(a.digest, b.digest));
+    });
+  }
+
+  /** Blobs without an index are those of a store that lost it, not ones that nobody needs. @throws not-found */
+  #checkIndex(): void {
+    const at = path.join(this.at, INDEX_FILE);
+    if (stat(at) !== undefined || readDirectory(path.join(this.at, BLOBS)).length === 0) return;
+    throw new Fault("not-found", {
+      what: "the index",
+      at,
+      hint: "without it nobody can say which blobs are needed: restore it, or import or build an image, which begins a new one",
+    });
+  }
+
+  #own(...parts: string[]): string {
+    return path.join(this.at, OWN, ...parts);
+  }
+
+  #locked<T>(act: () => T | Promise<T>): Promise<T> {
+    return withLock(this.#own("lock"), act);
+  }
+
+  /**
+   * Removes the work of sessions whose process is certainly gone, and of those that nobody can judge after a day.
+   * @returns what is left: the sessions there are. Only under the lock, whose time is now
+   */
+  #sweep(): string[] {
+    const work = this.#own("work");
+    makeDirectory(work);
+    const now = lstat(this.#own("lock"))?.mtime ?? 0;
+    return readDirectory(work).filter((name) => {
+      const at = path.join(work, name);
+      const judged = judgeOwner(name.slice(0, Math.max(0, name.indexOf("-"))));
+      const isOld = now - (lstat(at)?.mtime ?? now) > A_DAY;
+      if (judged === "alive" || (judged === "unknown" && !isOld)) return true;
+      discard(at);
+      return false;
+    });
+  }
+
+  /** Entries that stay do so as they are; the named ones stand in the order of their names, the others after them. */
+  async #replaceIndex(
+    change: (entries: readonly Descriptor[]) => readonly Descriptor[],
+  ): Promise<void> {
+    makeDirectory(path.join(this.at, BLOBS));
+    await this.#locked(() => {
+      this.refresh();
+      const entries = change(this.images());
+      const named = sortedBy(
+        entries.filter((entry) => nameOf(entry) !== undefined),
+        (entry) => nameOf(entry)!,
+      );
+      const layout = path.join(this.at, LAYOUT_FILE);
+      if (stat(layout) === undefined) {
+        writeWhole(layout, LAYOUT_BYTES);
+        syncDirectory(path.dirname(this.at));
+      }
+      writeWhole(
+        path.join(this.at, INDEX_FILE),
+        formatLayoutIndex([...named, ...entries.filter((entry) => nameOf(entry) === undefined)]),
+      );
+      this.refresh();
+    });
+  }
+}

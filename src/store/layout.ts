@@ -1,0 +1,54 @@
+import * as path from "node:path";
+import { Fault } from "../base/fault.ts";
+import { readFile, stat } from "../base/file.ts";
+import { type Digest, hexOf } from "../oci/digest.ts";
+import { BLOBS, checkLayout, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
+import { parseLayoutIndex } from "../oci/layout-index.ts";
+import { type Descriptor, INDEX_LIMIT } from "../oci/manifest.ts";
+import type { Content } from "./content.ts";
+import type { ReadStore } from "./store.ts";
+
+/** An image layout in a folder (image-spec, image-layout.md), anyone's. */
+export class Layout implements ReadStore {
+  readonly at: string;
+  #images: readonly Descriptor[] | undefined;
+
+  constructor(at: string) {
+    this.at = path.resolve(at);
+  }
+
+  /** Checks that the folder is a layout of a version that is known. @throws not-found, malformed, unsupported */
+  check(): this {
+    const file = path.join(this.at, LAYOUT_FILE);
+    if (stat(file) === undefined) {
+      throw new Fault("not-found", {
+        what: "the layout file",
+        at: file,
+        hint: `${this.at} is no OCI image layout`,
+      });
+    }
+    checkLayout(readFile(file, 4096), file);
+    return this;
+  }
+
+  images(): readonly Descriptor[] {
+    const at = path.join(this.at, INDEX_FILE);
+    this.#images ??= parseLayoutIndex(readFile(at, INDEX_LIMIT), at).manifests;
+    return this.#images;
+  }
+
+  /** Forgets what was read of the index. */
+  refresh(): void {
+    this.#images = undefined;
+  }
+
+  blobFile(digest: Digest): string {
+    return path.join(this.at, BLOBS, hexOf(digest));
+  }
+
+  find(digest: Digest): Content | undefined {
+    const file = this.blobFile(digest);
+    const found = stat(file);
+    return found?.kind === "file" ? { path: file, offset: 0, size: found.size } : undefined;
+  }
+}

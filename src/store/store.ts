@@ -1,0 +1,83 @@
+import { Fault } from "../base/fault.ts";
+import { nearest } from "../base/near.ts";
+import { sortedUnique } from "../base/order.ts";
+import type { Digest } from "../oci/digest.ts";
+import { nameOf } from "../oci/layout.ts";
+import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
+import { parseWanted } from "../oci/reference.ts";
+import { type Content, readContent } from "./content.ts";
+
+/** Where images come from: a folder, an archive, memory. */
+export interface ReadStore {
+  /** What it is, for messages. */
+  readonly at: string;
+  /** The images it names, as its index has them: each with its name in an annotation, if it has one. */
+  images(): readonly Descriptor[];
+  /** Where the bytes of a blob are; undefined when they are not here. Nothing is checked yet. */
+  find(digest: Digest): Content | undefined;
+}
+
+/** An image under its name. */
+export interface Named {
+  readonly reference: string;
+  readonly descriptor: Descriptor;
+}
+
+/**
+ * The bytes of a manifest, index or config that `store` holds, proven.
+ * @param neededBy what asks for it, for the message @throws blob-missing, digest-differs, size-differs, too-large
+ */
+export function fetch(store: ReadStore, descriptor: Descriptor, neededBy?: string): Uint8Array {
+  const { digest } = descriptor;
+  const content = store.find(digest);
+  if (content === undefined)
+    throw new Fault("blob-missing", { digest, at: store.at, ...(neededBy ? { neededBy } : {}) });
+  return readContent(content, descriptor, MANIFEST_LIMIT);
+}
+
+/**
+ * The image that `text` names in `store`: its exact name there, a short name completed as a gadget's or a
+ * container's, or a digest. An image that has no name is found by its digest alone.
+ * @throws not-found with names that look alike, ambiguous
+ */
+export function resolve(store: ReadStore, text: string): Named {
+  const images = store.images();
+  const exact = images.filter((image) => nameOf(image) === text);
+  const found = exact.length > 0 ? exact : matching(images, text);
+  const digests = new Set(found.map(({ digest }) => digest));
+  if (digests.size > 1)
+    throw new Fault("ambiguous", { what: "the image", at: text, matches: found.map(describe) });
+  const [descriptor] = found;
+  if (descriptor !== undefined)
+    return { reference: nameOf(descriptor) ?? descriptor.digest, descriptor };
+  const names = images.flatMap((image) => nameOf(image) ?? []);
+  throw new Fault("not-found", {
+    what: "the image",
+    at: `${text} in ${store.at}`,
+    near: similar(text, names),
+  });
+}
+
+function matching(images: readonly Descriptor[], text: string): Descriptor[] {
+  const { references, digest } = parseWanted(text);
+  return images.filter((image) => {
+    const named = references.includes(nameOf(image) ?? "");
+    return digest === undefined
+      ? named
+      : image.digest === digest && (references.length === 0 || named);
+  });
+}
+
+const describe = (image: Descriptor) => `${nameOf(image) ?? "(no name)"} ${image.digest}`;
+
+/** Names that look like `text`, also where only their last part does. */
+function similar(text: string, names: readonly string[]): string[] {
+  const short = new Map(
+    names.map((name) => [name.slice(name.lastIndexOf("/") + 1).replace(/:latest$/, ""), name]),
+  );
+  const last = text.slice(text.lastIndexOf("/") + 1);
+  return sortedUnique([
+    ...nearest(text, names),
+    ...nearest(last, short.keys()).map((word) => short.get(word)!),
+  ]);
+}

@@ -1,0 +1,178 @@
+/** export, import and verify, as people and programs use them. */
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { writeLayout } from "./support/image-layout.ts";
+import { ingot } from "./support/ingot.ts";
+import { ask, HELLO, place, plain, say, stocked } from "./support/say.ts";
+
+describe("export", () => {
+  test("prints what is in the archive, and the same to a file, to stdout and from the store", async (t) => {
+    const { dir, layout, digest, archive, in_ } = await stocked(t);
+    const again = join(dir, "again.tar");
+    const line = `${HELLO} ${digest}\n`;
+    assert.deepEqual(await say(in_("export", "hello:v1", "-o", again)), {
+      code: 0,
+      out: line,
+      err: "",
+    });
+    const bytes = readFileSync(archive);
+    assert.ok(readFileSync(again).equals(bytes));
+    const piped = await ingot(["export", `oci:${layout}`, "-o", "-"]);
+    assert.deepEqual([piped.code, piped.stderr], [0, line]);
+    assert.ok(piped.stdout.equals(bytes));
+  });
+
+  test("--json", async (t) => {
+    const { dir, layout, digest } = place(t);
+    const output = join(dir, "a.tar");
+    const { code, document, err } = await ask(["export", layout, "-o", output]);
+    assert.deepEqual([code, err], [0, ""]);
+    const { size } = statSync(output);
+    const images = [{ reference: HELLO, digest }];
+    assert.deepEqual(document, { output, size, blobs: 4, images });
+    const piped = await ingot(["export", layout, "-o", "-", "--json"]);
+    assert.deepEqual(JSON.parse(piped.stderr), { output: "-", size, blobs: 4, images });
+  });
+
+  test("a platform that is not there", async (t) => {
+    const { dir, layout } = place(t);
+    const output = join(dir, "a.tar");
+    const { code, err } = await say(["export", layout, "-o", output, "--platform", "linux/arm64"]);
+    assert.equal(code, 2);
+    assert.match(err, /linux\/arm64.*\nhint: there is linux\/amd64/);
+    assert.equal(existsSync(output), false);
+  });
+
+  test("a folder that is not there, a folder in the way, a device", async (t) => {
+    const { dir, layout } = place(t);
+    const missing = await say(["export", layout, "-o", join(dir, "no/a.tar")]);
+    assert.equal(missing.code, 2);
+    assert.match(missing.err, /hint: create it first: mkdir -p /);
+    const folder = await say(["export", layout, "-o", dir]);
+    assert.equal(folder.code, 2);
+    assert.match(folder.err, /is a folder|is a directory/);
+    assert.equal((await say(["export", layout, "-o", "/dev/null"])).code, 0);
+    assert.ok(statSync("/dev/null").isCharacterDevice());
+  });
+
+  test("a damaged blob leaves no file", async (t) => {
+    const { dir, layout } = place(t, ["one", "x".repeat(5000)]);
+    const blobs = join(layout, "blobs/sha256");
+    const damaged = readdirSync(blobs).find((name) => statSync(join(blobs, name)).size === 5000);
+    writeFileSync(join(blobs, damaged ?? ""), "y".repeat(5000));
+    const output = join(dir, "a.tar");
+    const { code, err } = await say(["export", layout, "-o", output]);
+    assert.equal(code, 2);
+    assert.match(err, /its bytes are sha256:[0-9a-f]{64}, should be sha256:/);
+    assert.deepEqual(readdirSync(dir), ["layout"]);
+  });
+});
+
+describe("import", () => {
+  test("prints names and digests, from a file and from stdin", async (t) => {
+    const { dir, archive, digest } = await stocked(t);
+    for (const [i, input] of [undefined, readFileSync(archive)].entries()) {
+      const store = join(dir, `store-${i}`);
+      const words = ["import", input === undefined ? archive : "-", "--store", store];
+      const { code, out, err } = await say(words, input === undefined ? {} : { input });
+      assert.deepEqual([code, out], [0, `${HELLO} ${digest}\n`], err);
+      assert.match(err, /4 blobs, .*; 4 of them new/);
+    }
+  });
+
+  test("--json", async (t) => {
+    const { archive, digest, store, in_ } = await stocked(t);
+    const { code, document } = await ask(in_("import", archive));
+    assert.equal(code, 0);
+    const [image] = document.images;
+    assert.deepEqual([image.reference, image.digest], [HELLO, digest]);
+    const { images: _, bytes, ...rest } = document;
+    assert.ok(bytes > 0);
+    assert.deepEqual(rest, { store, blobs: 4, added: 0, warnings: [] });
+  });
+
+  test("what is no archive changes nothing", async (t) => {
+    const { dir, in_ } = place(t);
+    const file = join(dir, "a.tar");
+    writeFileSync(file, "x".repeat(4096));
+    const { code, out, err } = await say(in_("import", file));
+    assert.deepEqual([code, out], [2, ""]);
+    assert.match(err, /error: cannot take ".*a\.tar": it has 1 finding/);
+    plain(err);
+    assert.deepEqual((await ask(in_("list"))).document.images, []);
+  });
+
+  test("a file that is not there", async (t) => {
+    const { in_ } = place(t);
+    const { code, err } = await say(in_("import", "/nonexistent/a.tar"));
+    assert.equal(code, 2);
+    assert.match(err, /looked for "\/nonexistent\/a\.tar"/);
+  });
+});
+
+describe("verify", () => {
+  test("yes, of an archive, a layout, a stored image and stdin", async (t) => {
+    const { archive, layout, digest, in_ } = await stocked(t);
+    const words = in_("verify", archive, layout, "hello:v1", `oci:${layout}:${HELLO}`, "-");
+    const { code, out } = await say(words, { input: readFileSync(archive) });
+    assert.equal(code, 0, out);
+    const lines = out.split("\n").filter((line) => line.startsWith("OK "));
+    assert.equal(lines.length, 5);
+    for (const line of lines) assert.match(line, /: 1 image, 4 blobs, \d+ bytes$/);
+    assert.match(out, new RegExp(`^ {2}${HELLO} ${digest}$`, "m"));
+    assert.match((await say(["verify", "--canonical", archive])).out, /^OK .*, canonical$/m);
+  });
+
+  test("no, with every finding", async (t) => {
+    const { dir, archive } = await stocked(t);
+    const damaged = join(dir, "damaged.tar");
+    const bytes = readFileSync(archive);
+    bytes[512] = bytes[512]! ^ 1;
+    writeFileSync(damaged, bytes);
+    const { code, out } = await say(["verify", damaged]);
+    assert.equal(code, 1);
+    assert.match(out, /^NOT OK /);
+    assert.match(out, /^ {2}finding: .*\[digest-differs\]$/m);
+  });
+
+  test("the worst of several counts, and no fault hides a verdict", async (t) => {
+    const { dir, archive } = await stocked(t);
+    const empty = join(dir, "empty.tar");
+    writeFileSync(empty, new Uint8Array(1024));
+    const no = await ask(["verify", archive, empty]);
+    assert.deepEqual([no.code, no.document.ok], [1, false]);
+    const { code, document, err } = await ask(["verify", "/nonexistent.tar", empty, archive]);
+    assert.equal(code, 2);
+    assert.deepEqual(Object.keys(document), ["ok", "sources"]);
+    const [missing, cut, good] = document.sources;
+    assert.equal(missing.error.code, "not-found");
+    assert.deepEqual([cut.ok, good.ok, good.source], [false, true, archive]);
+    assert.deepEqual(Object.keys(good), ["source", "ok", "images", "blobs", "bytes", "findings"]);
+    for (const finding of cut.findings) {
+      assert.deepEqual(Object.keys(finding), ["code", "at", "message", "level"]);
+    }
+    assert.ok(cut.findings.length > 0);
+    assert.match(err, /nonexistent/);
+  });
+
+  test("nothing is no yes", async (t) => {
+    const { dir } = place(t);
+    const empty = join(dir, "empty");
+    mkdirSync(empty);
+    writeLayout(empty, []);
+    assert.equal((await say(["verify", empty])).code, 1);
+    assert.notEqual((await say(["verify", "-"], { input: "" })).code, 0);
+    assert.equal((await say(["verify"])).code, 2);
+  });
+
+  test("--canonical is about archives", async (t) => {
+    const { archive, layout, in_ } = await stocked(t);
+    for (const source of [layout, "hello:v1", `oci-archive:${archive}:${HELLO}`]) {
+      const { code, out, err } = await say(in_("verify", "--canonical", archive, source));
+      assert.deepEqual([code, out], [2, ""]);
+      assert.match(err, /--canonical is about archives, and ".*" is (?:a layout|an image)/);
+    }
+  });
+});

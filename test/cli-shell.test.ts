@@ -1,0 +1,136 @@
+/** Streams that end, completion in shells, signals. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { writeLayout } from "./support/image-layout.ts";
+import { command, plainEnvironment } from "./support/ingot.ts";
+import { testWith } from "./support/needs.ts";
+import { run } from "./support/run.ts";
+import { ask, COMMANDS, HELLO, place, say, stocked } from "./support/say.ts";
+import { tempDir } from "./support/temp.ts";
+
+describe("the streams", () => {
+  test("a large answer arrives whole", async (t) => {
+    const { dir } = place(t);
+    const layout = join(dir, "many");
+    const images = Array.from({ length: 3000 }, (_, i) => ({
+      reference: `docker.io/a/b:${i}`,
+      layers: ["x"],
+    }));
+    writeLayout(layout, images);
+    const { code, document } = await ask(["list", "--store", layout]);
+    assert.deepEqual([code, document.images.length], [0, 3000]);
+  });
+
+  testWith(["sh", "head"], "a reader that leaves", async (t) => {
+    const { dir } = place(t, [new Uint8Array(4 << 20)]);
+    const words = await command();
+    const env = plainEnvironment();
+    const sh = (script: string) => run(["sh", "-c", script, "sh", ...words], { cwd: dir, env });
+    const text = await sh('{ "$@" --help; echo "$?" >&2; } | head -n 1');
+    assert.deepEqual([text.stdout.toString().split("\n").length, text.stderr], [2, "0\n"]);
+    const archive = await sh('{ "$@" export layout -o -; echo "$?" >&2; } | head -c 1 >/dev/null');
+    assert.match(archive.stderr, /error: cannot write to standard output: the reader has closed/);
+    assert.match(archive.stderr, /\n2\n$/);
+  });
+
+  testWith(["sh"], "an answer that cannot be written is 2", async (t) => {
+    const { dir, store } = await stocked(t);
+    const words = await command();
+    const script = '"$@" >/dev/full';
+    const argv = ["sh", "-c", script, "sh", ...words, "list", "--store", store];
+    const { code, stderr } = await run(argv, { cwd: dir, env: plainEnvironment() });
+    assert.equal(code, 2);
+    assert.match(stderr, /ENOSPC/);
+  });
+
+  test("a foreign name cannot command the terminal", async (t) => {
+    const { dir } = place(t);
+    const layout = join(dir, "odd");
+    writeLayout(layout, [{ reference: "a\u001b[2Jb", layers: ["x"] }]);
+    const { out } = await say(["list", "--store", layout]);
+    assert.match(out, /a\\u001b\[2Jb/);
+    assert.ok(!out.includes("\u001b"));
+  });
+});
+
+describe("completion", () => {
+  /** What bash offers for these words, the last of which is under way. */
+  async function offered(words: readonly string[], env = {}): Promise<string[]> {
+    const { out } = await say(["completion", "bash"]);
+    const ingot = (await command()).map((word) => `'${word}'`).join(" ");
+    const script = `ingot() { ${ingot} "$@"; }\n${out}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))\n_ingot\nprintf '%s\\n' "\${COMPREPLY[@]}"`;
+    const options = { env: { ...plainEnvironment(), ...env } };
+    const { stdout, stderr } = await run(
+      ["bash", "-c", script, "bash", "ingot", ...words],
+      options,
+    );
+    assert.equal(stderr, "");
+    return `${stdout}`.split("\n").filter((line) => line !== "");
+  }
+
+  testWith(["bash"], "bash completes commands, flags and stored names", async (t) => {
+    assert.deepEqual(await offered(["ex"]), ["export"]);
+    assert.deepEqual(await offered(["verify", "--ca"]), ["--canonical"]);
+    assert.deepEqual(await offered(["--json", "build", "--so"]), ["--source-date-epoch"]);
+    const { store } = await stocked(t);
+    assert.deepEqual(await offered(["remove", ""], { INGOT_STORE: store }), [HELLO]);
+  });
+
+  for (const shell of ["zsh", "fish"]) {
+    testWith([shell], `${shell} accepts its script`, async (t) => {
+      const file = join(tempDir(t), "script");
+      writeFileSync(file, (await say(["completion", shell])).out);
+      const { code, stderr } = await run([shell, "-n", file]);
+      assert.deepEqual([code, stderr], [0, ""]);
+    });
+  }
+
+  test("names every command and flag, in every shell", async () => {
+    for (const shell of ["bash", "zsh", "fish"]) {
+      const { out } = await say(["completion", shell]);
+      for (const word of [...COMMANDS, "source-date-epoch", "llvm-strip", "canonical"]) {
+        assert.ok(out.includes(word), `${shell}: ${word}`);
+      }
+    }
+  });
+
+  test("of another shell", async () => {
+    const { code, err } = await say(["completion", "csh"]);
+    assert.equal(code, 2);
+    assert.match(err, /"csh", should be "bash", "zsh" or "fish"/);
+  });
+});
+
+describe("a signal", () => {
+  for (const [signal, number] of [
+    ["SIGINT", 2],
+    ["SIGTERM", 15],
+    ["SIGHUP", 1],
+  ] as const) {
+    test(`${signal} during an import from a pipe leaves nothing half-written`, async (t) => {
+      const { dir, archive, store } = await stocked(t);
+      const fresh = join(dir, "fresh");
+      const [program = "", ...words] = [...(await command()), "import", "-", "--store", fresh];
+      const env = { ...process.env, ...plainEnvironment() };
+      const child = spawn(program, words, { env, stdio: ["pipe", "ignore", "ignore"] });
+      child.stdin.on("error", () => {});
+      child.stdin.write(readFileSync(archive).subarray(0, 2048));
+      const work = join(fresh, ".ingot/work");
+      while (!existsSync(work) || readdirSync(work).length === 0) {
+        await new Promise((next) => setTimeout(next, 10));
+      }
+      child.kill(signal);
+      // Deno's node:child_process tells of an exit code 130 as of the signal SIGINT.
+      const [code, ended] = await once(child, "exit");
+      assert.equal(code ?? 128 + constants.signals[ended as NodeJS.Signals], 128 + number);
+      assert.deepEqual(readdirSync(work), []);
+      assert.equal((await ask(["list", "--store", fresh])).document.images.length, 0);
+      assert.equal((await say(["verify", HELLO, "--store", store])).code, 0);
+    });
+  }
+});

@@ -1,0 +1,11 @@
+import assert from "node:assert/strict";
+import type { Problem } from "../../src/base/fault.ts";
+
+/** `2:1 error: message [hint]` for each problem, all of which must be of `file`. */
+export function shown(problems: readonly Problem[], file: string): string[] {
+  return problems.map((problem) => {
+    assert.equal(problem.file, file);
+    const { line, column, level, message, hint } = problem;
+    return `${line}:${column} ${level}: ${message}${hint === undefined ? "" : ` [${hint}]`}`;
+  });
+}
