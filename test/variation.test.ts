@@ -1,0 +1,275 @@
+/**
+ * The same sources, built and exported under conditions that vary one at a time: one and the same archive. Each test
+ * is an axis and bears its name.
+ */
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { after, before, describe } from "node:test";
+import {
+  binary,
+  command,
+  type Form,
+  forms,
+  ownForm,
+  plainEnvironment,
+  root,
+} from "./support/ingot.ts";
+import { testUnless, testWith } from "./support/needs.ts";
+import { type Ran, type RunOptions, succeed } from "./support/run.ts";
+import { tempDir } from "./support/temp.ts";
+import { writeTree } from "./support/tree.ts";
+import { readUstar } from "./support/ustar.ts";
+
+const NOBODY = 65534;
+const TOOLS = ["clang", "llvm-strip"];
+const TRACE_TAGS = ["trace:v1", "example.org/me/trace:v2"];
+
+interface Condition extends Pick<RunOptions, "cwd" | "env"> {
+  /** Words before the program's own. */
+  readonly wrap?: readonly string[];
+  /** Words in place of the program's own. */
+  readonly words?: readonly string[];
+  readonly form?: Form;
+  /** The gadgets' folders. */
+  readonly trace?: string;
+  readonly hello?: string;
+  readonly tags?: readonly string[];
+  /** Where the store and the archive come to be. */
+  readonly place?: string;
+  /** Words at the end of export. */
+  readonly more?: readonly string[];
+}
+
+/** Runs ingot under a condition; it must succeed. */
+async function under(condition: Condition, args: readonly string[]): Promise<Ran> {
+  const { wrap = [], form = ownForm, words = await command(form), cwd = root, env } = condition;
+  const options = { cwd, env: { ...plainEnvironment(), ...env } };
+  return succeed([...wrap, ...words, ...args], options);
+}
+
+/** Which members differ: an answer to where to look. */
+function difference(actual: Buffer, expected: Buffer): string {
+  if (actual.equals(expected)) return "";
+  const table = (bytes: Buffer) =>
+    new Map(readUstar(bytes).map(({ name, content }) => [name, `${content}`.slice(0, 4000)]));
+  const [a, b] = [table(actual), table(expected)];
+  const only = (x: Map<string, string>, y: Map<string, string>) =>
+    [...x].filter(([name, text]) => y.get(name) !== text);
+  return JSON.stringify({ here: only(a, b), expected: only(b, a) }, undefined, 1);
+}
+
+describe("one archive", () => {
+  const ends: (() => void)[] = [];
+  const dir = tempDir({ after: (clean) => void ends.push(clean) });
+  after(() => ends.forEach((end) => void end()));
+  const trace = join(dir, "trace");
+  const hello = join(dir, "hello");
+  let expected: Buffer;
+
+  /** A new folder that everybody may write to. */
+  const place = () => {
+    const folder = mkdtempSync(join(dir, "place-"));
+    chmodSync(folder, 0o777);
+    return folder;
+  };
+
+  /** Builds both gadgets into a new store and exports them under all their names: the archive. */
+  async function cast(condition: Condition = {}): Promise<Buffer> {
+    const { tags = TRACE_TAGS, place: folder = place(), more = [] } = condition;
+    const store = ["--store", join(folder, "store")];
+    const file = join(folder, "out.tar");
+    const named = tags.flatMap((tag) => ["-t", tag]);
+    await under(condition, ["build", condition.trace ?? trace, ...named, ...store]);
+    await under(condition, ["build", condition.hello ?? hello, "-t", "hello", ...store]);
+    await under(condition, ["export", ...tags, "hello", "-o", file, ...more, ...store]);
+    return readFileSync(file);
+  }
+
+  async function same(condition: Condition): Promise<void> {
+    assert.equal(difference(await cast(condition), expected), "");
+  }
+
+  before(async () => {
+    chmodSync(dir, 0o755);
+    for (const [name, folder] of [
+      ["trace", trace],
+      ["hello", hello],
+    ] as const) {
+      cpSync(join(root, "examples/gadget", name), folder, { recursive: true });
+    }
+    expected = await cast();
+    assert.equal(readUstar(expected).filter(({ name }) => name.startsWith("blobs/")).length, 10);
+  });
+
+  const axis = (
+    name: string,
+    condition: () => Condition | Promise<Condition>,
+    needs: readonly string[] = [],
+  ) => testWith([...TOOLS, ...needs], name, async () => same(await condition()));
+
+  for (const form of forms) axis(`the runtime: ${form}`, () => ({ form }));
+
+  axis("the folder: its depth, its name, with a space and beyond ASCII", () => {
+    const deep = join(place(), "a b/ü/c/d");
+    cpSync(trace, join(deep, "other name"), { recursive: true });
+    cpSync(hello, join(deep, "yet another"), { recursive: true });
+    return { trace: join(deep, "other name"), hello: join(deep, "yet another") };
+  });
+
+  testWith(TOOLS, "the folders of headers that lie outside the gadget", async () => {
+    const archives: Buffer[] = [];
+    for (const name of ["a", "b b/deeper/ü"]) {
+      const folder = join(place(), name);
+      const [gadget, own, tree] = ["gadget", "own", "tree"].map((part) => join(folder, part)) as [
+        string,
+        string,
+        string,
+      ];
+      // Code in a header: the object keeps the header's name and lines.
+      const header = (what: string) =>
+        `static inline int ${what}(int n) {\n\treturn n * ${what.length};\n}\n`;
+      writeTree(folder, {
+        "own/one.h": header("one"),
+        "tree/three.h": header("three"),
+        "tree/gadget/amd64/vmlinux.h": header("vmlinux"),
+        "tree/gadget/arm64/vmlinux.h": header("vmlinux"),
+        "gadget/program.bpf.c": [
+          ...["one.h", "three.h", "vmlinux.h"].map((file) => `#include <${file}>`),
+          '__attribute__((section("socket"), used)) int run(int *n) {',
+          "\treturn one(n[0]) + three(n[1]) + vmlinux(n[2]);",
+          "}",
+        ].join("\n"),
+      });
+      const file = join(folder, "out.tar");
+      await under({}, ["build", gadget, "-t", "x", "-I", own, "--headers", tree, "-o", file]);
+      archives.push(readFileSync(file));
+    }
+    assert.equal(difference(archives[1]!, archives[0]!), "");
+    assert.ok(archives[0]!.includes("one.h"));
+  });
+
+  axis("the path: relative, and through a link", () => {
+    const folder = place();
+    symlinkSync(hello, join(folder, "link"));
+    return { cwd: trace, trace: ".", hello: join(folder, "link") };
+  });
+
+  axis("the sources' times and modes", () => {
+    const folder = place();
+    for (const [name, from] of [
+      ["trace", trace],
+      ["hello", hello],
+    ] as const) {
+      cpSync(from, join(folder, name), { recursive: true });
+      for (const file of readdirSync(join(folder, name))) {
+        chmodSync(join(folder, name, file), 0o700);
+        utimesSync(join(folder, name, file), 2_000_000_000, 2_000_000_000);
+      }
+    }
+    return { trace: join(folder, "trace"), hello: join(folder, "hello") };
+  });
+
+  axis("the neighbours: files that are no part of the gadget", () => {
+    const folder = place();
+    cpSync(trace, join(folder, "trace"), { recursive: true });
+    for (const name of ["README.md", "unused.h", ".hidden", "Makefile"]) {
+      writeFileSync(join(folder, "trace", name), "#error it was read\n");
+    }
+    return { trace: join(folder, "trace") };
+  });
+
+  testUnless(
+    process.getuid?.() === 0 ? undefined : "needs root, to become somebody else",
+    "the user: nobody",
+    async () => {
+      const folder = place();
+      // Copied to where nobody may go: the project's own folder may be closed to others.
+      const program = join(folder, "ingot");
+      copyFileSync(await binary(), program);
+      chmodSync(program, 0o755);
+      chownSync(folder, NOBODY, NOBODY);
+      const wrap = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
+      const env = { HOME: folder, USER: "nobody", LOGNAME: "nobody", TMPDIR: folder };
+      await same({ wrap, words: [program], env, place: folder, cwd: "/" });
+    },
+  );
+
+  for (const umask of ["000", "077"]) {
+    axis(`the umask: ${umask}`, () => ({ wrap: ["sh", "-c", `umask ${umask}; exec "$@"`, "sh"] }));
+  }
+
+  for (const TZ of ["Asia/Kolkata", "America/St_Johns", "<-12>+12"]) {
+    axis(`the time zone: ${TZ}`, () => ({ env: { TZ } }));
+  }
+
+  for (const locale of ["C", "tr_TR.UTF-8", "no_SUCH"]) {
+    axis(`the locale: ${locale}`, () => ({
+      env: { LANG: locale, LC_ALL: locale, LANGUAGE: locale },
+    }));
+  }
+
+  axis("the clock: the year 2040", () => ({ wrap: ["faketime", "-f", "@2040-02-29 12:34:56"] }), [
+    "faketime",
+  ]);
+  axis("the clock: the year 1999", () => ({ wrap: ["faketime", "-f", "@1999-12-31 23:59:59"] }), [
+    "faketime",
+  ]);
+
+  axis("HOME and TMPDIR", () => {
+    const folder = place();
+    mkdirSync(join(folder, "t m p"));
+    return {
+      env: { HOME: join(folder, "none"), TMPDIR: join(folder, "t m p"), XDG_CACHE_HOME: folder },
+    };
+  });
+
+  axis("the environment: whatever compilers and runtimes may listen to", () => {
+    const folder = place();
+    mkdirSync(join(folder, "linux"));
+    writeFileSync(join(folder, "linux/bpf.h"), "#error a header of the environment\n");
+    const env = {
+      CPATH: folder,
+      C_INCLUDE_PATH: folder,
+      CFLAGS: "-DX -O0",
+      CPPFLAGS: "-DX",
+      CCC_OVERRIDE_OPTIONS: "x-O2 +-O0 +-DX",
+      COMPILER_PATH: folder,
+      GCC_EXEC_PREFIX: folder,
+      SDKROOT: folder,
+      CLANG_CONFIG_FILE_SYSTEM_DIR: folder,
+      DEPENDENCIES_OUTPUT: join(folder, "deps"),
+      GOFLAGS: "-race",
+      GOOS: "plan9",
+      RUSTFLAGS: "-C opt-level=0",
+      TAR_OPTIONS: "--owner=junk",
+      POSIXLY_CORRECT: "1",
+      COLUMNS: "3",
+      TERM: "dumb",
+      CI: "1",
+      DEBUG: "*",
+      USER: "somebody",
+      HOSTNAME: "elsewhere",
+      JUNK: "x".repeat(10_000),
+    };
+    return { env };
+  });
+
+  axis("the working directory", () => ({ cwd: "/" }));
+  axis("the processors: one", () => ({ wrap: ["taskset", "-c", "0"] }), ["taskset"]);
+  axis("the order of the tags", () => ({ tags: TRACE_TAGS.toReversed() }));
+  axis("tags given twice", () => ({ tags: [...TRACE_TAGS, ...TRACE_TAGS] }));
+  for (const jobs of ["1", "4"]) axis(`the jobs: ${jobs}`, () => ({ more: ["--jobs", jobs] }));
+});
