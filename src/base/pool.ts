@@ -89,8 +89,10 @@ export async function work<T, R>(tasks: readonly T[], options: WorkOptions<T, R>
 }
 
 /** One worker, asked one thing at a time. */
-class Thread {
+export class Thread {
   readonly #worker: Worker;
+  /** Why it will never answer again. */
+  #failure: Fault | undefined;
   #settle: { done: (value: unknown) => void; fail: (error: unknown) => void } | undefined;
 
   constructor(entry: URL, tally: Tally) {
@@ -99,8 +101,10 @@ class Thread {
       if ("fault" in response) this.#settle?.fail(unpackFault(response.fault));
       else this.#settle?.done(response.result);
     });
-    const failed = (how: unknown) =>
-      this.#settle?.fail(new Fault("internal", { message: `a worker failed: ${how}` }));
+    const failed = (how: unknown) => {
+      this.#failure ??= new Fault("internal", { message: `a worker failed: ${how}` });
+      this.#settle?.fail(this.#failure);
+    };
     this.#worker.on("error", failed);
     this.#worker.on("messageerror", failed);
     // What ends without an answer would be waited for for ever.
@@ -108,6 +112,7 @@ class Thread {
   }
 
   ask(id: number, task: unknown): Promise<unknown> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((done, fail) => {
       this.#settle = { done, fail };
       this.#worker.postMessage({ id, task } satisfies Request);

@@ -2,6 +2,7 @@
 import { type FaultData, packFault } from "../base/fault.ts";
 import { openWrite } from "../base/file.ts";
 import { Syncs } from "../base/file-sync.ts";
+import { type EncodeTask, encodeTask } from "../base/gzip-encode.ts";
 import type { Tally } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
 import { Arrival } from "../store/arrival.ts";
@@ -39,10 +40,14 @@ export interface TakeTask {
 /** For each blob of a TakeTask: whether it was written to `to`. */
 export type Taken = readonly boolean[];
 
-export type Task = FillTask | CheckTask | TakeTask;
+export type Task = FillTask | CheckTask | TakeTask | EncodeTask;
 
 /** Does one task. @throws digest-differs, size-differs, io; `internal` when told to stop */
-export async function perform(task: Task, tally: Tally): Promise<undefined | Checked[] | Taken> {
+export async function perform(
+  task: Task,
+  tally: Tally,
+): Promise<undefined | number | Checked[] | Taken> {
+  if (task.kind === "encode") return encodeTask(task);
   if (task.kind === "fill") {
     fill(task, tally);
     return undefined;
