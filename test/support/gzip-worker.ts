@@ -1,0 +1,18 @@
+/** The entry of the threads that test/gzip.test.ts starts: encodes, and fails where a test wants it to. */
+import { Fault } from "../../src/base/fault.ts";
+import { type EncodeTask, encodeTask } from "../../src/base/gzip-encode.ts";
+import { serve } from "../../src/base/worker.ts";
+
+/** A chunk that begins with these bytes makes a thread fail. */
+const POISON = "the thread is to fail";
+
+serve(async (task: EncodeTask) => {
+  const start = new Uint8Array(task.memory, task.before, Math.min(POISON.length, task.length));
+  const first = start[0] ?? 0;
+  if (Buffer.from(start.slice()).toString("latin1") === POISON) {
+    throw new Fault("internal", { message: "as the test wants it" });
+  }
+  // Some take longer than others, so that the order of the ends is not that of the beginnings.
+  await new Promise((resolve) => setTimeout(resolve, first % 7));
+  return encodeTask(task);
+});
