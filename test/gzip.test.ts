@@ -115,6 +115,14 @@ describe("the encoder", () => {
   });
 });
 
+testWith(
+  [join(root, "node_modules/.bin/asc")],
+  "the embedded module is what its source gives",
+  async () => {
+    await succeed(["sh", join(root, "scripts/wasm.sh"), "--check"]);
+  },
+);
+
 describe("gzip", () => {
   const long = make("mixed", 3 * CHUNK + 12_345, 11);
 

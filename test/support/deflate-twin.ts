@@ -1,6 +1,6 @@
 /**
- * `ingot-deflate/1` once more, written plainly from docs/deflate.md: the oracle of the encoder in
- * WebAssembly. Nothing is shared with it.
+ * `ingot-deflate/1` once more, in plain TypeScript and the words of docs/deflate.md: the oracle of the
+ * encoder in WebAssembly. Nothing is shared with it.
  */
 
 const WINDOW = 32768;
