@@ -1,5 +1,5 @@
 #!/bin/sh
-# sh scripts/wasm.sh            compiles scripts/deflate/encoder.ts into src/base/gzip-wasm.ts
+# sh scripts/wasm.sh            compiles scripts/deflate/assembly/encoder.ts into src/base/gzip-wasm.ts
 # sh scripts/wasm.sh --check    says whether that file is what the source gives, and changes nothing
 #
 # The compiler is the pinned one of package.json. It writes the same bytes on every machine.
@@ -12,14 +12,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # 44 pages of 64 KiB: what the memory map in the source needs, and not a page more at any time.
-"$asc" scripts/deflate/encoder.ts --outFile "$work/encoder.wasm" \
+"$asc" scripts/deflate/assembly/encoder.ts --outFile "$work/encoder.wasm" \
   -O3 --runtime stub --noAssert --use abort= --initialMemory 44 --maximumMemory 44
 
 {
   cat <<HEADER
 /**
  * The compressor \`ingot-deflate/1\` as WebAssembly, in base64.
- * Made by scripts/wasm.sh from scripts/deflate/encoder.ts with AssemblyScript $("$asc" --version | sed 's/Version //'); do not edit.
+ * Made by scripts/wasm.sh from scripts/deflate/assembly/encoder.ts with AssemblyScript $("$asc" --version | sed 's/Version //'); do not edit.
  */
 export const WASM =
 HEADER

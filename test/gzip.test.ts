@@ -85,7 +85,7 @@ describe("the encoder", () => {
       const size = 90_000 + dice.below(30_000);
       const data = make(kind, size, dice.next());
       const fresh = new ChunkEncoder().encode(data, 20_000, true).slice();
-      // All from the hash tables to the codes (see the map in scripts/deflate/encoder.ts), less what never
+      // All from the hash tables to the codes (see the map in scripts/deflate/assembly/memory.ts), less what never
       // changes; then the chunk's own place and all after it.
       for (const [from, to] of [
         [0x10000, 0x92400],
