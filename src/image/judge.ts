@@ -41,12 +41,15 @@ export function judge(roots: readonly Descriptor[], store: ReadStore): Judgement
 
 /** Names that cannot be one by any convention: no reader could ask for them, and a person could be misled by them. */
 function noNames(roots: readonly Descriptor[]): Finding[] {
-  const wrong = new Set(
-    roots.flatMap((root) => nameOf(root) ?? []).filter((name) => !/^[\x21-\x7e]+$/.test(name)),
-  );
-  return [...wrong].map((name) =>
-    finding("malformed", INDEX_FILE, `${JSON.stringify(name)} is no name of an image`),
-  );
+  const findings: Finding[] = [];
+  for (const root of roots) {
+    const name = nameOf(root);
+    if (name === undefined || /^[\x21-\x7e]+$/.test(name)) continue;
+    findings.push(
+      finding("malformed", INDEX_FILE, `${JSON.stringify(name)} is no name of an image`),
+    );
+  }
+  return findings;
 }
 
 /** What `manifest.json` says of a manifest, as something short. */

@@ -6,8 +6,8 @@ import type { Platform } from "./platform.ts";
 
 /** The longest manifest or index inside an image that is read, as registries have it. Bytes. */
 export const MANIFEST_LIMIT = 4 * 1024 * 1024;
-/** The longest `index.json` of a layout or archive that is read: some 50,000 named images. Bytes. */
-export const INDEX_LIMIT = 16 * 1024 * 1024;
+/** The longest `index.json` of a layout or archive that is read: some 25,000 named images. Bytes. */
+export const INDEX_LIMIT = 8 * 1024 * 1024;
 
 /** String to string, in the order it was written or is to be written. */
 export type Annotations = Readonly<Record<string, string>>;
