@@ -24,6 +24,7 @@ const FOLDER = join(root, "test/golden");
 const SUMS: Readonly<Record<string, string>> = {
   "archive-v1.json": "21e2455f5e194b4ccbbe1ce14f249828cbf5260b20d39488e496c76e4425d1f4",
   "archive-v1.tar": "657856fae812e032dd14bee7f82b375fa8b9a1012d335a87a566bdf18bb228e1",
+  "deflate-v1.json": "13da344cbb5448f3cff5be68554e26e6e55a8989a8c4b895c54d3f8d2a5bf749",
   "gadget-v1.index.json": "f34a362f177727ed3f12eadc1f255ffe6a19190ab82d48df98c19f1bddc3b86a",
   "gadget-v1.json": "74f2a153baad2b7c2f24c09ed2c1033a5e7eaae27e0e16966e70933514ebe9f7",
   "gadget-v1.manifest.json": "f04a4a04a15fef85a1438a2b7079c2bbc81a822acee2fb9c4827ae1709f3101f",
@@ -59,13 +60,14 @@ async function chosen(references: readonly string[]): Promise<Selected[]> {
 }
 
 test("no golden file was edited, and none is unknown", () => {
-  const files = readdirSync(FOLDER).filter((name) => name !== "make.ts");
+  const files = readdirSync(FOLDER).filter((name) => !name.endsWith(".ts"));
   assert.deepEqual(Object.fromEntries(files.map((name) => [name, sha256(golden(name))])), SUMS);
 });
 
-test("the recipe makes exactly the golden files", () => {
+test("the recipe makes exactly the golden files, but for the compressor's, which has its own", () => {
   const made = make();
-  assert.deepEqual(Object.keys(made).sort(), Object.keys(SUMS).sort());
+  const names = [...Object.keys(made), "deflate-v1.json"];
+  assert.deepEqual(names.sort(), Object.keys(SUMS).sort());
   for (const [name, bytes] of Object.entries(made)) assert.ok(bytes.equals(golden(name)), name);
 });
 
