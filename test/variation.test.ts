@@ -27,11 +27,20 @@ import {
   plainEnvironment,
   root,
 } from "./support/ingot.ts";
-import { testUnless, testWith } from "./support/needs.ts";
+import { testUnless, testWith, which } from "./support/needs.ts";
 import { type Ran, type RunOptions, succeed } from "./support/run.ts";
 import { tempDir } from "./support/temp.ts";
 import { writeTree } from "./support/tree.ts";
 import { readUstar } from "./support/ustar.ts";
+
+/** Why nothing can be built as somebody else; undefined where it can. */
+function whyNobody(): string | undefined {
+  if (process.getuid?.() !== 0) return "needs root, to become somebody else";
+  const missing = ["setpriv", "clang", "llvm-strip"].find(
+    (program) => which(program) === undefined,
+  );
+  return missing && `not found on PATH: ${missing}`;
+}
 
 const NOBODY = 65534;
 const TOOLS = ["clang", "llvm-strip"];
@@ -191,21 +200,17 @@ describe("one archive", () => {
     return { trace: join(folder, "trace") };
   });
 
-  testUnless(
-    process.getuid?.() === 0 ? undefined : "needs root, to become somebody else",
-    "the user: nobody",
-    async () => {
-      const folder = place();
-      // Copied to where nobody may go: the project's own folder may be closed to others.
-      const program = join(folder, "ingot");
-      copyFileSync(await binary(), program);
-      chmodSync(program, 0o755);
-      chownSync(folder, NOBODY, NOBODY);
-      const wrap = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
-      const env = { HOME: folder, USER: "nobody", LOGNAME: "nobody", TMPDIR: folder };
-      await same({ wrap, words: [program], env, place: folder, cwd: "/" });
-    },
-  );
+  testUnless(whyNobody(), "the user: nobody", async () => {
+    const folder = place();
+    // Copied to where nobody may go: the project's own folder may be closed to others.
+    const program = join(folder, "ingot");
+    copyFileSync(await binary(), program);
+    chmodSync(program, 0o755);
+    chownSync(folder, NOBODY, NOBODY);
+    const wrap = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
+    const env = { HOME: folder, USER: "nobody", LOGNAME: "nobody", TMPDIR: folder };
+    await same({ wrap, words: [program], env, place: folder, cwd: "/" });
+  });
 
   for (const umask of ["000", "077"]) {
     axis(`the umask: ${umask}`, () => ({ wrap: ["sh", "-c", `umask ${umask}; exec "$@"`, "sh"] }));
