@@ -33,12 +33,13 @@ import { tempDir } from "./support/temp.ts";
 import { writeTree } from "./support/tree.ts";
 import { readUstar } from "./support/ustar.ts";
 
+const missingCompiler = () =>
+  ["clang", "llvm-strip"].find((program) => which(program) === undefined);
+
 /** Why nothing can be built as somebody else; undefined where it can. */
 function whyNobody(): string | undefined {
   if (process.getuid?.() !== 0) return "needs root, to become somebody else";
-  const missing = ["setpriv", "clang", "llvm-strip"].find(
-    (program) => which(program) === undefined,
-  );
+  const missing = which("setpriv") === undefined ? "setpriv" : missingCompiler();
   return missing && `not found on PATH: ${missing}`;
 }
 
@@ -119,6 +120,8 @@ describe("one archive", () => {
     ] as const) {
       cpSync(join(root, "examples/gadget", name), folder, { recursive: true });
     }
+    // Without a compiler every test below is skipped, or fails, by name.
+    if (missingCompiler() !== undefined) return;
     expected = await cast();
     assert.equal(readUstar(expected).filter(({ name }) => name.startsWith("blobs/")).length, 10);
   });
