@@ -120,6 +120,18 @@ const samples: Samples = {
       { what: "the layout", at: "f", found: "version 2", expected: "version 1" },
       'cannot use the layout "f": found version 2, should be version 1',
     ],
+    [
+      { what: "the archive", at: "f", found: "xz", expected: "gzip", hint: "h" },
+      'cannot use the archive "f": found xz, should be gzip',
+      { hint: /^h$/ },
+    ],
+  ],
+  changed: [
+    [
+      { at: "f", why: "it has 3 bytes, and had 2" },
+      'cannot read "f": it has 3 bytes, and had 2, should stay as it is until it is read',
+      { hint: /stop it/ },
+    ],
   ],
   source: [
     [
@@ -173,6 +185,37 @@ const samples: Samples = {
       { at: "/s", needed: 2048, free: 1024 },
       'cannot write to "/s": 1.00 KiB are free there, should be 2.00 KiB (1024 bytes more)',
       { hint: /ingot prune/ },
+    ],
+  ],
+  registry: [
+    [
+      { doing: "get", at: "r.example/x:v1", code: "401", why: "UNAUTHORIZED who" },
+      'cannot get "r.example/x:v1": the registry wants to know who asks (HTTP 401): UNAUTHORIZED who',
+      { hint: /^log in: ingot login r\.example / },
+    ],
+    [
+      { doing: "get", at: "r.example/x:v1", code: "429", why: "limit 100;w=21600", after: 30 },
+      'cannot get "r.example/x:v1": the registry\'s rate limit is reached (HTTP 429): limit 100;w=21600',
+      { hint: /^wait 30 s/ },
+    ],
+    [
+      { doing: "push", at: "r/x:v1", code: "503", why: "" },
+      'cannot push "r/x:v1": the registry is in trouble (HTTP 503)',
+      { hint: /later/ },
+    ],
+    [
+      { doing: "push", at: "r/x:v1", code: "418", why: "tea" },
+      'cannot push "r/x:v1": HTTP 418: tea',
+    ],
+    [
+      { doing: "get", at: "r/x:v1", code: "tls", why: "self-signed" },
+      'cannot get "r/x:v1": the connection is not to be trusted: self-signed',
+      { hint: /--ca-file FILE/ },
+    ],
+    [
+      { doing: "get", at: "r/x:v1", code: "cut", why: "socket hang up" },
+      'cannot get "r/x:v1": the connection broke off, several times: socket hang up',
+      { hint: /kept/ },
     ],
   ],
   busy: [

@@ -25,7 +25,9 @@ export interface Faults {
   /** Content that exceeds a bound that protects memory, time or disk. */
   "too-large": { what: string; at: string; actual: number; limit: number; unit?: string };
   /** Well formed, but of a kind that is not handled. */
-  unsupported: { what: string; at: string; found: string; expected: string };
+  unsupported: { what: string; at: string; found: string; expected: string; hint?: string };
+  /** A file is no longer what it was when it was looked at. */
+  changed: { at: string; why: string };
   /** A source file (build.yaml, gadget.yaml, …) has errors; each is one printable finding with its place. */
   source: { what: string; at: string; problems: readonly Problem[] };
   /** A program that is needed is not there. */
@@ -40,6 +42,11 @@ export interface Faults {
   };
   /** There is not enough room on the disk for what is about to be written. Bytes. */
   "no-space": { at: string; needed: number; free: number };
+  /**
+   * A registry says no, or cannot be heard. `doing` is a verb phrase. `code` is the HTTP status, or what happened to the
+   * connection: a system's code, "tls", "cut", "timeout", "redirect", "answer". `after` = seconds until it wants to be asked again.
+   */
+  registry: { doing: string; at: string; code: string; why: string; after?: number };
   /** Another process holds what is needed. */
   busy: { what: string; at: string; holder: string };
   /** The archive that was to be imported is not so; every finding is listed. */

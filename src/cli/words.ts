@@ -2,6 +2,7 @@
 import type { Fault, FaultCode, Faults, Problem } from "../base/fault.ts";
 import { count, formatBytes, quote, quotePlace } from "./text.ts";
 import { ioHint, ioReason } from "./words-io.ts";
+import { registryHint, registryReason } from "./words-registry.ts";
 
 /** A Fault in words. `details` are lines below the message: what it counts, or what a program said. */
 export interface Sentence {
@@ -46,8 +47,13 @@ const WORDS: Words = {
   "too-large": ({ what, at, actual, limit, unit }) => ({
     message: `cannot take ${what} ${quotePlace(at)}: it has ${amount(actual, unit)}, should have at most ${amount(limit, unit)}`,
   }),
-  unsupported: ({ what, at, found, expected }) => ({
+  unsupported: ({ what, at, found, expected, hint }) => ({
     message: `cannot use ${what} ${quotePlace(at)}: found ${found}, should be ${expected}`,
+    hint,
+  }),
+  changed: ({ at, why }) => ({
+    message: `cannot read ${quotePlace(at)}: ${why}, should stay as it is until it is read`,
+    hint: "something writes there: stop it, then run this again",
   }),
   source: ({ what, at, problems }) => ({
     message: `cannot use ${what} ${quotePlace(at)}: it has ${tally(problems)}`,
@@ -68,6 +74,10 @@ const WORDS: Words = {
   "no-space": ({ at, needed, free }) => ({
     message: `cannot write to ${quotePlace(at)}: ${formatBytes(free)} are free there, should be ${formatBytes(needed)} (${needed - free} bytes more)`,
     hint: "make room (ingot prune frees what no image needs), or choose another place",
+  }),
+  registry: (facts) => ({
+    message: `cannot ${facts.doing} ${quotePlace(facts.at)}: ${registryReason(facts)}`,
+    hint: registryHint(facts),
   }),
   busy: ({ what, at, holder }) => ({
     message: `cannot have ${what} ${quotePlace(at)} alone: ${holder} is using it`,

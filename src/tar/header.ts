@@ -83,8 +83,9 @@ export function checksum(header: Uint8Array): number {
 }
 
 /** `LENGTH KEY=VALUE\n`, where LENGTH counts the whole record, its own digits included. */
-export function paxRecord(key: string, value: string): Uint8Array {
-  const rest = utf8(` ${key}=${value}\n`);
+export function paxRecord(key: string, value: string | Uint8Array): Uint8Array {
+  const bytes = typeof value === "string" ? utf8(value) : value;
+  const rest = concat([utf8(` ${key}=`), bytes, utf8("\n")]);
   let length = rest.length + 1;
   while (String(length).length + rest.length !== length)
     length = String(length).length + rest.length;

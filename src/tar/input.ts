@@ -113,6 +113,16 @@ export class StreamInput implements Input {
     return done;
   }
 
+  /** What comes next, at least one byte and at most `limit`; none only at the end. Nothing is copied. */
+  async some(limit: number): Promise<Uint8Array> {
+    while (this.#piece.length === 0) {
+      const { value, done } = await this.#pieces.next();
+      if (done === true) break;
+      this.#piece = value;
+    }
+    return this.#advance(Math.min(limit, this.#piece.length));
+  }
+
   #advance(count: number): Uint8Array {
     const piece = this.#piece.subarray(0, count);
     this.#piece = this.#piece.subarray(count);
