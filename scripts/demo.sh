@@ -1,5 +1,6 @@
 #!/bin/sh
-# From a gadget's source folder to a proven archive, on the example in examples/gadget/hello: no compiler is needed.
+# From a gadget's source folder, and from a Dockerfile, to proven archives, on the examples in examples/gadget/hello and
+# examples/container: no compiler and no daemon is needed.
 # Runs the source with the pinned Bun.
 set -eu
 cd "$(dirname "$0")/.."
@@ -49,4 +50,15 @@ if [ "$status" -ne 1 ]; then
   echo "demo: verify ended with $status, and should have said no with 1" >&2
   exit 1
 fi
-printf 'verify said no, as it should.\n\ndemo: ok\n'
+printf 'verify said no, as it should.\n'
+
+printf '\nA container, from a Dockerfile, for two platforms at once; again elsewhere, without what was made before.\n'
+container=examples/container
+run build "$container" -t notes:v1 --platform linux/amd64,linux/arm64
+run export notes:v1 -o "$dir/notes.tar"
+cp -R "$container" "$dir/a/b c/container"
+touch "$dir/a/b c/container/site/index.html"
+(umask 002 && run build "$dir/a/b c/container" -t notes:v1 --platform linux/arm64,linux/amd64 -o "$dir/again.tar")
+cmp "$dir/notes.tar" "$dir/again.tar"
+run verify --canonical "$dir/again.tar"
+printf 'The two archives are the same, byte for byte.\n\ndemo: ok\n'

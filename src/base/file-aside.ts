@@ -5,6 +5,7 @@ import {
   discard,
   freeSpace,
   lstat,
+  makeDirectory,
   type OpenFile,
   openWrite,
   readDirectory,
@@ -148,6 +149,22 @@ function target(at: string): string {
   });
 }
 
+/**
+ * A new folder beside `at`, for what is needed until that file is there. `remove` takes it away, and so does the end of the
+ * program; where that was killed, whoever writes `at` next.
+ */
+export function folderBeside(at: string): { readonly path: string; readonly remove: () => void } {
+  const directory = path.dirname(path.resolve(at));
+  const folder = path.join(directory, `${prefix(path.basename(at))}${owner()}.${++count}`);
+  makeDirectory(folder);
+  const release = atExit(() => discard(folder));
+  const remove = () => {
+    discard(folder);
+    release();
+  };
+  return { path: folder, remove };
+}
+
 /** The file's own name, or as much as leaves room for what follows: names have at most 255 bytes. */
 function prefix(name: string): string {
   let kept = name;
@@ -180,10 +197,14 @@ function namesIn(directory: string): string[] {
 
 const isOlder = (at: string, than: number) => (lstat(at)?.mtime ?? than) < than;
 
-/** Afterwards `at` holds `bytes`, on the disk, whole; readers saw the old or the new. */
-export function writeWhole(at: string, bytes: Uint8Array): void {
+/**
+ * Afterwards `at` holds `bytes`, on the disk, whole; readers saw the old or the new.
+ * @param mode who may read and write it; default: what the process's umask says
+ */
+export function writeWhole(at: string, bytes: Uint8Array, mode?: number): void {
   const aside = new Aside(at, bytes.length);
   try {
+    if (mode !== undefined) aside.file.permit(mode);
     aside.file.write(bytes, 0);
     aside.keep();
   } finally {

@@ -100,6 +100,11 @@ export class OpenFile {
     guard("set the size of", this.at, () => fs.ftruncateSync(this.fd, size));
   }
 
+  /** Afterwards these bits of 07777, and no others, say who may do what with the file. */
+  permit(mode: number): void {
+    guard("set the mode of", this.at, () => fs.fchmodSync(this.fd, mode));
+  }
+
   /** Afterwards what was written is on the disk. */
   sync(): void {
     guard("sync", this.at, () => fs.fsyncSync(this.fd));

@@ -64,12 +64,26 @@ export function newestChange(folder: GadgetFolder): number {
   return newest;
 }
 
+/** The time of the last commit that touched one of the files that go in. @throws as `lastCommitTo` */
+export function lastCommit(folder: GadgetFolder, work: Work): Promise<number> {
+  const { named, endings } = wanted(folder);
+  const paths = [
+    ...named.map((name) => `:(literal)${name}`),
+    ...endings.map((ending) => `:(glob)**/*${ending}`),
+  ];
+  return lastCommitTo(paths, folder.root, work);
+}
+
 /**
- * The time of the last commit that touched one of the files that go in. What is not committed yet does not count.
+ * The time of the last commit that touched one of `paths`, git's pathspecs in the folder. What is not committed yet does not count.
  * Faults: `usage` when no commit did, or when a shallow clone cannot tell; those of git (`program-failed`).
  */
-export async function lastCommit(folder: GadgetFolder, work: Work): Promise<number> {
-  const root = realPath(folder.root);
+export async function lastCommitTo(
+  paths: readonly string[],
+  folder: string,
+  work: Work,
+): Promise<number> {
+  const root = realPath(folder);
   const git = async (args: readonly string[]) =>
     (
       await runStep(
@@ -82,28 +96,23 @@ export async function lastCommit(folder: GadgetFolder, work: Work): Promise<numb
           settings: { GIT_OPTIONAL_LOCKS: "0" },
           hint: (output) =>
             /not a git repository/.test(output)
-              ? "the gadget folder is no git checkout: give --source-date-epoch a number, or mtime"
+              ? "the folder is no git checkout: give --source-date-epoch a number, or mtime"
               : undefined,
         },
         work,
       )
     ).stdout.trim();
-  const { named, endings } = wanted(folder);
-  const paths = [
-    ...named.map((name) => `:(literal)${name}`),
-    ...endings.map((ending) => `:(glob)**/*${ending}`),
-  ];
   const log = await git(["log", "--no-show-signature", "-1", "--format=%ct %P", "--", ...paths]);
   const [seconds = "", parent] = log.split(" ");
   const hint = "give --source-date-epoch a number, or mtime";
   if (seconds === "")
     throw new Fault("usage", {
-      message: `--source-date-epoch git: no commit has a file of the gadget in ${folder.root}`,
+      message: `--source-date-epoch git: no commit has a file of ${folder}`,
       hint,
     });
   if (parent === undefined && (await git(["rev-parse", "--is-shallow-repository"])) === "true") {
     throw new Fault("usage", {
-      message: `--source-date-epoch git: the repository is a shallow clone, and its history ends before it says when ${folder.root} was last changed`,
+      message: `--source-date-epoch git: the repository is a shallow clone, and its history ends before it says when ${folder} was last changed`,
       hint: `git fetch --unshallow; or ${hint}`,
     });
   }

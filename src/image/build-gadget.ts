@@ -19,10 +19,8 @@ import { formatPlatform } from "../oci/platform.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
 import type { FolderStore } from "../store/folder.ts";
 import { MemoryStore } from "../store/memory.ts";
+import type { EpochChoice } from "./epoch.ts";
 import type { Selected } from "./select.ts";
-
-/** The time that a build says it was made: seconds, or where they come from. */
-export type EpochChoice = number | "mtime" | "git";
 
 export interface BuildOptions {
   readonly directory: string;

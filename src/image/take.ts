@@ -6,24 +6,24 @@ import { work } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
 import { Arrival } from "../store/arrival.ts";
 import type { Session } from "../store/session.ts";
+import type { ReadStore } from "../store/store.ts";
 import type { Taker } from "./gather.ts";
-import type { Inventory } from "./inventory.ts";
 import { perform, type Taken, type TakeTask } from "./work.ts";
 import { batches, threadsFor, type Working } from "./working.ts";
 
 /**
- * Copies the blobs of an archive in a file, in several threads when it is worth it. Afterwards those that the store does
+ * Copies blobs of an archive in a file, or of a layout, in several threads when it is worth it. Afterwards those that the store does
  * not have whole are staged, proven and on the disk.
  */
 export async function takeAll(
-  inventory: Inventory,
+  from: Pick<ReadStore, "find">,
   reached: ReadonlySet<Digest>,
   session: Session,
   working: Working,
 ): Promise<void> {
   const { store } = session;
   const blobs = [...reached].flatMap((digest) => {
-    const content = inventory.find(digest);
+    const content = from.find(digest);
     if (content === undefined || content instanceof Uint8Array) return [];
     return [
       {

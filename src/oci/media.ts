@@ -5,9 +5,15 @@ export const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 export const CONFIG = "application/vnd.oci.image.config.v1+json";
 export const EMPTY = "application/vnd.oci.empty.v1+json";
 
+export const LAYER = "application/vnd.oci.image.layer.v1.tar";
+export const LAYER_GZIP = `${LAYER}+gzip`;
+export const LAYER_ZSTD = `${LAYER}+zstd`;
+
 export const DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json";
 export const DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
 export const DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json";
+
+export const DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar";
 
 export const GADGET = "application/vnd.gadget.v1+binary";
 export const GADGET_CONFIG = "application/vnd.gadget.config.v1+yaml";
@@ -31,3 +37,12 @@ export const isImage = (mediaType: string) => isIndex(mediaType) || isManifest(m
 /** Whether a config of this type is a container's, with a platform and a root file system. */
 export const isContainerConfig = (mediaType: string) =>
   mediaType === CONFIG || mediaType === DOCKER_CONFIG;
+
+/** What an OCI manifest calls a layer of this type; undefined for what is no layer that can be unpacked. */
+export function layerType(mediaType: string): string | undefined {
+  const bare = mediaType
+    .replace(`${DOCKER_LAYER}`, LAYER)
+    .replace(/\.gzip$/, "+gzip")
+    .replace(/\.zstd$/, "+zstd");
+  return [LAYER, LAYER_GZIP, LAYER_ZSTD].find((known) => known === bare);
+}

@@ -28,7 +28,9 @@ import {
 import type { Descriptor } from "../oci/manifest.ts";
 import { REF_NAME } from "../oci/media.ts";
 import { sizeOf } from "./content.ts";
+import { LayerCache } from "./layer-cache.ts";
 import { Layout } from "./layout.ts";
+import { Partials } from "./partial.ts";
 import { Session } from "./session.ts";
 import type { Named } from "./store.ts";
 
@@ -66,6 +68,16 @@ export class FolderStore extends Layout {
 
   override images(): readonly Descriptor[] {
     return stat(path.join(this.at, INDEX_FILE)) === undefined ? [] : super.images();
+  }
+
+  /** The layers that were made for this store. */
+  get layers(): LayerCache {
+    return new LayerCache(this.#own("layers"));
+  }
+
+  /** Blobs of which a part has arrived. */
+  get partials(): Partials {
+    return new Partials(this.#own("partial"));
   }
 
   /** A session to add blobs in. Call `commit` or `drop`, whatever happens. */
@@ -128,6 +140,8 @@ export class FolderStore extends Layout {
         // The lock's holder has to be heard of while it has much to remove.
         if (removed.length % 1000 === 0) await new Promise((next) => setTimeout(next, 0));
       }
+      this.layers.prune((digest) => this.find(digest) !== undefined);
+      this.partials.prune();
       return removed.sort((a, b) => byBytes(a.digest, b.digest));
     });
   }

@@ -4,11 +4,15 @@ import { atExit } from "../base/file-cleanup.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { BLOBS } from "../oci/layout.ts";
 import { Arrival } from "./arrival.ts";
+import type { LayerCache } from "./layer-cache.ts";
 import type { Layout } from "./layout.ts";
+import type { Partials } from "./partial.ts";
 import type { Named } from "./store.ts";
 
 /** What a session needs of the store it works for. */
 export interface Taggable extends Layout {
+  readonly layers: LayerCache;
+  readonly partials: Partials;
   tag(images: readonly Named[]): Promise<void>;
 }
 
@@ -18,6 +22,7 @@ export class Session {
   readonly #work: string;
   readonly #release: () => void;
   readonly #staged = new Set<Digest>();
+  #files = 0;
 
   constructor(store: Taggable, work: string) {
     this.store = store;
@@ -38,6 +43,26 @@ export class Session {
   /** The blob's file is written, checked and on the disk. */
   staged(digest: Digest): void {
     this.#staged.add(digest);
+  }
+
+  /** A new file of the session's own, for bytes whose digest is known only at their end; then call `adopt`. */
+  newFile(): string {
+    return path.join(this.#work, `${++this.#files}.new`);
+  }
+
+  /** The file is written, checked and on the disk; afterwards it is staged as the blob. */
+  adopt(file: string, digest: Digest): void {
+    rename(file, this.fileFor(digest));
+    this.staged(digest);
+  }
+
+  /**
+   * The file is written, checked and on the disk; afterwards it is the blob in the store, whatever becomes of the session.
+   * Nothing names it yet: while the session lasts it stays, and then until `prune`.
+   */
+  land(file: string, digest: Digest): void {
+    rename(file, this.fileFor(digest));
+    this.#place(digest);
   }
 
   /** Stages a blob that was made here, unless the store has it whole. Safe to call again. */

@@ -1,0 +1,164 @@
+/** Builds a container from a Dockerfile, and says what came of it. */
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Fault } from "../base/fault.ts";
+import { stat } from "../base/file.ts";
+import { folderBeside } from "../base/file-aside.ts";
+import { planArchive } from "../image/export.ts";
+import { type BuiltContainer, makeContainer } from "../image/make-container.ts";
+import { type Prepared, prepareContainer } from "../image/prepare-container.ts";
+import { formatPlatform } from "../oci/platform.ts";
+import { FolderStore } from "../store/folder.ts";
+import type { BuildValues } from "./build-options.ts";
+import type { Context } from "./command.ts";
+import { parseEpochChoice } from "./epoch.ts";
+import { archiveTarget, type WritePlan } from "./target.ts";
+import { imageLine, parsePlatformFlag, storeOpener, threadsFor, watched } from "./task.ts";
+import { formatProblem } from "./words.ts";
+
+export async function runContainer(values: BuildValues, context: Context): Promise<void> {
+  const { talk, settings } = context;
+  const { output } = values;
+  const compression = choice("compression", values.compression, ["gzip", "none"]);
+  const write = output === undefined ? undefined : archiveTarget(output);
+  const openStore = storeOpener(context, values.store);
+  const { environment } = settings;
+  const prepared = await prepareContainer({
+    directory: values.path ?? ".",
+    dockerfile: values.file,
+    names: values.tag,
+    platforms: parsePlatformFlag(values.platform),
+    target: values.target,
+    buildArgs: buildArgs(values["build-arg"], environment),
+    labels: new Map(values.label.map((text) => pair("label", text))),
+    annotations: Object.fromEntries(values.annotation.map((text) => pair("annotation", text))),
+    epoch: parseEpochChoice(values["source-date-epoch"], settings),
+    timestamps: choice("timestamps", values.timestamps, ["set", "clamp", "keep"]),
+    xattrs: values.xattrs,
+    strict: values.strict,
+    tools: { commands: {}, environment },
+    scratch: tmpdir(),
+    openStore,
+    warn: (problems) => {
+      for (const problem of problems)
+        talk.warn(formatProblem(problem).replace(/: warning: /, ": "));
+    },
+  });
+  const threads = threadsFor(values.jobs);
+  const make = (into: FolderStore) =>
+    watched(context, { label: "build", total: prepared.size, threads }, (working) => {
+      const cached = !values["no-cache"];
+      return makeContainer(
+        prepared,
+        { into, compression, cached, whole: write === undefined },
+        working,
+      );
+    });
+  if (write === undefined || output === undefined)
+    say(await make(openStore()), prepared, values, context);
+  else {
+    const built = await aside(output, make, (built) => archive(built, write, threads, context));
+    say(built, prepared, values, context);
+  }
+}
+
+/** Builds in a folder of its own, and removes it after `use`. */
+async function aside(
+  output: string,
+  make: (into: FolderStore) => Promise<BuiltContainer>,
+  use: (built: BuiltContainer) => Promise<void>,
+): Promise<BuiltContainer> {
+  const isFile = output !== "-" && stat(output)?.kind !== "other";
+  const folder = folderBeside(isFile ? output : join(tmpdir(), "ingot"));
+  try {
+    const built = await make(new FolderStore(folder.path));
+    await use(built);
+    return built;
+  } finally {
+    folder.remove();
+  }
+}
+
+async function archive(
+  { images }: BuiltContainer,
+  write: WritePlan,
+  threads: number,
+  context: Context,
+): Promise<void> {
+  const plan = await planArchive(images);
+  await watched(context, { label: "write", total: plan.size, threads }, (working) =>
+    write(plan, working),
+  );
+}
+
+function say(
+  built: BuiltContainer,
+  prepared: Prepared,
+  values: BuildValues,
+  { talk }: Context,
+): void {
+  const images = built.images.map(({ reference, descriptor: { digest } }) => ({
+    reference,
+    digest,
+  }));
+  for (const image of images) talk.print(imageLine(image));
+  const { digest, mediaType, size } = built.descriptor;
+  talk.document({
+    images,
+    digest,
+    mediaType,
+    size,
+    created: prepared.created,
+    manifests: built.manifests.map((manifest) => ({
+      digest: manifest.digest,
+      mediaType: manifest.mediaType,
+      size: manifest.size,
+      platform: manifest.platform === undefined ? null : formatPlatform(manifest.platform),
+    })),
+    blobs: built.blobs,
+    layers: built.layers.map(({ descriptor, diffID, known }) => ({
+      digest: descriptor.digest,
+      size: descriptor.size,
+      diffID,
+      known,
+    })),
+    output: values.output ?? null,
+    warnings: prepared.problems.map((problem) => ({ ...problem, hint: problem.hint ?? null })),
+  });
+}
+
+/** The one of `words` that a flag says; the first where it was not given. @throws usage */
+function choice<W extends string>(
+  flag: string,
+  given: string | undefined,
+  words: readonly [W, ...W[]],
+): W {
+  const found = given === undefined ? words[0] : words.find((word) => word === given);
+  if (found !== undefined) return found;
+  throw new Fault("usage", {
+    message: `--${flag} is ${JSON.stringify(given)}, should be ${words.slice(0, -1).join(", ")} or ${words.at(-1)}`,
+  });
+}
+
+/** KEY=VALUE. @throws usage */
+function pair(flag: string, text: string): [string, string] {
+  const equals = text.indexOf("=");
+  if (equals > 0) return [text.slice(0, equals), text.slice(equals + 1)];
+  throw new Fault("usage", {
+    message: `--${flag} is ${JSON.stringify(text)}, should be KEY=VALUE`,
+  });
+}
+
+/** As Docker has them: a lone KEY takes the value that the environment has, and none where it has none. */
+function buildArgs(
+  texts: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Map<string, string> {
+  return new Map(
+    texts.flatMap((text) => {
+      if (text.includes("=")) return [pair("build-arg", text)];
+      const value = environment[text];
+      return value === undefined ? [] : [[text, value] as [string, string]];
+    }),
+  );
+}

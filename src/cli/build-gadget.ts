@@ -1,0 +1,86 @@
+/** Builds a gadget's folder, and says what came of it. */
+import { tmpdir } from "node:os";
+import { buildGadget, storeBuilt } from "../image/build-gadget.ts";
+import { planArchive } from "../image/export.ts";
+import { formatPlatform } from "../oci/platform.ts";
+import { FolderStore } from "../store/folder.ts";
+import type { BuildValues } from "./build-options.ts";
+import type { Context } from "./command.ts";
+import { parseEpochChoice } from "./epoch.ts";
+import { storePath } from "./settings.ts";
+import { archiveTarget } from "./target.ts";
+import { imageLine, parsePlatformFlag, threadsFor, watched } from "./task.ts";
+import { formatProblem } from "./words.ts";
+
+export async function runGadget(values: BuildValues, context: Context): Promise<void> {
+  const { talk, settings } = context;
+  const { output } = values;
+  const write = output === undefined ? undefined : archiveTarget(output);
+  const store =
+    write === undefined ? new FolderStore(storePath(settings, values.store)) : undefined;
+  const commands = {
+    clang: values.clang ?? settings.clang,
+    "llvm-strip": values["llvm-strip"] ?? settings.llvmStrip,
+    go: values.go ?? settings.go,
+    cargo: values.cargo ?? settings.cargo,
+  };
+  const built = await buildGadget({
+    directory: values.path ?? ".",
+    recipeFile: values.file,
+    names: values.tag,
+    platforms: parsePlatformFlag(values.platform),
+    epoch: parseEpochChoice(values["source-date-epoch"], settings),
+    builderVersion: values["builder-version"],
+    strict: values.strict,
+    tools: { commands: given(commands), environment: settings.environment },
+    includes: values.include,
+    headers: values.headers,
+    scratch: tmpdir(),
+    warn: (problems) => {
+      for (const problem of problems)
+        talk.warn(formatProblem(problem).replace(/: warning: /, ": "));
+    },
+  });
+  for (const text of built.compilers) talk.warn(`the compiler said:\n${text.trimEnd()}`);
+  if (store !== undefined) await storeBuilt(built, store);
+  if (write !== undefined) {
+    const plan = await planArchive(built.images);
+    await watched(
+      context,
+      { label: "write", total: plan.size, threads: threadsFor(values.jobs) },
+      (working) => write(plan, working),
+    );
+  }
+  const images = built.images.map(({ reference, descriptor: { digest } }) => ({
+    reference,
+    digest,
+  }));
+  for (const image of images) talk.print(imageLine(image));
+  const { digest, mediaType, size } = built.descriptor;
+  talk.document({
+    images,
+    digest,
+    mediaType,
+    size,
+    created: built.created,
+    manifests: built.manifests.map(({ digest, mediaType, size, platform }) => ({
+      digest,
+      mediaType,
+      size,
+      platform: platform === undefined ? null : formatPlatform(platform),
+    })),
+    blobs: [...built.blobs].map(([digest, bytes]) => ({ digest, size: bytes.length })),
+    output: output ?? null,
+    warnings: built.problems.map((problem) => ({ ...problem, hint: problem.hint ?? null })),
+  });
+}
+
+/** Those of the entries that have a value. */
+function given<K extends string>(
+  entries: Readonly<Record<K, string | undefined>>,
+): Partial<Record<K, string>> {
+  const there: Partial<Record<K, string>> = {};
+  for (const name of Object.keys(entries) as K[])
+    if (entries[name] !== undefined) there[name] = entries[name];
+  return there;
+}

@@ -1,0 +1,143 @@
+import { join } from "node:path";
+import { Fault, type Problem } from "../base/fault.ts";
+import { readFile, stat } from "../base/file.ts";
+import { sortedUnique } from "../base/order.ts";
+import { rfc3339 } from "../base/time.ts";
+import { DOCKERFILE_LIMIT, type Dockerfile, parseDockerfile } from "../container/dockerfile.ts";
+import { IGNORE_LIMIT, ignoreFiles, ignoreFor } from "../container/ignore.ts";
+import { unusedArgs } from "../container/stage.ts";
+import type { Tools } from "../gadget/toolchain.ts";
+import type { Times } from "../layer/changes.ts";
+import { diskTree } from "../layer/disk.ts";
+import { readXattrs } from "../layer/disk-xattrs.ts";
+import { packedSize } from "../layer/pack.ts";
+import type { ReadTree } from "../layer/tree.ts";
+import type { Annotations } from "../oci/manifest.ts";
+import type { Platform } from "../oci/platform.ts";
+import { formatReference, parseReference } from "../oci/reference.ts";
+import type { FolderStore } from "../store/folder.ts";
+import { contextEpoch, type EpochChoice } from "./epoch.ts";
+import { type Staged, stage } from "./stages.ts";
+
+export interface ContainerOptions {
+  /** The context: the folder that COPY and ADD see. */
+  readonly directory: string;
+  /** The Dockerfile's path; undefined = the one in the context. */
+  readonly dockerfile: string | undefined;
+  readonly names: readonly string[];
+  /** Empty = linux/amd64: what comes out must not depend on where it is made. */
+  readonly platforms: readonly Platform[];
+  readonly target: string | undefined;
+  readonly buildArgs: ReadonlyMap<string, string>;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly annotations: Annotations;
+  /** The time of the image, of its history and, unless `timestamps` says otherwise, of its files. */
+  readonly epoch: EpochChoice;
+  readonly timestamps: Times["timestamps"];
+  readonly xattrs: boolean;
+  readonly strict: boolean;
+  readonly tools: Tools;
+  /** A folder where programs may leave files. */
+  readonly scratch: string;
+  /** Where the images of FROM are looked for. */
+  readonly openStore: () => FolderStore;
+  readonly warn: (problems: readonly Problem[]) => void;
+}
+
+/** What a Dockerfile makes, platform by platform, before any layer is. */
+export interface Prepared {
+  readonly references: readonly string[];
+  readonly images: readonly Staged[];
+  readonly annotations: Annotations;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly created: string;
+  readonly problems: readonly Problem[];
+  /** Bytes of all layers to be made, uncompressed. */
+  readonly size: number;
+}
+
+const DOCKERFILES = ["Dockerfile", "Containerfile"];
+
+/**
+ * Reads the Dockerfile and what it copies, down to the list of every layer. Nothing is written, and no file's content is read yet.
+ * @throws source with every mistake of the Dockerfile, not-found, unsupported, io
+ */
+export async function prepareContainer(options: ContainerOptions): Promise<Prepared> {
+  const { names, timestamps, annotations, strict, directory } = options;
+  const references = sortedUnique(
+    names.map((name) => formatReference(parseReference(name, "container"))),
+  );
+  const { file, path } = readDockerfile(options);
+  if (!strict) options.warn(distinct(file.problems));
+  const context = await readContext(directory, path, options);
+  const epoch = await contextEpoch(options.epoch, { ...options, context });
+  const created = rfc3339(epoch);
+  const platforms = options.platforms.length > 0 ? options.platforms : [DEFAULT_PLATFORM];
+  const images: Staged[] = [];
+  const { buildArgs, target, openStore } = options;
+  for (const platform of platforms) {
+    const scope = { buildArgs, platform, buildPlatform: platform, epoch, target };
+    const times = { epoch, timestamps };
+    images.push(await stage({ file, target, scope, context, times, created, openStore }));
+  }
+  const problems = distinct([
+    ...file.problems,
+    ...images.flatMap((image) => image.problems),
+    ...unusedArgs(file, { buildArgs, platform: DEFAULT_PLATFORM, buildPlatform: DEFAULT_PLATFORM }),
+  ]);
+  if (strict && problems.length > 0)
+    throw new Fault("source", { what: "the Dockerfile", at: path, problems });
+  options.warn(problems.slice(distinct(file.problems).length));
+  const size = images
+    .flatMap(({ parts }) => parts)
+    .reduce((sum, part) => sum + ("entries" in part ? packedSize(part.entries) : 0), 0);
+  const { labels } = options;
+  return { references, images, annotations, labels, created, problems, size };
+}
+
+/** Each problem once, where it came first: a stage is worked out for every platform. */
+function distinct(problems: readonly Problem[]): Problem[] {
+  const key = ({ line, column, message }: Problem) => `${line}:${column}: ${message}`;
+  return [...new Map(problems.map((problem) => [key(problem), problem])).values()];
+}
+
+const DEFAULT_PLATFORM: Platform = { architecture: "amd64", os: "linux" };
+
+/** The file, as `-f` names it, else as it is called in the context. */
+export function findDockerfile({
+  directory,
+  dockerfile,
+}: Pick<ContainerOptions, "directory" | "dockerfile">): string | undefined {
+  if (dockerfile !== undefined) return dockerfile;
+  return DOCKERFILES.map((name) => join(directory, name)).find((at) => stat(at)?.kind === "file");
+}
+
+function readDockerfile(options: ContainerOptions): { file: Dockerfile; path: string } {
+  const path = findDockerfile(options);
+  if (path === undefined)
+    throw new Fault("not-found", {
+      what: "the Dockerfile",
+      at: join(options.directory, "Dockerfile"),
+      hint: "write one, or name another with -f FILE",
+    });
+  return { file: parseDockerfile(readFile(path, DOCKERFILE_LIMIT), path), path };
+}
+
+/** The context without what its list of ignored files leaves out. */
+async function readContext(
+  directory: string,
+  dockerfile: string,
+  { xattrs, tools }: ContainerOptions,
+): Promise<ReadTree> {
+  const [own, shared] = ignoreFiles(dockerfile);
+  const at = [own!, join(directory, shared!)].find((name) => stat(name)?.kind === "file");
+  const ignore = at === undefined ? undefined : ignoreFor(readFile(at, IGNORE_LIMIT), at);
+  const env = { PATH: tools.environment.PATH ?? "" };
+  return diskTree(directory, {
+    ...(ignore && {
+      excluded: (path, isDirectory) => ignore.excluded(path, isDirectory),
+      ignores: (path) => ignore.ignores(path),
+    }),
+    ...(xattrs && { xattrs: await readXattrs(directory, { env }) }),
+  });
+}

@@ -1,0 +1,181 @@
+/** A Dockerfile's stages become file systems, and the layers that make them. Nothing is compressed here. */
+import { Fault, isFault, type Problem } from "../base/fault.ts";
+import { type ContainerConfig, emptyConfig } from "../container/config.ts";
+import type { Dockerfile } from "../container/dockerfile.ts";
+import type { History } from "../container/image.ts";
+import {
+  type CopyStep,
+  evaluate,
+  type From,
+  fromOf,
+  neededStages,
+  type Scope,
+  type Step,
+} from "../container/stage.ts";
+import { type Changes, entriesOf, type Times } from "../layer/changes.ts";
+import { copyInto } from "../layer/copy.ts";
+import type { Entry } from "../layer/entry.ts";
+import { type ReadTree, Tree } from "../layer/tree.ts";
+import { makeDirectory } from "../layer/workdir.ts";
+import { formatPlatform, type Platform } from "../oci/platform.ts";
+import type { FolderStore } from "../store/folder.ts";
+import type { ReadStore } from "../store/store.ts";
+import { type BaseImage, type BaseLayer, openBase } from "./base-image.ts";
+
+/** What goes into an image, in order: layers of a base as they are, and entries of which layers are to be made. */
+export type Part = BaseLayer | { readonly entries: readonly Entry[] };
+
+/** An image for one platform, before its layers are made. */
+export interface Staged {
+  readonly config: ContainerConfig;
+  /** All of it, the base's first. */
+  readonly history: readonly History[];
+  readonly parts: readonly Part[];
+  /** Warnings. */
+  readonly problems: readonly Problem[];
+  /** Where the blobs of base layers are. */
+  readonly stores: readonly ReadStore[];
+}
+
+export interface StageOptions {
+  readonly file: Dockerfile;
+  readonly target: string | undefined;
+  readonly scope: Scope;
+  readonly context: ReadTree;
+  readonly times: Times;
+  /** RFC 3339: the time of every line of history that is written. */
+  readonly created: string;
+  readonly openStore: () => FolderStore;
+}
+
+interface Stage extends Staged {
+  readonly tree: Tree;
+}
+
+/**
+ * What the Dockerfile's target is for the platform of `scope`: each stage that it needs is made once, in the order of the file.
+ * @throws source with every mistake of the Dockerfile's stages, not-found for what is copied and not there
+ */
+export async function stage(options: StageOptions): Promise<Staged> {
+  const made = new Map<number, Stage>();
+  const bases = new Bases(options);
+  let last: Stage | undefined;
+  for (const index of neededStages(options.file, options.target, options.scope)) {
+    last = await make(index, made, bases, options);
+    made.set(index, last);
+  }
+  if (last === undefined) throw new Fault("internal", { message: "a Dockerfile without a stage" });
+  return last;
+}
+
+async function make(
+  index: number,
+  made: ReadonlyMap<number, Stage>,
+  bases: Bases,
+  options: StageOptions,
+): Promise<Stage> {
+  const { file, scope } = options;
+  const start = await begin(fromOf(file, index, scope), made, bases, scope);
+  const { config, steps, problems } = evaluate(file, index, { base: start.config, scope });
+  const history = [...start.history];
+  const parts = [...start.parts];
+  for (const step of steps) {
+    const changes = await apply(step, start.tree, made, bases, options);
+    const entries = changes === undefined ? [] : entriesOf(changes, start.tree, options.times);
+    if (entries.length > 0) parts.push({ entries });
+    history.push({
+      created: options.created,
+      created_by: step.createdBy,
+      ...(entries.length === 0 ? { empty_layer: true } : {}),
+    });
+  }
+  return { ...start, config, history, parts, problems: [...start.problems, ...problems] };
+}
+
+async function begin(
+  from: From,
+  made: ReadonlyMap<number, Stage>,
+  bases: Bases,
+  { platform }: Scope,
+): Promise<Stage> {
+  if (from.kind === "scratch")
+    return {
+      config: emptyConfig(platform),
+      history: [],
+      parts: [],
+      problems: [],
+      stores: [],
+      tree: new Tree("the image"),
+    };
+  if (from.kind === "stage") {
+    const stage = made.get(from.index)!;
+    return { ...stage, tree: stage.tree.copy() };
+  }
+  const base = await bases.open(from.text, from.platform ?? platform, from.place);
+  const { config, layers, store } = base;
+  return {
+    config,
+    history: config.history,
+    parts: layers,
+    problems: [],
+    stores: [store],
+    tree: (await base.tree()).copy(),
+  };
+}
+
+async function apply(
+  step: Step,
+  tree: Tree,
+  made: ReadonlyMap<number, Stage>,
+  bases: Bases,
+  options: StageOptions,
+): Promise<Changes | undefined> {
+  if (step.kind === "empty") return undefined;
+  if (step.kind === "workdir") return makeDirectory(tree, step.path, step.user);
+  const { copy } = step;
+  return copyInto(tree, { ...copy, from: await treeFor(copy, made, bases, options) });
+}
+
+async function treeFor(
+  { from, place }: CopyStep,
+  made: ReadonlyMap<number, Stage>,
+  bases: Bases,
+  { context, scope }: StageOptions,
+): Promise<ReadTree> {
+  if (from.kind === "context") return context;
+  if (from.kind === "stage") return made.get(from.index)!.tree;
+  return (await bases.open(from.text, scope.platform, place)).tree();
+}
+
+/** The images that are built on or copied from, each opened once. */
+class Bases {
+  readonly #options: StageOptions;
+  readonly #open = new Map<string, Promise<BaseImage>>();
+
+  constructor(options: StageOptions) {
+    this.#options = options;
+  }
+
+  /** @param place where it is named, for messages */
+  open(text: string, platform: Platform, place: string): Promise<BaseImage> {
+    const key = `${formatPlatform(platform)} ${text}`;
+    const open = this.#open.get(key) ?? this.#find(text, platform, place);
+    this.#open.set(key, open);
+    return open;
+  }
+
+  async #find(text: string, platform: Platform, place: string): Promise<BaseImage> {
+    try {
+      return await openBase(text, platform, this.#options.openStore);
+    } catch (error) {
+      if (!isFault(error, "not-found") || error.facts.hint !== undefined) throw error;
+      const { what, at, near } = error.facts;
+      throw new Fault("not-found", {
+        what: `${what} of ${place}`,
+        at,
+        ...(near && { near }),
+        hint: "bring it into the store with: ingot import FILE; or name an archive: oci-archive:FILE",
+      });
+    }
+  }
+}

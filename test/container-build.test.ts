@@ -1,0 +1,401 @@
+/** `ingot build` of a Dockerfile: what is asked for, where it goes, what is said. */
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { ingot } from "./support/ingot.ts";
+import { readTar } from "./support/raw-tar.ts";
+import { type Ends, tempDir, tidily } from "./support/temp.ts";
+import { writeTree } from "./support/tree.ts";
+import { readUstar } from "./support/ustar.ts";
+
+const DOCKERFILE = `ARG VERSION=1
+FROM scratch AS files
+COPY data /srv/data
+COPY --chmod=755 tool /usr/bin/tool
+
+FROM files AS prod
+ARG VERSION
+ENV VERSION=$VERSION
+WORKDIR /srv
+ENTRYPOINT ["/usr/bin/tool"]
+`;
+
+/** A context with this Dockerfile. */
+function context(t: Ends, dockerfile = DOCKERFILE): string {
+  const folder = join(tempDir(t), "app");
+  mkdirSync(folder);
+  writeTree(folder, {
+    Dockerfile: dockerfile,
+    "data/a": "a\n",
+    "data/deep/b": "b\n",
+    tool: "#!/bin/sh\n",
+  });
+  return folder;
+}
+
+interface Answer {
+  readonly digest: string;
+  readonly mediaType: string;
+  readonly created: string;
+  readonly layers: readonly { digest: string; size: number; diffID: string; known: boolean }[];
+  readonly manifests: readonly { platform: string; digest: string }[];
+  readonly warnings: readonly { message: string; hint: string | null }[];
+}
+
+/** Builds, and gives what `--json` says. */
+async function build(folder: string, store: string, ...args: readonly string[]): Promise<Answer> {
+  const { code, stdout, stderr } = await ingot(
+    ["build", folder, "-t", "app:1", "--store", store, "--json", ...args],
+    {},
+  );
+  assert.equal(code, 0, `${stdout}${stderr}`);
+  return JSON.parse(`${stdout}`);
+}
+
+/** A build that ends with 2; what it says. Nothing may be left of it. */
+async function refused(t: Ends, folder: string, ...args: readonly string[]): Promise<string> {
+  const dir = tempDir(t);
+  const words = [
+    "build",
+    folder,
+    "-t",
+    "app:1",
+    "--store",
+    join(dir, "store"),
+    "-o",
+    join(dir, "x.tar"),
+  ];
+  const { code, stdout, stderr } = await ingot([...words, ...args]);
+  assert.deepEqual([code, `${stdout}`], [2, ""], stderr);
+  assert.deepEqual(
+    readdirSync(dir).filter((name) => name !== "store"),
+    [],
+  );
+  return stderr;
+}
+
+/** The blobs of an archive of one image for one platform, read by nothing of ours. */
+function opened(archive: string) {
+  const members = new Map(readUstar(readFileSync(archive)).map((m) => [m.name, m.content]));
+  const blob = (digest: string) => members.get(`blobs/sha256/${digest.slice(7)}`) as Uint8Array;
+  const json = (bytes: unknown) => JSON.parse(`${bytes}`);
+  const manifest = json(blob(json(members.get("index.json")).manifests[0].digest));
+  const config = json(blob(manifest.config.digest));
+  const layers: string[][] = manifest.layers.map(
+    ({ digest, mediaType }: Record<string, string>) => {
+      const bytes = blob(digest as string);
+      const tar = mediaType?.endsWith("+gzip") ? gunzipSync(bytes) : bytes;
+      return readTar(Buffer.from(tar)).map(({ name }) => name);
+    },
+  );
+  return { manifest, config, layers };
+}
+
+describe("a Dockerfile", () => {
+  it(
+    "is the same image in a store, in a file, on a pipe, and with one thread",
+    tidily(async (t) => {
+      const folder = context(t);
+      const dir = tempDir(t);
+      const { digest } = await build(folder, join(dir, "s"));
+      const file = join(dir, "a.tar");
+      assert.equal((await build(folder, join(dir, "unused"), "-o", file)).digest, digest);
+      assert.equal(existsSync(join(dir, "unused")), false);
+      const piped = await ingot(["build", folder, "-t", "app:1", "-o", "-", "--jobs", "1"]);
+      assert.equal(piped.code, 0, piped.stderr);
+      assert.ok(Buffer.from(piped.stdout).equals(readFileSync(file)));
+      assert.match(piped.stderr, new RegExp(`app:1 ${digest}`));
+      const exported = join(dir, "b.tar");
+      const ran = await ingot(["export", "app:1", "-o", exported, "--store", join(dir, "s")]);
+      assert.equal(ran.code, 0, ran.stderr);
+      assert.ok(readFileSync(exported).equals(readFileSync(file)));
+    }),
+  );
+
+  it(
+    "has a layer for each copy, a line of history for each instruction, and the times of the epoch",
+    tidily(async (t) => {
+      const folder = context(t);
+      const file = join(tempDir(t), "a.tar");
+      await build(folder, "unused", "-o", file, "--source-date-epoch", "1700000000");
+      const { config, layers } = opened(file);
+      assert.deepEqual(layers, [
+        ["srv/", "srv/data/", "srv/data/a", "srv/data/deep/", "srv/data/deep/b"],
+        ["usr/", "usr/bin/", "usr/bin/tool"],
+      ]);
+      assert.equal(config.created, "2023-11-14T22:13:20Z");
+      assert.deepEqual(
+        config.history.map(({ created, created_by, empty_layer }: Record<string, unknown>) => [
+          created,
+          created_by,
+          empty_layer,
+        ]),
+        [
+          ["2023-11-14T22:13:20Z", "COPY data /srv/data", undefined],
+          ["2023-11-14T22:13:20Z", "COPY --chmod=755 tool /usr/bin/tool", undefined],
+          ["2023-11-14T22:13:20Z", "ARG VERSION=1", true],
+          ["2023-11-14T22:13:20Z", "ENV VERSION=1", true],
+          ["2023-11-14T22:13:20Z", "WORKDIR /srv", true],
+          ["2023-11-14T22:13:20Z", 'ENTRYPOINT ["/usr/bin/tool"]', true],
+        ],
+      );
+      assert.deepEqual(config.config.Entrypoint, ["/usr/bin/tool"]);
+      assert.equal(config.config.WorkingDir, "/srv");
+    }),
+  );
+
+  it(
+    "is built to a stage, with arguments, labels and annotations",
+    tidily(async (t) => {
+      const folder = context(t);
+      const file = join(tempDir(t), "a.tar");
+      const words = [
+        "--label",
+        "a=1",
+        "--label",
+        "b=x=y",
+        "--annotation",
+        "org.opencontainers.image.title=app",
+      ];
+      await build(
+        folder,
+        "unused",
+        "-o",
+        file,
+        "--target",
+        "PROD",
+        "--build-arg",
+        "VERSION=7",
+        ...words,
+      );
+      const { config, manifest } = opened(file);
+      assert.ok(config.config.Env.includes("VERSION=7"));
+      assert.deepEqual(config.config.Labels, { a: "1", b: "x=y" });
+      assert.deepEqual(manifest.annotations, { "org.opencontainers.image.title": "app" });
+      await build(folder, "unused", "-o", file, "--target", "files");
+      assert.equal(opened(file).config.config.Entrypoint, undefined);
+    }),
+  );
+
+  it(
+    "for several platforms is an index, in whatever order they are named",
+    tidily(async (t) => {
+      const folder = context(t);
+      const store = tempDir(t);
+      const one = await build(folder, join(store, "1"), "--platform", "linux/arm/v7,linux/amd64");
+      const two = await build(folder, join(store, "2"), "--platform", "linux/amd64,linux/arm/v7");
+      assert.equal(one.digest, two.digest);
+      assert.deepEqual(
+        one.manifests.map(({ platform }) => platform),
+        ["linux/amd64", "linux/arm/v7"],
+      );
+      // What is the same for both is made once.
+      assert.equal(one.layers.length, 2);
+    }),
+  );
+
+  it(
+    "without compression has the layers' tars as they are",
+    tidily(async (t) => {
+      const folder = context(t);
+      const store = join(tempDir(t), "s");
+      const packed = await build(folder, store);
+      const plain = await build(folder, store, "--compression", "none");
+      assert.deepEqual(
+        plain.layers.map(({ digest }) => digest),
+        packed.layers.map(({ diffID }) => diffID),
+      );
+      assert.deepEqual(
+        plain.layers.map(({ diffID }) => diffID),
+        packed.layers.map(({ diffID }) => diffID),
+      );
+    }),
+  );
+
+  it(
+    "keeps or clamps the times of files when it is told to",
+    tidily(async (t) => {
+      const folder = context(t, "FROM scratch\nCOPY data/a /a\n");
+      const time = (seconds: number) => utimesSync(join(folder, "data/a"), seconds, seconds);
+      const store = join(tempDir(t), "s");
+      const diffID = async (...args: string[]) => {
+        const { layers } = await build(folder, store, "--compression", "none", ...args);
+        return layers[0]?.diffID;
+      };
+      time(1000);
+      const [set, clamped, kept] = [
+        await diffID(),
+        await diffID("--timestamps", "clamp", "--source-date-epoch", "2000"),
+        await diffID("--timestamps", "keep"),
+      ];
+      assert.notEqual(set, kept);
+      assert.equal(clamped, kept);
+      time(3000);
+      assert.equal(await diffID(), set);
+      assert.equal(
+        await diffID("--timestamps", "keep", "--source-date-epoch", "7"),
+        await diffID("--timestamps", "keep"),
+      );
+      time(9000);
+      const late = await diffID("--timestamps", "clamp", "--source-date-epoch", "2000");
+      assert.equal(late, await diffID("--timestamps", "set", "--source-date-epoch", "2000"));
+    }),
+  );
+});
+
+describe("FROM", () => {
+  it(
+    "takes an image of the store, of a layout and of an archive, and leaves its layers as they are",
+    tidily(async (t) => {
+      const base = context(t);
+      const dir = tempDir(t);
+      const store = join(dir, "store");
+      const { layers } = await build(base, store);
+      const archive = join(dir, "base.tar");
+      assert.equal((await ingot(["export", "app:1", "-o", archive, "--store", store])).code, 0);
+      const digests = new Set<string>();
+      for (const from of [
+        "app:1",
+        `oci:${store}:docker.io/library/app:1`,
+        `oci-archive:${archive}`,
+      ]) {
+        const folder = join(dir, `on-${digests.size}-${from.length}`);
+        mkdirSync(folder);
+        writeTree(folder, { Dockerfile: `FROM ${from}\nCOPY x /srv/data/x\n`, x: "x\n" });
+        // Into a file: the base's layers are found where they are.
+        const file = join(folder, "out.tar");
+        const built = await build(folder, store, "-o", file);
+        digests.add(built.digest);
+        const { manifest, config, layers: names } = opened(file);
+        assert.deepEqual(
+          manifest.layers.slice(0, 2).map(({ digest }: { digest: string }) => digest),
+          layers.map(({ digest }) => digest),
+        );
+        assert.deepEqual(names[2], ["srv/", "srv/data/", "srv/data/x"]);
+        assert.equal(config.history.length, 7);
+        // And into another store: they are there afterwards.
+        const other = join(folder, "other");
+        if (from === "app:1") continue;
+        assert.equal((await build(folder, other)).digest, built.digest);
+        assert.equal((await ingot(["verify", `oci:${other}`])).code, 0);
+      }
+      assert.equal(digests.size, 1);
+    }),
+  );
+
+  it(
+    "of what is not there says where it stands, and what is meant",
+    tidily(async (t) => {
+      const folder = context(t, "FROM aap:1\n");
+      const store = join(tempDir(t), "s");
+      await build(context(t), store);
+      const { code, stderr } = await ingot(["build", folder, "-t", "x", "--store", store]);
+      assert.equal(code, 2);
+      assert.match(stderr, /cannot find the image of .*Dockerfile:1:1: looked for "aap:1"/);
+      assert.match(stderr, /did you mean "docker.io\/library\/app:1"/);
+    }),
+  );
+
+  it(
+    "of a gadget is refused",
+    tidily(async (t) => {
+      const store = join(tempDir(t), "s");
+      const built = await ingot([
+        "build",
+        "examples/gadget/hello",
+        "-t",
+        "hello:1",
+        "--store",
+        store,
+      ]);
+      assert.equal(built.code, 0, built.stderr);
+      const folder = context(t, "FROM ghcr.io/inspektor-gadget/gadget/hello:1\n");
+      const { code, stderr } = await ingot(["build", folder, "-t", "x", "--store", store]);
+      assert.equal(code, 2);
+      assert.match(stderr, /linux\/amd64|container image/);
+    }),
+  );
+});
+
+describe("a build that cannot be", () => {
+  const cases: readonly (readonly [
+    name: string,
+    dockerfile: string,
+    args: string[],
+    said: RegExp,
+  ])[] = [
+    ["RUN", "FROM scratch\nRUN make\n", [], /Dockerfile:2:1: error: RUN is not carried out/],
+    [
+      "ADD of a URL",
+      "FROM scratch\nADD https://example.com/x /\n",
+      [],
+      /Dockerfile:2:5: error: ADD of "https/,
+    ],
+    [
+      "a source that is not there",
+      "FROM scratch\nCOPY dta /\n",
+      [],
+      /cannot find the source "dta"/,
+    ],
+    ["a stage that is not there", DOCKERFILE, ["--target", "prd"], /did you mean "prod"/],
+    ["a flag for gadgets", DOCKERFILE, ["--clang", "clang"], /--clang is for a gadget/],
+    [
+      "an unknown compression",
+      DOCKERFILE,
+      ["--compression", "zstd"],
+      /"zstd", should be gzip or none/,
+    ],
+    [
+      "an unknown way with times",
+      DOCKERFILE,
+      ["--timestamps", "now"],
+      /should be set, clamp or keep/,
+    ],
+    ["a label without a value", DOCKERFILE, ["--label", "a"], /should be KEY=VALUE/],
+    [
+      "a warning where they are errors",
+      DOCKERFILE,
+      ["--strict", "--build-arg", "OTHER=1"],
+      /--build-arg OTHER has no effect/,
+    ],
+  ];
+  for (const [name, dockerfile, args, said] of cases) {
+    it(
+      `for ${name} says so, and leaves nothing`,
+      tidily(async (t) => {
+        assert.match(await refused(t, context(t, dockerfile), ...args), said);
+      }),
+    );
+  }
+
+  it(
+    "for a folder that is a gadget's and a container's asks which is meant",
+    tidily(async (t) => {
+      const folder = context(t);
+      writeTree(folder, { "gadget.yaml": "name: x\n" });
+      assert.match(await refused(t, folder), /it has gadget.yaml and Dockerfile/);
+      const file = join(tempDir(t), "a.tar");
+      await build(folder, "unused", "-o", file, "-f", join(folder, "Dockerfile"));
+      assert.ok(existsSync(file));
+    }),
+  );
+});
+
+test("a Dockerfile of another name brings its own list of ignored files", async (t) => {
+  const folder = context(t);
+  writeTree(folder, {
+    "other.Dockerfile": "FROM scratch\nCOPY data /\n",
+    "other.Dockerfile.dockerignore": "data/deep\n",
+    ".dockerignore": "data/a\n",
+  });
+  const file = join(tempDir(t), "a.tar");
+  await build(folder, "unused", "-o", file, "-f", join(folder, "other.Dockerfile"));
+  assert.deepEqual(opened(file).layers, [["a"]]);
+});
+
+test("warnings are said, and do not stop a build", async (t) => {
+  const { warnings } = await build(context(t), join(tempDir(t), "s"), "--build-arg", "OTHER=1");
+  assert.match(`${warnings[0]?.message}`, /--build-arg OTHER has no effect/);
+});
