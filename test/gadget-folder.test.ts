@@ -173,7 +173,7 @@ testWith(["git"], "lastCommit: of what goes in, however the caller's git is set 
   );
   await git(0, "init", "-q");
   await git(900, "commit", "-q", "--allow-empty", "-m", "empty");
-  await usage(folder, /no commit has a file of the gadget/);
+  await usage(folder, /no commit has a file of/);
   await git(0, "add", ".");
   await git(1000, "commit", "-q", "-m", "all");
   assert.equal(await lastCommit(folder, work), 1000);
