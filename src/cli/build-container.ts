@@ -7,14 +7,13 @@ import { folderBeside } from "../base/file-aside.ts";
 import { planArchive } from "../image/export.ts";
 import { type BuiltContainer, makeContainer } from "../image/make-container.ts";
 import { type Prepared, prepareContainer } from "../image/prepare-container.ts";
-import { formatPlatform } from "../oci/platform.ts";
 import { FolderStore } from "../store/folder.ts";
 import type { BuildValues } from "./build-options.ts";
+import { sayBuilt, warner } from "./built.ts";
 import type { Context } from "./command.ts";
 import { parseEpochChoice } from "./epoch.ts";
 import { archiveTarget, type WritePlan } from "./target.ts";
-import { imageLine, parsePlatformFlag, storeOpener, threadsFor, watched } from "./task.ts";
-import { formatProblem } from "./words.ts";
+import { parsePlatformFlag, storeOpener, threadsFor, watched } from "./task.ts";
 
 export async function runContainer(values: BuildValues, context: Context): Promise<void> {
   const { talk, settings } = context;
@@ -39,10 +38,7 @@ export async function runContainer(values: BuildValues, context: Context): Promi
     tools: { commands: {}, environment },
     scratch: tmpdir(),
     openStore,
-    warn: (problems) => {
-      for (const problem of problems)
-        talk.warn(formatProblem(problem).replace(/: warning: /, ": "));
-    },
+    warn: warner(talk),
   });
   const threads = threadsFor(values.jobs);
   const make = (into: FolderStore) =>
@@ -93,38 +89,17 @@ async function archive(
 
 function say(
   built: BuiltContainer,
-  prepared: Prepared,
-  values: BuildValues,
+  { created, problems }: Prepared,
+  { output }: BuildValues,
   { talk }: Context,
 ): void {
-  const images = built.images.map(({ reference, descriptor: { digest } }) => ({
-    reference,
+  const layers = built.layers.map(({ descriptor: { digest, size }, diffID, known }) => ({
     digest,
-  }));
-  for (const image of images) talk.print(imageLine(image));
-  const { digest, mediaType, size } = built.descriptor;
-  talk.document({
-    images,
-    digest,
-    mediaType,
     size,
-    created: prepared.created,
-    manifests: built.manifests.map((manifest) => ({
-      digest: manifest.digest,
-      mediaType: manifest.mediaType,
-      size: manifest.size,
-      platform: manifest.platform === undefined ? null : formatPlatform(manifest.platform),
-    })),
-    blobs: built.blobs,
-    layers: built.layers.map(({ descriptor, diffID, known }) => ({
-      digest: descriptor.digest,
-      size: descriptor.size,
-      diffID,
-      known,
-    })),
-    output: values.output ?? null,
-    warnings: prepared.problems.map((problem) => ({ ...problem, hint: problem.hint ?? null })),
-  });
+    diffID,
+    known,
+  }));
+  sayBuilt({ ...built, created, problems, output }, talk, { layers });
 }
 
 /** The one of `words` that a flag says; the first where it was not given. @throws usage */

@@ -2,15 +2,14 @@
 import { tmpdir } from "node:os";
 import { buildGadget, storeBuilt } from "../image/build-gadget.ts";
 import { planArchive } from "../image/export.ts";
-import { formatPlatform } from "../oci/platform.ts";
 import { FolderStore } from "../store/folder.ts";
 import type { BuildValues } from "./build-options.ts";
+import { sayBuilt, warner } from "./built.ts";
 import type { Context } from "./command.ts";
 import { parseEpochChoice } from "./epoch.ts";
 import { storePath } from "./settings.ts";
 import { archiveTarget } from "./target.ts";
-import { imageLine, parsePlatformFlag, threadsFor, watched } from "./task.ts";
-import { formatProblem } from "./words.ts";
+import { parsePlatformFlag, threadsFor, watched } from "./task.ts";
 
 export async function runGadget(values: BuildValues, context: Context): Promise<void> {
   const { talk, settings } = context;
@@ -36,10 +35,7 @@ export async function runGadget(values: BuildValues, context: Context): Promise<
     includes: values.include,
     headers: values.headers,
     scratch: tmpdir(),
-    warn: (problems) => {
-      for (const problem of problems)
-        talk.warn(formatProblem(problem).replace(/: warning: /, ": "));
-    },
+    warn: warner(talk),
   });
   for (const text of built.compilers) talk.warn(`the compiler said:\n${text.trimEnd()}`);
   if (store !== undefined) await storeBuilt(built, store);
@@ -51,28 +47,8 @@ export async function runGadget(values: BuildValues, context: Context): Promise<
       (working) => write(plan, working),
     );
   }
-  const images = built.images.map(({ reference, descriptor: { digest } }) => ({
-    reference,
-    digest,
-  }));
-  for (const image of images) talk.print(imageLine(image));
-  const { digest, mediaType, size } = built.descriptor;
-  talk.document({
-    images,
-    digest,
-    mediaType,
-    size,
-    created: built.created,
-    manifests: built.manifests.map(({ digest, mediaType, size, platform }) => ({
-      digest,
-      mediaType,
-      size,
-      platform: platform === undefined ? null : formatPlatform(platform),
-    })),
-    blobs: [...built.blobs].map(([digest, bytes]) => ({ digest, size: bytes.length })),
-    output: output ?? null,
-    warnings: built.problems.map((problem) => ({ ...problem, hint: problem.hint ?? null })),
-  });
+  const blobs = [...built.blobs].map(([digest, { length }]) => ({ digest, size: length }));
+  sayBuilt({ ...built, blobs, output }, talk);
 }
 
 /** Those of the entries that have a value. */
