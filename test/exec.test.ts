@@ -135,6 +135,13 @@ test("which: the first executable file in an absolute folder", (t) => {
   assert.equal(which("", path), undefined);
 });
 
+testWith(["cat", "true"], "a program reads what it is given, or leaves it", async () => {
+  const input = "a\n".repeat(100_000);
+  assert.equal((await run(["cat"], { ...here, input })).stdout, input);
+  assert.equal((await run(["cat"], here)).stdout, "");
+  assert.equal((await run(["true"], { ...here, input })).status, 0);
+});
+
 testWith(["sh", "printf"], "shellLine: a shell reads back the same words", async () => {
   const word = fc
     .string({ unit: "grapheme" })

@@ -232,6 +232,24 @@ describe("gzip", () => {
     }
   });
 
+  test("is the same in memory that is used again, read one piece behind", async () => {
+    const data = make("mixed", 12 * CHUNK + 5, 43);
+    const crew = encoders({ threads: 2, entry });
+    try {
+      for (const encoders of [undefined, crew]) {
+        const parts: Uint8Array[] = [];
+        let before: Uint8Array = new Uint8Array();
+        for await (const part of gzip(pieces(data, 500_000), { encoders, reuse: true })) {
+          parts.push(before.slice());
+          before = part;
+        }
+        same(Buffer.concat([...parts, before]), gzipSync(data), "with memory used again");
+      }
+    } finally {
+      await crew.end();
+    }
+  });
+
   test("reads no further ahead than its threads need", async () => {
     const crew = encoders({ threads: 2, entry });
     let read = 0;

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { byBytes } from "../src/base/order.ts";
 import { applyLayer } from "../src/layer/apply.ts";
 import { type Changes, entriesOf } from "../src/layer/changes.ts";
 import type { Entry, Node } from "../src/layer/entry.ts";
-import { parentOf } from "../src/layer/path.ts";
+import { byWalk, parentOf } from "../src/layer/path.ts";
 import { Recorder } from "../src/layer/record.ts";
 import { Tree } from "../src/layer/tree.ts";
 import { faultOf } from "./support/fault.ts";
@@ -44,14 +43,14 @@ describe("the normal form of a layer", () => {
     assert.deepEqual(lines, ["a: / 700 7:0", "a/b: / 755 0:0", "a/b/e: new 644 0:0"]);
   });
 
-  test("is sorted by the bytes of the paths, without the slash behind a folder", () => {
+  test("is sorted as in a walk: a folder, what is in it, what is beside it", () => {
     const lines = layerOf({ a: "/" }, (tree) => {
       for (const path of ["a/z", "\u{1f600}", "\ufffd", "a-b", "a.c", "a0", "Z", "a/!"])
         tree.set(path, node("x"));
     });
     assert.deepEqual(
       lines.map((line) => line.split(":")[0]),
-      ["Z", "a", "a-b", "a.c", "a/!", "a/z", "a0", "\ufffd", "\u{1f600}"],
+      ["Z", "a", "a/!", "a/z", "a-b", "a.c", "a0", "\ufffd", "\u{1f600}"],
     );
   });
 
@@ -295,7 +294,7 @@ test("entries are sorted, each path once, each after its folder, each link after
       const seen = new Map<string, Entry>();
       let last = "";
       for (const entry of entriesOf(changes, tree, KEEP)) {
-        assert.ok(byBytes(last, entry.path) < 0, `${last} before ${entry.path}`);
+        assert.ok(byWalk(last, entry.path) < 0, `${last} before ${entry.path}`);
         const parent = parentOf(entry.path);
         if (parent !== "") assert.equal(seen.get(parent)?.node?.kind, "directory");
         if (entry.link !== undefined) assert.ok(seen.get(entry.link)?.node);

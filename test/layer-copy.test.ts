@@ -241,7 +241,7 @@ describe("wildcards", () => {
     "d[^1]/*": ["x", "x.txt"],
     "arr[[]0]": ["arr[0]"],
     "nothing*": [],
-    "no/*": [],
+    "d1/no*": [],
   };
   for (const [pattern, want] of Object.entries(cases)) {
     test(pattern, async () => {
@@ -256,6 +256,11 @@ describe("wildcards", () => {
   test("that fit nothing make nothing, not even the destination", async () => {
     assert.deepEqual(pathsOf(await copy({}, context, "nothing* /t/")), []);
     assert.deepEqual(pathsOf(await copy({}, context, "a.txt no* /")), ["a.txt"]);
+  });
+
+  test("in a folder that is not there are mistakes", async () => {
+    const facts = await faultOf("not-found", () => copy({}, context, "d3/* /t/"));
+    assert.deepEqual(facts.near, ["d1", "d2"]);
   });
 
   test("take what fits in the order of its bytes", async () => {
@@ -524,6 +529,16 @@ describe("--parents", () => {
     ]);
   });
 
+  test("takes a file that fits what stands before the pivot only where it fits all", async () => {
+    assert.deepEqual(pathsOf(await copy({}, context, "**/./y/a.txt /", { parents: true })), [
+      "y",
+      "y/a.txt",
+    ]);
+    assert.deepEqual(pathsOf(await copy({}, context, "*/**/./a.txt /", { parents: true })), [
+      "a.txt",
+    ]);
+  });
+
   test("must find a source without wildcards", async () => {
     await faultOf("not-found", () => copy({}, context, "x/no /t/", { parents: true }));
     await faultOf("not-found", () => copy({}, context, "no/./x /t/", { parents: true }));
@@ -562,9 +577,10 @@ describe("--link", () => {
     const image: Nodes = { lib: "-> usr/lib", "usr/lib/x": "x" };
     const tree = await copy(image, { n: "new" }, "n /lib/", { link: true, chmod: "600" });
     assert.equal(line(tree.get("usr/lib/n")), "new 600 0:0");
-    await faultOf("usage", () =>
-      copy(image, { n: "new" }, "n /lib/", { link: true, chown: "app" }),
-    );
+    for (const chmod of [undefined, "600"])
+      await faultOf("usage", () =>
+        copy(image, { n: "new" }, "n /lib/", { link: true, chown: "app", chmod }),
+      );
     assert.equal(
       line((await copy({}, { n: "new" }, "n /", { link: true, chown: "root:5" })).get("n")),
       "new 644 0:5",
@@ -792,6 +808,12 @@ describe("WORKDIR", () => {
     assert.deepEqual(await made(image, "/l/b", "5:9"), ["a/b: / 755 5:9"]);
     assert.deepEqual(await made(image, "/a", "app"), []);
     assert.deepEqual(await made(image, "/"), []);
+  });
+
+  test("below a set-group-id folder keeps the bit, and the group where there is no user", async () => {
+    const image: Nodes = { a: ["/", { mode: 0o3775, uid: 3, gid: 50 }] };
+    assert.deepEqual(await made(image, "/a/b/c"), ["a/b: / 2755 0:50", "a/b/c: / 2755 0:50"]);
+    assert.deepEqual(await made(image, "/a/b", "5:9"), ["a/b: / 2755 5:9"]);
   });
 
   test("not where a file is, nor for a user that is not there", async () => {

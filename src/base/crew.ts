@@ -9,16 +9,24 @@ export interface CrewOptions<T, R> {
   readonly threads: number;
 }
 
-/** Does tasks in the order in which they are asked for; each thread starts when it is first needed. */
+/** Tasks that a thread has: one it does, and one to go on with while this thread is at something else. */
+const EACH = 2;
+
+/** A thread, and how many tasks it has. */
+interface Member {
+  readonly thread: Thread;
+  tasks: number;
+}
+
+/** Begins tasks in the order in which they are asked for; each thread starts when it is first needed. */
 export class Crew<T, R> {
-  /** How many tasks are done at a time; 0 = in this thread, one by one. */
+  /** How many threads there may be; 0 = this one does the tasks, one by one. */
   readonly size: number;
   readonly #handler: Handler<T, R>;
   readonly #entry: URL | undefined;
   readonly #tally = new Tally();
-  readonly #threads: Thread[] = [];
-  readonly #free: Thread[] = [];
-  readonly #waiting: ((thread: Thread) => void)[] = [];
+  readonly #members: Member[] = [];
+  readonly #waiting: ((member: Member) => void)[] = [];
   #next = 0;
 
   constructor({ handler, entry, threads }: CrewOptions<T, R>) {
@@ -30,30 +38,33 @@ export class Crew<T, R> {
   /** The result of `task`. It may be asked for more than there are threads: those wait. @throws what the handler throws */
   async ask(task: T): Promise<R> {
     if (this.#entry === undefined || this.size === 0) return this.#handler(task, this.#tally);
-    const thread = await this.#take(this.#entry);
+    const member = await this.#take(this.#entry);
     try {
-      return (await thread.ask(this.#next++, task)) as R;
+      return (await member.thread.ask(this.#next++, task)) as R;
     } finally {
       const waiting = this.#waiting.shift();
-      if (waiting === undefined) this.#free.push(thread);
-      else waiting(thread);
+      if (waiting === undefined) member.tasks--;
+      else waiting(member);
     }
   }
 
-  #take(entry: URL): Thread | Promise<Thread> {
-    const free = this.#free.pop();
-    if (free !== undefined) return free;
-    if (this.#threads.length < this.size) {
-      const thread = new Thread(entry, this.#tally);
-      this.#threads.push(thread);
-      return thread;
+  /** The thread with the fewest tasks, and one task more; a new one before any has two. */
+  #take(entry: URL): Member | Promise<Member> {
+    let least: Member | undefined;
+    for (const member of this.#members)
+      if (least === undefined || member.tasks < least.tasks) least = member;
+    if ((least === undefined || least.tasks > 0) && this.#members.length < this.size) {
+      least = { thread: new Thread(entry, this.#tally), tasks: 0 };
+      this.#members.push(least);
     }
-    return new Promise((take) => this.#waiting.push(take));
+    if (least === undefined || least.tasks === EACH)
+      return new Promise((take) => this.#waiting.push(take));
+    least.tasks++;
+    return least;
   }
 
   /** Afterwards the threads are gone. What was asked for must have been answered. Safe to call again. */
   async end(): Promise<void> {
-    await Promise.all(this.#threads.splice(0).map((thread) => thread.end()));
-    this.#free.length = 0;
+    await Promise.all(this.#members.splice(0).map(({ thread }) => thread.end()));
   }
 }

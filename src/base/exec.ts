@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly timeout?: number;
   /** Kills the program when it fires; `run` then throws its reason. */
   readonly signal?: AbortSignal;
+  /** What it reads on its stdin. Default: nothing. */
+  readonly input?: string;
   /** How to get the program, for the Fault when it is missing. */
   readonly install?: string;
   /** Bytes kept of each of stdout and stderr: of more, the first and the last half. Default 1 MiB. */
@@ -30,7 +32,7 @@ export interface Ran {
 }
 
 /**
- * Runs `argv` to its end, with nothing on its stdin. Any exit status is an answer, not a Fault.
+ * Runs `argv` to its end. Any exit status is an answer, not a Fault.
  * Faults: `program-missing`; `not-found` for `cwd`; `io` when the system will not start it.
  */
 export async function run(argv: readonly string[], options: RunOptions): Promise<Ran> {
@@ -56,7 +58,7 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
       spawn(file, argv.slice(1), {
         cwd,
         env: { ...env },
-        stdio: ["ignore", "pipe", "pipe"],
+        stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
         windowsHide: true,
       }),
     );
@@ -64,8 +66,8 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
     // A grandchild that holds the pipes open must not hold us: after a kill nothing more is read.
     const kill = () => {
       child.kill("SIGKILL");
-      child.stdout.destroy();
-      child.stderr.destroy();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
     };
     const timer =
       options.timeout === undefined
@@ -79,8 +81,11 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
       clearTimeout(timer);
       signal?.removeEventListener("abort", kill);
     };
-    child.stdout.on("data", (bytes: Uint8Array) => stdout.add(bytes));
-    child.stderr.on("data", (bytes: Uint8Array) => stderr.add(bytes));
+    child.stdout?.on("data", (bytes: Uint8Array) => stdout.add(bytes));
+    child.stderr?.on("data", (bytes: Uint8Array) => stderr.add(bytes));
+    // A program need not read what it is given.
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(options.input);
     child.on("error", (error) => {
       end();
       fail(ioFault("start", file, error));

@@ -23,15 +23,6 @@ export interface Seen {
 /** What `stat` says that a file is known by. */
 export const stampOf = ({ ino, mtimeMs, ctimeMs }: fs.Stats): Stamp => ({ ino, mtimeMs, ctimeMs });
 
-/** Whether what is at the path is still the file that was seen; nothing is read. */
-export function isUnchanged({ path, stamp, size }: Seen): boolean {
-  try {
-    return difference(fs.lstatSync(path), stamp, size) === undefined;
-  } catch {
-    return false;
-  }
-}
-
 /**
  * Never follows a link, and never waits for a writer: in the place of a file there may be anything by now.
  * Where a system has no such flag, it is undefined, and `difference` alone finds out.
@@ -39,7 +30,7 @@ export function isUnchanged({ path, stamp, size }: Seen): boolean {
 const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 const FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
-/** A file that was seen, being read from front to back. Close it, whatever happens. */
+/** A file that was seen, being read. Close it, whatever happens. */
 export class SeenFile {
   readonly #seen: Seen;
   readonly #fd: number;
@@ -58,8 +49,9 @@ export class SeenFile {
     }
   }
 
-  /** Fills `into` with what comes next. @throws changed where the file has less; io */
-  read(into: Uint8Array): void {
+  /** Fills `into` with what stands at `from`; without it, with what comes next. @throws changed where the file has less; io */
+  read(into: Uint8Array, from = this.#done): void {
+    this.#done = from;
     for (let at = 0; at < into.length; ) {
       const got = this.#some(into, at);
       if (got === 0) {
@@ -75,12 +67,12 @@ export class SeenFile {
   #some(into: Uint8Array, at: number): number {
     for (;;) {
       try {
-        return fs.readSync(this.#fd, into, at, into.length - at, null);
+        return fs.readSync(this.#fd, into, at, into.length - at, this.#done);
       } catch (error) {
         const { code } = error as { code?: string };
         if (code === "EINTR") continue;
-        // What would have to be waited for is no file, and a folder has nothing to read.
-        if (code === "EAGAIN" || code === "EISDIR") return 0;
+        // What would have to be waited for or has no places is no file, and a folder has nothing to read.
+        if (code === "EAGAIN" || code === "ESPIPE" || code === "EISDIR") return 0;
         throw ioFault("read", this.#seen.path, error);
       }
     }

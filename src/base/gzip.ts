@@ -24,6 +24,8 @@ export function encoders(options: {
 export interface GzipOptions {
   /** Undefined = this thread encodes. */
   readonly encoders?: Encoders | undefined;
+  /** Whether a piece is valid only until the next but one is asked for: its memory is used again. */
+  readonly reuse?: boolean;
 }
 
 /** A piece shorter than this is not worth another thread: one would have to start. */
@@ -36,24 +38,32 @@ const DEPTH = 3;
  * One gzip member that holds `bytes`. The same bytes come out however `bytes` is cut, and whoever encodes.
  * Memory is bounded: about a MiB for each of 3 chunks per thread.
  */
-export async function* gzip(bytes: Bytes, { encoders }: GzipOptions = {}): Bytes {
+export async function* gzip(bytes: Bytes, { encoders, reuse = false }: GzipOptions = {}): Bytes {
   const here = new Crew({ handler: encodeTask, entry: undefined, threads: 0 });
   const depth = Math.max(1, DEPTH * (encoders?.size ?? 0));
-  const queue: Promise<Uint8Array>[] = [];
+  const queue: Promise<Encoded>[] = [];
   const held: Chunk[] = [];
   const slots: Slot[] = [];
   const trailer = new Trailer();
 
   const begin = (chunk: Chunk, crew: Encoders) => {
     const slot = chunk.slot;
-    const done = crew.ask(slot.task(chunk.last)).then((size) => {
-      const result = slot.bytes.slice(0, size);
-      slots.push(slot);
-      return result;
-    });
+    const done = crew.ask(slot.task(chunk.last)).then((size) => ({ slot, size }));
     // It is waited for in its turn, when one before it may have failed already.
     done.catch(() => {});
     queue.push(done);
+  };
+  let before: Slot | undefined;
+  const shift = async (): Promise<Uint8Array> => {
+    const { slot, size } = await queue[0]!;
+    queue.shift();
+    if (!reuse) {
+      slots.push(slot);
+      return slot.bytes.slice(0, size);
+    }
+    if (before !== undefined) slots.push(before);
+    before = slot;
+    return slot.bytes.subarray(0, size);
   };
 
   try {
@@ -67,13 +77,13 @@ export async function* gzip(bytes: Bytes, { encoders }: GzipOptions = {}): Bytes
         many = held.length * CHUNK > SMALL;
         if (many) for (const one of held.splice(0)) begin(one, encoders);
       }
-      while (queue.length >= depth) yield await queue.shift()!;
+      while (queue.length >= depth) yield await shift();
     }
     for (const chunk of held.splice(0)) {
       begin(chunk, here);
-      yield await queue.shift()!;
+      yield await shift();
     }
-    while (queue.length > 0) yield await queue.shift()!;
+    while (queue.length > 0) yield await shift();
     yield trailer.bytes();
   } finally {
     await Promise.allSettled(queue);
@@ -152,6 +162,12 @@ class Slot {
     const memory = this.bytes.buffer;
     return { kind: "encode", memory, before: this.#before, length: this.#length, last };
   }
+}
+
+interface Encoded {
+  readonly slot: Slot;
+  /** Bytes of the result, which stands at the start of the slot. */
+  readonly size: number;
 }
 
 interface Chunk {

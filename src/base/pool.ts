@@ -88,22 +88,26 @@ export async function work<T, R>(tasks: readonly T[], options: WorkOptions<T, R>
   return results;
 }
 
-/** One worker, asked one thing at a time. */
+/** One worker. Asked several things, it begins them in that order. */
 export class Thread {
   readonly #worker: Worker;
   /** Why it will never answer again. */
   #failure: Fault | undefined;
-  #settle: { done: (value: unknown) => void; fail: (error: unknown) => void } | undefined;
+  /** What it was asked and has not answered, by the tasks' numbers. */
+  readonly #asked = new Map<number, Settle>();
 
   constructor(entry: URL, tally: Tally) {
     this.#worker = new Worker(entry, { workerData: { tally: tally.memory } });
     this.#worker.on("message", (response: Response) => {
-      if ("fault" in response) this.#settle?.fail(unpackFault(response.fault));
-      else this.#settle?.done(response.result);
+      const settle = this.#asked.get(response.id);
+      this.#asked.delete(response.id);
+      if ("fault" in response) settle?.fail(unpackFault(response.fault));
+      else settle?.done(response.result);
     });
     const failed = (how: unknown) => {
       this.#failure ??= new Fault("internal", { message: `a worker failed: ${how}` });
-      this.#settle?.fail(this.#failure);
+      for (const { fail } of this.#asked.values()) fail(this.#failure);
+      this.#asked.clear();
     };
     this.#worker.on("error", failed);
     this.#worker.on("messageerror", failed);
@@ -111,17 +115,23 @@ export class Thread {
     this.#worker.on("exit", (code) => failed(`it ended with ${code}`));
   }
 
+  /** @param id no other task's that is not answered */
   ask(id: number, task: unknown): Promise<unknown> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((done, fail) => {
-      this.#settle = { done, fail };
+      this.#asked.set(id, { done, fail });
       this.#worker.postMessage({ id, task } satisfies Request);
     });
   }
 
   /** Afterwards the thread is gone. */
   async end(): Promise<void> {
-    this.#settle = undefined;
+    this.#asked.clear();
     await this.#worker.terminate();
   }
+}
+
+interface Settle {
+  readonly done: (value: unknown) => void;
+  readonly fail: (error: unknown) => void;
 }

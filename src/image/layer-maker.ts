@@ -1,17 +1,19 @@
 import { type Bytes, utf8 } from "../base/bytes.ts";
-import { openWrite } from "../base/file.ts";
-import { type Encoders, GZIP_FORMAT, gzip } from "../base/gzip.ts";
+import { WrittenFile } from "../base/file-written.ts";
+import { GZIP_FORMAT, gzip } from "../base/gzip.ts";
 import { Sha256 } from "../base/hash.ts";
 import type { Entry } from "../layer/entry.ts";
+import { Fingerprint, fingerprintOf } from "../layer/fingerprint.ts";
 import { headerBytes, pack } from "../layer/pack.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { LAYER, LAYER_GZIP } from "../oci/media.ts";
 import type { KnownLayer } from "../store/layer-cache.ts";
 import type { Session } from "../store/session.ts";
-import { Contents, contentOf, isProvenBlob } from "./layer-content.ts";
+import type { Helpers } from "./helpers.ts";
+import { isProvenBlob } from "./layer-content.ts";
 import { count } from "./render.ts";
-import type { Working } from "./working.ts";
+import { threadsFor, type Working } from "./working.ts";
 
 export type Compression = "gzip" | "none";
 
@@ -28,12 +30,17 @@ export interface LayerMakerOptions {
   /** Whether layers of earlier builds are looked for; else they are made anew. */
   readonly cached: boolean;
   readonly compression: Compression;
-  readonly encoders: Encoders;
+  /** Whether a loss of power must not take what is made; else nobody wants it for longer than this build. */
+  readonly lasting: boolean;
+  readonly helpers: Helpers;
   readonly working: Working;
 }
 
 /** The name of how entries become the bytes of a layer. Another way gets another name. */
 const FORMAT = "ingot-layer/1";
+
+/** Headers are hashed so many bytes at a time: one by one takes much longer. */
+const HEADERS = 64 * 1024;
 
 /** Makes the layers of one build, each of them once. */
 export class LayerMaker {
@@ -62,8 +69,21 @@ export class LayerMaker {
 
   #shapeOf(entries: readonly Entry[]): string {
     const hash = new Sha256().update(utf8(`${FORMAT} ${this.#format}\n`));
-    for (const entry of entries) hash.update(headerBytes(entry));
-    return hash.hex();
+    const some = new Uint8Array(HEADERS);
+    let used = 0;
+    for (const entry of entries) {
+      const header = headerBytes(entry);
+      if (used + header.length > HEADERS) {
+        hash.update(some.subarray(0, used));
+        used = 0;
+      }
+      if (header.length > HEADERS) hash.update(header);
+      else {
+        some.set(header, used);
+        used += header.length;
+      }
+    }
+    return hash.update(some.subarray(0, used)).hex();
   }
 
   get #format(): string {
@@ -72,39 +92,63 @@ export class LayerMaker {
 
   async #known(shape: string, entries: readonly Entry[]): Promise<Layer | undefined> {
     const { cached, session, working } = this.#options;
-    const cache = session.store.layers;
-    if (!cached || !cache.knows(shape)) return undefined;
-    const content = await contentOf(entries, working);
-    const found = content === undefined ? undefined : cache.find({ shape, content });
-    if (found === undefined || !(await isProvenBlob(found, session.store, working)))
-      return undefined;
+    const { store } = session;
+    if (!cached || !store.layers.knows(shape)) return undefined;
+    // Mostly there is one, and it is the one: then it is proven while the files are hashed.
+    const [likely, ...others] = store.layers.of(shape);
+    const proof = others.length === 0 && likely ? isProvenBlob(likely, store, working) : undefined;
+    proof?.catch(() => {});
+    const content = await fingerprintOf(entries, this.#readers(entries), (bytes) =>
+      count(bytes, working.tally),
+    );
+    const found = content === undefined ? undefined : store.layers.find({ shape, content });
+    if (found === undefined) return undefined;
+    const isLikely = proof !== undefined && found.digest === likely?.digest;
+    if (!(await (isLikely ? proof : isProvenBlob(found, store, working)))) return undefined;
     return this.#layer(found, true);
   }
 
+  /** Threads, where it is worth them. */
+  #readers(entries: readonly Entry[]): Helpers | undefined {
+    const { helpers, working } = this.#options;
+    const bytes = entries.reduce(
+      (sum, { node }) => sum + (node?.kind === "file" ? node.size : 0),
+      0,
+    );
+    return threadsFor(bytes, working) === 0 ? undefined : helpers;
+  }
+
   async #write(shape: string, entries: readonly Entry[]): Promise<Layer> {
-    const { session, compression, encoders, working } = this.#options;
-    const contents = new Contents(entries);
+    const { session, compression, lasting, helpers, working } = this.#options;
+    const print = new Fingerprint(entries);
     const diff = new Sha256();
     const blob = compression === "gzip" ? new Sha256() : diff;
-    const tar = counted(pack(entries, { onFile: (_, hex) => contents.add(hex) }), diff, working);
+    const readers = this.#readers(entries);
+    const tar = counted(
+      pack(entries, print.isTar ? { readers } : { readers, print }),
+      diff,
+      working,
+    );
     const file = session.newFile();
-    const out = openWrite(file, "create");
-    let size = 0;
+    const out = new WrittenFile(file, lasting);
     try {
-      for await (const piece of compression === "gzip" ? gzip(tar, { encoders }) : tar) {
+      for await (const piece of compression === "gzip"
+        ? gzip(tar, { encoders: helpers, reuse: true })
+        : tar) {
         if (blob !== diff) blob.update(piece);
-        out.write(piece, size);
-        size += piece.length;
+        await out.write(piece);
       }
-      out.sync();
+      await out.end();
     } finally {
-      out.close();
+      await out.drop();
     }
-    const diffID: Digest = `sha256:${diff.hex()}`;
+    const { size } = out;
+    const tarHex = diff.hex();
+    const diffID: Digest = `sha256:${tarHex}`;
     const digest: Digest = blob === diff ? diffID : `sha256:${blob.hex()}`;
     session.adopt(file, digest);
     const layer = { digest, size, diffID };
-    const content = contents.hex();
+    const content = print.isTar ? tarHex : print.hex();
     if (content !== undefined) session.store.layers.put({ shape, content }, layer);
     return this.#layer(layer, false);
   }

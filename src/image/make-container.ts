@@ -1,4 +1,3 @@
-import { encoders } from "../base/gzip.ts";
 import { containerImage, containerIndex } from "../container/image.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
@@ -6,6 +5,7 @@ import type { FolderStore } from "../store/folder.ts";
 import { JointStore } from "../store/joint.ts";
 import type { Session } from "../store/session.ts";
 import type { ReadStore } from "../store/store.ts";
+import { helpersFor } from "./helpers.ts";
 import { type Compression, type Layer, LayerMaker } from "./layer-maker.ts";
 import type { Prepared } from "./prepare-container.ts";
 import type { Selected } from "./select.ts";
@@ -40,9 +40,16 @@ export async function makeContainer(
   working: Working,
 ): Promise<BuiltContainer> {
   const session = await into.begin();
-  const crew = encoders({ threads: working.threads, entry: working.entry });
+  const helpers = helpersFor(working);
   try {
-    const maker = new LayerMaker({ session, compression, cached, encoders: crew, working });
+    const maker = new LayerMaker({
+      session,
+      compression,
+      cached,
+      lasting: whole,
+      helpers,
+      working,
+    });
     const all: Layer[] = [];
     const made: ReturnType<typeof containerImage>[] = [];
     for (const { parts, config, history } of prepared.images) {
@@ -77,7 +84,7 @@ export async function makeContainer(
       layers: [...layers.values()],
     };
   } finally {
-    await crew.end();
+    await helpers.end();
     session.drop();
   }
 }

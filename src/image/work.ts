@@ -2,12 +2,13 @@
 import { type FaultData, packFault } from "../base/fault.ts";
 import { openWrite } from "../base/file.ts";
 import { Syncs } from "../base/file-sync.ts";
-import { type EncodeTask, encodeTask } from "../base/gzip-encode.ts";
 import type { Tally } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
 import { Arrival } from "../store/arrival.ts";
 import type { Extent } from "../store/content.ts";
 import { type Files, type Located, Stretch, withFiles } from "../store/stretch.ts";
+import { type HelpTask, help } from "./helpers.ts";
+import { type InflateTask, inflate, type Looked } from "./inflate.ts";
 import { CHUNK, count, type Piece, render } from "./render.ts";
 
 /** Writes `pieces`, one after the other, into the file `path` from `offset` on. */
@@ -40,19 +41,25 @@ export interface TakeTask {
 /** For each blob of a TakeTask: whether it was written to `to`. */
 export type Taken = readonly boolean[];
 
-export type Task = FillTask | CheckTask | TakeTask | EncodeTask;
+export type Task = FillTask | CheckTask | InflateTask | TakeTask | HelpTask;
 
 /** Does one task. @throws digest-differs, size-differs, io; `internal` when told to stop */
 export async function perform(
   task: Task,
   tally: Tally,
-): Promise<undefined | number | Checked[] | Taken> {
-  if (task.kind === "encode") return encodeTask(task);
+): Promise<undefined | number | Checked[] | Looked[] | Taken> {
+  if (task.kind === "encode" || task.kind === "gather") return help(task);
   if (task.kind === "fill") {
     fill(task, tally);
     return undefined;
   }
   if (task.kind === "take") return withFiles((files) => take(task, files, tally));
+  if (task.kind === "inflate")
+    return withFiles(async (files) => {
+      const looked: Looked[] = [];
+      for (const extent of task.extents) looked.push(await inflate(extent, files, tally));
+      return looked;
+    });
   const buffer = new Uint8Array(CHUNK);
   return withFiles((files) => task.extents.map((extent) => check(extent, files, buffer, tally)));
 }

@@ -8,7 +8,7 @@ import type { FileNode, Packed } from "./entry.ts";
 import type { Owner } from "./owner.ts";
 import { Placer, type Target } from "./place.ts";
 import { unpack } from "./unpack.ts";
-import { folderMeta, landing, makeFolders } from "./workdir.ts";
+import { landing, makeFolders } from "./workdir.ts";
 
 export interface AddInto {
   readonly tree: Target;
@@ -36,7 +36,7 @@ export async function addArchive(file: FileNode, into: AddInto): Promise<boolean
   const archive: Packed = { at, open: () => decompressed(bytesOf(file), at) };
   if (!(await isTar(archive))) return false;
   const root = landing(tree, dest, place);
-  makeFolders(tree, root, folderMeta(owner), place);
+  makeFolders(tree, root, { mode: 0o755, owner }, place);
   const placer = new Placer(tree, { at: `${at} (${place})`, root, owner });
   for await (const member of unpack(archive)) if (member.path !== "") placer.place(member);
   return true;

@@ -1,8 +1,7 @@
 import { Fault } from "../base/fault.ts";
-import { byBytes } from "../base/order.ts";
 import type { Entry, Meta, Node, RefusedNode } from "./entry.ts";
 import { Names } from "./names.ts";
-import { join, nameOf, parentOf } from "./path.ts";
+import { inWalk, join, nameOf, parentOf } from "./path.ts";
 import type { ReadTree } from "./tree.ts";
 
 /**
@@ -29,8 +28,8 @@ type Wanted = Exclude<Node, RefusedNode>;
  * The layer that says `changes`, after which the tree is `tree`, in normal form. What it is follows from the two alone, in
  * whatever order the changes came:
  * - every folder on the way to a change is there, as the tree has it: unpackers differ in what they make up;
- * - sorted by the bytes of the paths, without the slash that tar puts behind a folder: `a`, `a-b`, `a/b`. A
- *   folder comes before what is in it;
+ * - sorted as in a walk, names by their bytes: `a`, `a/b`, `a-b`. GNU tar gives a folder its mode and time as soon as something
+ *   follows that is not in it: what comes later would change the time, and may not come in any more;
  * - names of one node in this layer: the first one is the file, the others are links to it. A node that other layers
  *   have, too, is written in full: a link into another layer cannot always be unpacked;
  * - symbolic links have mode 0777, whatever their system said;
@@ -70,11 +69,10 @@ export function entriesOf(changes: Changes, tree: ReadTree, times: Times): Entry
     if (parent !== last) addParents(path);
     last = parent;
   }
-  sortPaths(paths);
   const stamp = stamper(times);
   const first = new Map<Wanted, string>();
   const entries: Entry[] = [];
-  for (const path of paths) {
+  for (const path of inWalk(paths)) {
     if (whiteouts.has(path)) {
       entries.push({ path, node: whiteout(times.epoch) });
       continue;
@@ -92,12 +90,6 @@ export function entriesOf(changes: Changes, tree: ReadTree, times: Times): Entry
     entries.push({ path, node: stamped(node, stamp) });
   }
   return entries;
-}
-
-/** Where no path has a character beyond U+D7FF, UTF-16 has the order of UTF-8, and the engine's own comparison is much faster. */
-function sortPaths(paths: string[]): void {
-  const simple = !paths.some((path) => /[\ud800-\uffff]/.test(path));
-  paths.sort(simple ? (a, b) => (a < b ? -1 : a > b ? 1 : 0) : byBytes);
 }
 
 /** What `path` has to be in the layer. */

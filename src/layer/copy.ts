@@ -10,7 +10,7 @@ import { clean, follow, join, nameOf, parentOf } from "./path.ts";
 import { Recorder } from "./record.ts";
 import { matchesOf, missing, patternsOf, pivotOf } from "./source.ts";
 import { type ReadTree, Tree } from "./tree.ts";
-import { folderMeta, landing, makeFolders } from "./workdir.ts";
+import { landing, type Made, makeFolders } from "./workdir.ts";
 
 /** COPY or ADD, expanded. */
 export interface CopyRequest {
@@ -43,7 +43,8 @@ export interface CopyRequest {
  * - Of a folder, what is in it is copied; the folder itself only gives its time to the destination.
  * - A file goes into the destination, under its own name, where that ends in "/" or is a folder; else it takes its place.
  * - Links on the way to the destination and at it are followed. Folders that are missing are made: mode 0755 (or what
- *   an octal `--chmod` says, without 07000), owned by 0:0 or as `--chown` says.
+ *   an octal `--chmod` says, without 07000), owned by 0:0 or as `--chown` says. Below a folder with the set-group-id bit
+ *   they have it too, and its group where there is no `--chown`.
  * - Below, nothing is followed: a file takes the place of a file or link. A file over a folder, and a folder over anything
  *   else, is `unsupported`. A folder over a folder gives it its metadata and leaves what is in it.
  * - Owners are the source's (of a context 0:0) or `--chown`'s; modes the source's or `--chmod`'s, for folders too.
@@ -53,20 +54,21 @@ export interface CopyRequest {
  * - `--exclude` has the patterns of `.dockerignore`, relative to the source that is a folder. A source that is a file
  *   is left out where a pattern fits its name: BuildKit copies it, which its manual does not say.
  * - `--link` copies into an empty tree, which is then put over `tree`: nothing in `tree` is looked at, folders on the way
- *   are made anew, and names cannot be looked up. Together with `--chmod` it means nothing, as in BuildKit.
+ *   are made anew, and names cannot be looked up. Together with `--chmod` only the last is so, as in BuildKit.
  * - ADD unpacks a file that is a tar, by its content, as `addArchive` says; no `--chmod` or `--exclude` for that.
  *
  * After a fault, `tree` may have been changed in part.
  * @throws not-found, unsupported, usage for what the request says; and what reading the sources throws
  */
 export async function copyInto(tree: Tree, request: CopyRequest): Promise<Changes> {
-  if (!request.link || request.chmod !== undefined) return copyOnto(tree, request);
+  if (!request.link) return copyOnto(tree, request);
   if (request.chown !== undefined && /[^0-9:]/.test(request.chown.replaceAll("root", "0"))) {
     throw new Fault("usage", {
       message: `${request.place}: --link with --chown=${request.chown} names someone, should be numbers`,
       hint: "--link looks at nothing in the image, so not at its users either: give numbers, or leave --link out",
     });
   }
+  if (request.chmod !== undefined) return copyOnto(tree, request);
   const changes = await copyOnto(new Tree(tree.at), request);
   for (const [path, node] of changes) if (node !== "removed") tree.set(path, node);
   return changes;
@@ -100,7 +102,7 @@ class Copy {
   readonly #request: CopyRequest;
   readonly #owner: Owner | undefined;
   /** Of folders that are made on the way. */
-  readonly #made: Meta;
+  readonly #made: Made;
   readonly #rules: Omit<CopyRules, "from" | "include">;
 
   constructor(into: Recorder, request: CopyRequest, owner: Owner | undefined) {
@@ -109,7 +111,7 @@ class Copy {
     this.#into = into;
     this.#request = request;
     this.#owner = owner;
-    this.#made = folderMeta(owner, mode?.octal);
+    this.#made = { mode: mode?.octal ?? 0o755, owner };
     const patterns = patternsOf(exclude, "--exclude", place);
     this.#rules = { into, place, exclude: patterns, meta: metaOf(owner, mode?.apply) };
   }
@@ -118,12 +120,15 @@ class Copy {
     const { from, parents, place, add } = this.#request;
     const { folder, below } = parents ? pivotOf(text) : { folder: text, below: undefined };
     const include = below === undefined ? undefined : patternsOf([below], "the source", place);
+    // A file that fits what stands before the pivot is no folder to copy from: it counts where it fits all of it.
+    const whole = below && patternsOf([clean(join(folder, below))], "the source", place);
     const matches = matchesOf(from, folder, place);
     let count = 0;
     for (const match of matches) {
       const path = follow(from, match);
       const node = path === undefined ? undefined : from.get(path);
       if (path === undefined || node === undefined) throw missing(match, text, this.#request);
+      if (node.kind !== "directory" && whole && !whole.match(match, undefined).matched) continue;
       if (add && node.kind === "file" && (await this.#unpacked(node, path))) continue;
       if (node.kind !== "directory" && this.#rules.exclude?.match(nameOf(match), undefined).matched)
         continue;

@@ -34,9 +34,11 @@ export async function ownerOf(tree: ReadTree, words: string, place: string): Pro
   return { ...owner, gid: numberOf(group) ?? (await groupOf(tree, group, place)) };
 }
 
+const isOwner = (word: string): boolean => /^[0-9]+$/.test(word) && Number(word) <= LARGEST;
+
 function numberOf(word: string): number | undefined {
   if (word === "root") return 0;
-  return /^[0-9]+$/.test(word) && Number(word) <= LARGEST ? Number(word) : undefined;
+  return isOwner(word) ? Number(word) : undefined;
 }
 
 /** passwd(5): name, password, user, group, and more. */
@@ -67,13 +69,13 @@ async function lineOf(
     .split("\n")
     .map((line) => line.trim().split(":"));
   const numbers = file === "etc/passwd" ? [2, 3] : [2];
-  const known = lines.filter((fields) => numbers.every((i) => /^[0-9]+$/.test(fields[i] ?? "")));
+  const known = lines.filter((fields) => numbers.every((i) => isOwner(fields[i] ?? "")));
   const found = known.find(([first]) => first === name);
   if (found !== undefined) return found;
   throw new Fault("not-found", {
     what: `${what} ${JSON.stringify(name)} of ${place}`,
     at: `/${file} in ${tree.at}`,
     near: nearest(name, new Set(known.map(([first = ""]) => first))),
-    hint: "a number needs no such file: 1000:1000",
+    hint: `a number needs no such file: 1000:1000, each at most ${LARGEST}`,
   });
 }

@@ -19,7 +19,7 @@ export interface PlaceOptions {
   readonly onPlaced?: (path: string) => void;
 }
 
-/** A folder on the way to a member that nobody declared: as containerd and Docker make it. */
+/** A folder on the way to a member that nobody declared, as containerd and Docker make it; the set-group-id bit comes from above. */
 const IMPLIED: DirectoryNode = {
   kind: "directory",
   meta: { mode: 0o755, uid: 0, gid: 0, mtime: 0 },
@@ -75,8 +75,13 @@ export class Placer {
     if (there?.kind === "directory") return;
     if (there !== undefined)
       throw this.#wrong(`${member} lies below ${folder}, which is no folder`);
-    this.#imply(parentOf(folder), member);
-    this.#tree.set(folder, IMPLIED);
+    const parent = parentOf(folder);
+    this.#imply(parent, member);
+    const kept = (this.#tree.get(parent)?.meta.mode ?? 0) & 0o2000;
+    this.#tree.set(folder, {
+      ...IMPLIED,
+      meta: { ...IMPLIED.meta, mode: IMPLIED.meta.mode | kept },
+    });
   }
 
   /** The node that a hard link leads to. */

@@ -7,7 +7,7 @@ import type { ReadTree } from "./tree.ts";
 
 /**
  * The paths in `from` that fit `text`, in the order of their bytes: the one that it names, there or not, where it has no
- * wildcard. Links are followed up to the first part with a wildcard; from there on they are names like others, and lead nowhere.
+ * wildcard; where the folder before the first wildcard is not there, that. Links are followed up to the first part with a wildcard; from there on they are names like others, and lead nowhere.
  * A class never fits a slash.
  * @throws usage for a pattern that is not well formed
  */
@@ -15,8 +15,10 @@ export function matchesOf(from: ReadTree, text: string, place: string): readonly
   const parts = clean(text).split("/");
   const at = parts.findIndex(hasWildcard);
   if (at < 0) return [parts.join("/")];
-  const base = follow(from, parts.slice(0, at).join("/"));
-  let found = base === undefined ? [] : [base];
+  const before = parts.slice(0, at).join("/");
+  const base = follow(from, before);
+  if (base === undefined || (base !== "" && from.get(base) === undefined)) return [before];
+  let found = [base];
   for (const part of parts.slice(at)) {
     const fits = matcher(part);
     if (fits === undefined) throw badPattern(text, "the source", place);

@@ -1,6 +1,6 @@
 import { Fault } from "../base/fault.ts";
 import type { Changes } from "./changes.ts";
-import type { Meta } from "./entry.ts";
+import type { Meta, Node } from "./entry.ts";
 import { type Owner, ownerOf } from "./owner.ts";
 import { follow, parentOf } from "./path.ts";
 import type { Target } from "./place.ts";
@@ -20,13 +20,27 @@ export async function makeDirectory(
 ): Promise<Changes> {
   const recorder = new Recorder(tree);
   const owner = user ? await ownerOf(tree, user, place) : undefined;
-  makeFolders(recorder, landing(recorder, path, place), folderMeta(owner), place);
+  makeFolders(recorder, landing(recorder, path, place), { mode: 0o755, owner }, place);
   return recorder.changes;
 }
 
-/** The metadata of a folder that is made on the way. */
-export function folderMeta(owner?: Owner, mode = 0o755): Meta {
-  return { mode: mode & 0o777, uid: owner?.uid ?? 0, gid: owner?.gid ?? 0, mtime: 0 };
+/** A folder that is made on the way. */
+export interface Made {
+  /** What of it is not a permission is not used. */
+  readonly mode: number;
+  /** Default: 0:0. */
+  readonly owner?: Owner | undefined;
+}
+
+/** The set-group-id bit. */
+const SET_GID = 0o2000;
+
+/** What a folder has that is made in `above`: below one with the set-group-id bit, as mkdir(2) has it, that bit and, given to nobody, its group. */
+function madeIn(above: Node | undefined, { mode, owner }: Made): Meta {
+  const kept = (above?.meta.mode ?? 0) & SET_GID;
+  const group = kept === 0 ? 0 : (above?.meta.gid ?? 0);
+  const { uid, gid } = owner ?? { uid: 0, gid: group };
+  return { mode: (mode & 0o777) | kept, uid, gid, mtime: 0 };
 }
 
 /** Where `path` of the image leads when all links are followed. */
@@ -37,8 +51,8 @@ export function landing(tree: Target, path: string, place: string): string {
   throw new Fault("unsupported", { ...facts, expected: `links that end (${place})` });
 }
 
-/** Afterwards `path`, on which no link is, is a folder; those that were missing have `meta`. */
-export function makeFolders(tree: Target, path: string, meta: Meta, place: string): void {
+/** Afterwards `path`, on which no link is, is a folder; those that were missing are `made`. */
+export function makeFolders(tree: Target, path: string, made: Made, place: string): void {
   const there = tree.get(path);
   if (there?.kind === "directory") return;
   if (there !== undefined) {
@@ -49,6 +63,7 @@ export function makeFolders(tree: Target, path: string, meta: Meta, place: strin
       expected: `a folder, as ${place} puts something into it`,
     });
   }
-  makeFolders(tree, parentOf(path), meta, place);
-  tree.set(path, { kind: "directory", meta });
+  const parent = parentOf(path);
+  makeFolders(tree, parent, made, place);
+  tree.set(path, { kind: "directory", meta: madeIn(tree.get(parent), made) });
 }

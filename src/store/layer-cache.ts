@@ -44,6 +44,14 @@ export class LayerCache {
     return stat(path.join(this.#at, shape)) !== undefined;
   }
 
+  /** All that are known of this shape. */
+  of(shape: string): KnownLayer[] {
+    const folder = path.join(this.#at, shape);
+    if (stat(folder) === undefined) return [];
+    const all = readDirectory(folder).map((content) => this.find({ shape, content }));
+    return all.filter((one) => one !== undefined);
+  }
+
   find(key: LayerKey): KnownLayer | undefined {
     const file = this.#file(key);
     try {

@@ -12,14 +12,18 @@ import {
   lchownSync,
   linkSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { seeded } from "./archive.ts";
 import { type Listed, line, sorted } from "./listing.ts";
+import { which } from "./needs.ts";
 import { type OddMember, oddTar } from "./odd-tar.ts";
 
 const EMPTY = Buffer.alloc(0);
@@ -202,6 +206,28 @@ COPY locked /locked
 FROM open AS marked
 COPY marked /marked
 `;
+
+/** Why no such tree can be made here, or unpacked again; undefined where it can. Programs that are missing are no reason. */
+export const whyNoOddTree: string | undefined = (() => {
+  if (process.getuid?.() !== 0)
+    return "needs root, for owners, devices and files that nobody may read";
+  if (which("setfattr") === undefined) return undefined;
+  const at = mkdtempSync(join(tmpdir(), "ingot-test-"));
+  try {
+    writeFileSync(join(at, "file"), "");
+    dress(
+      join(at, "file"),
+      file("file", { xattrs: { ...XATTRS, "security.capability": CAPABILITY } }),
+      1,
+    );
+    execFileSync("mknod", [join(at, "null"), "c", "1", "3"]);
+    return undefined;
+  } catch {
+    return "no devices or extended attributes can be made";
+  } finally {
+    rmSync(at, { recursive: true, force: true });
+  }
+})();
 
 export interface ContextOptions {
   /** Files are made in the order that follows from it. */
