@@ -252,7 +252,7 @@ describe("verify", () => {
 describe("import", () => {
   test("of a name for what is no image, or two images that come under one name, takes nothing", async (t) => {
     const blobs = new Map([...trace.blobs, ...tool.blobs]);
-    const short = named(trace.descriptor, "example");
+    const short = named(trace.descriptor, "example:latest");
     const long = named(tool.descriptor, "ghcr.io/inspektor-gadget/gadget/example:latest");
     const typo = { ...short, mediaType: `${types.index}x` };
     for (const [images, code] of [

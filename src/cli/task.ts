@@ -5,7 +5,7 @@ import { Fault } from "../base/fault.ts";
 import { openRead, stat } from "../base/file.ts";
 import { fdBytes } from "../base/file-stream.ts";
 import { Tally } from "../base/pool.ts";
-import type { ArchiveSource } from "../image/gather.ts";
+import { type ArchiveSource, isCompressedFile } from "../image/opening.ts";
 import type { Working } from "../image/working.ts";
 import { type Platform, parsePlatforms } from "../oci/platform.ts";
 import { FolderStore } from "../store/folder.ts";
@@ -97,7 +97,8 @@ export function archiveSource(text: string): { source: ArchiveSource; total: num
         code: "EISDIR",
         message: "it is a folder",
       });
-    if (found.kind === "file") return { source: { path: text }, total: found.size };
+    if (found.kind === "file")
+      return { source: { path: text }, total: isCompressedFile(text) ? undefined : found.size };
     return { source: { bytes: fdBytes(openRead(text).fd, text), at: text }, total: undefined };
   }
   if (isatty(0))

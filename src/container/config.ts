@@ -76,8 +76,13 @@ export function emptyConfig(platform: Platform): ContainerConfig {
   };
 }
 
-const text = v.nullish(v.string(), "");
-const texts = v.nullish(v.array(v.string()), []);
+/** What the system is given to run a program with ends at the first NUL. */
+const word = v.pipe(
+  v.string(),
+  v.check((said) => !said.includes("\0"), "it has a NUL in it"),
+);
+const text = v.nullish(word, "");
+const texts = v.nullish(v.array(word), []);
 const set = v.nullish(v.record(v.string(), v.unknown()), {});
 const whole = v.nullish(v.pipe(v.number(), v.safeInteger()), 0);
 const health = v.object({

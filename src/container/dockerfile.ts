@@ -65,7 +65,14 @@ export function parseDockerfile(bytes: Uint8Array, file: string): Dockerfile {
 
 function decode(bytes: Uint8Array, report: Report): string {
   const decoded = text(bytes);
-  if (decoded !== undefined) return decoded.replace(/^\ufeff/, "");
+  if (decoded !== undefined) {
+    const nul = decoded.indexOf("\0");
+    if (nul < 0) return decoded.replace(/^\ufeff/, "");
+    const before = decoded.slice(0, nul).split("\n");
+    const at = { line: before.length, column: before.at(-1)!.length + 1 };
+    report.error(at, "a NUL stands here: no name, value or program can have one");
+    report.refuse();
+  }
   const utf16 =
     (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
   const good = new TextDecoder().decode(bytes).split("\ufffd", 1)[0] ?? "";

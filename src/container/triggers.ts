@@ -3,6 +3,9 @@ import { readLines } from "./lines.ts";
 import { readInstruction } from "./parse.ts";
 import { type Place, quote, Report } from "./report.ts";
 
+/** Where an image is on a disk: for whoever writes the Dockerfile to say, and not for a base. */
+const PATH = /^(?:oci|oci-archive|docker-archive|dir):/;
+
 /**
  * The instructions that ONBUILD of a stage's base left for it. They stand at `at`, the stage's FROM, whatever
  * is wrong with them.
@@ -25,6 +28,10 @@ export function readTriggers(
       const message =
         "the base has ONBUILD RUN, which is not carried out: ingot runs no programs, since what they write differs from machine to machine";
       report.error(at, message, "write FROM an image that has no such trigger");
+    }
+    if (found?.kind === "copy" && PATH.test(found.from ?? "")) {
+      const message = `ONBUILD ${quote(expression)} of the base is not carried out: it takes files of the machine it is built on`;
+      report.error(at, message, "if that is meant, write the COPY in this file");
     }
     if (!isOne)
       report.error(at, `ONBUILD ${quote(expression)} of the base should be one instruction`);

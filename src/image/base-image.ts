@@ -1,6 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { Fault } from "../base/fault.ts";
 import { decompressed } from "../base/gzip-decode.ts";
+import { Sha256 } from "../base/hash.ts";
 import { type ContainerConfig, parseContainerConfig } from "../container/config.ts";
 import { applyLayer } from "../layer/apply.ts";
 import type { Packed } from "../layer/entry.ts";
@@ -12,9 +13,9 @@ import { isContainerConfig, layerType } from "../oci/media.ts";
 import type { Platform } from "../oci/platform.ts";
 import { sizeOf } from "../store/content.ts";
 import type { FolderStore } from "../store/folder.ts";
-import { fetch, type ReadStore } from "../store/store.ts";
+import { fetch, type ReadStore, resolve } from "../store/store.ts";
 import { Files, Stretch } from "../store/stretch.ts";
-import { select } from "./select.ts";
+import { type Selected, select } from "./select.ts";
 import { openSources } from "./source.ts";
 import { read } from "./walk.ts";
 
@@ -43,7 +44,7 @@ export async function openBase(
   platform: Platform,
   openStore: () => FolderStore,
 ): Promise<BaseImage> {
-  const [found, ...others] = await openSources(text, openStore);
+  const [found, ...others] = await imagesOf(text, openStore);
   if (found === undefined || others.length > 0)
     throw new Fault("ambiguous", {
       what: "the image to build on",
@@ -84,6 +85,22 @@ export async function openBase(
   };
 }
 
+/** What is not a name in the store; a registry's `docker:24` is one. */
+const TRANSPORT = /^(?:oci:|oci-archive:|docker-archive:|docker:\/\/|containers-storage:|dir:)/;
+
+/** A path needs its transport: what a bare name means does not depend on the folder that somebody is in. */
+async function imagesOf(text: string, openStore: () => FolderStore): Promise<readonly Selected[]> {
+  if (TRANSPORT.test(text)) return openSources(text, openStore);
+  if (/^[./~]/.test(text))
+    throw new Fault("not-found", {
+      what: "the image",
+      at: text,
+      hint: `an archive is named oci-archive:${text}, the folder of a layout oci:${text}`,
+    });
+  const store = openStore();
+  return [{ ...resolve(store, text), store }];
+}
+
 /** The layer as a manifest of ours names it: the same blob, by the type that the OCI gives it. */
 function named({ mediaType, digest, size }: Descriptor): Descriptor {
   const type = layerType(mediaType);
@@ -99,13 +116,30 @@ function named({ mediaType, digest, size }: Descriptor): Descriptor {
 
 async function treeOf(layers: readonly BaseLayer[], store: ReadStore): Promise<Tree> {
   const tree = new Tree("the base image");
-  for (const { descriptor } of layers) await applyLayer(tree, unpack(packed(descriptor, store)));
+  for (const layer of layers) await applyLayer(tree, unpack(packed(layer, store)));
   return tree;
 }
 
-/** The layer's tar, uncompressed; each time it is read to its end, its blob is proven. */
-function packed({ digest }: Descriptor, store: ReadStore): Packed {
-  return { at: digest, id: digest, open: () => decompressed(blobBytes(digest, store), digest) };
+/** The layer's tar, uncompressed; each time it is read to its end, its blob and its diffID are proven. */
+function packed({ descriptor: { digest }, diffID }: BaseLayer, store: ReadStore): Packed {
+  const open = () => decompressed(blobBytes(digest, store), digest);
+  return {
+    at: digest,
+    id: digest,
+    open: () => (diffID === digest ? open() : proven(open(), digest, diffID)),
+  };
+}
+
+/** What comes through, and at its end the certainty that it is what the image's config says. @throws digest-differs */
+async function* proven(bytes: Bytes, at: Digest, diffID: Digest): Bytes {
+  const hash = new Sha256();
+  for await (const piece of bytes) {
+    hash.update(piece);
+    yield piece;
+  }
+  const actual: Digest = `sha256:${hash.hex()}`;
+  if (actual === diffID) return;
+  throw new Fault("digest-differs", { at: `${at}, uncompressed`, expected: diffID, actual });
 }
 
 const PIECE = 256 * 1024;

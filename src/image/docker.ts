@@ -69,19 +69,26 @@ const shape = v.array(
   }),
 );
 
+/** One element of `manifest.json`. */
+export type DockerImage = v.InferOutput<typeof shape>[number];
+
+/** Reads a `manifest.json`. @throws malformed, too-large */
+export function parseDocker(bytes: Uint8Array): readonly DockerImage[] {
+  const found = v.safeParse(shape, parseJson(bytes, DOCKER_FILE, { bytes: INDEX_LIMIT }));
+  if (found.success) return found.output;
+  throw new Fault("malformed", {
+    what: "Docker's list of images",
+    at: DOCKER_FILE,
+    why: excerpt(found.issues[0].message),
+  });
+}
+
 /**
  * What `manifest.json` says must be what the index says: each element one of its manifests.
  * @param loadable the `loadKey` of each @throws malformed
  */
 export function checkDocker(bytes: Uint8Array, loadable: ReadonlySet<string>): Finding[] {
-  const found = v.safeParse(shape, parseJson(bytes, DOCKER_FILE, { bytes: INDEX_LIMIT }));
-  if (!found.success)
-    throw new Fault("malformed", {
-      what: "Docker's list of images",
-      at: DOCKER_FILE,
-      why: excerpt(found.issues[0].message),
-    });
-  return found.output.flatMap(({ Config, Layers, RepoTags }, i) => {
+  return parseDocker(bytes).flatMap(({ Config, Layers, RepoTags }, i) => {
     const name = RepoTags?.[0] ?? `element ${i}`;
     const strange = [Config, ...Layers].find((path) => digestAt(path) === undefined);
     if (strange !== undefined)

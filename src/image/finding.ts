@@ -12,6 +12,7 @@ export type FindingCode =
   | "size-differs"
   | "type-differs"
   | "config-differs"
+  | "diff-id-differs"
   | "platform-differs"
   | "blob-missing"
   | "member-missing"
@@ -87,6 +88,8 @@ export interface Report {
   readonly blobs: number;
   readonly bytes: number;
   readonly findings: readonly Finding[];
+  /** How the archive was compressed; undefined when it was not. */
+  readonly compression?: string;
   /** Whether the bytes are exactly what export would write; undefined when that was not asked. */
   readonly canonical?: boolean;
 }

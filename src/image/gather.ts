@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type Bytes, concat } from "../base/bytes.ts";
-import { Fault } from "../base/fault.ts";
+import { Fault, isFault } from "../base/fault.ts";
 import { openRead, readDirectory, stat } from "../base/file.ts";
 import { Sha256 } from "../base/hash.ts";
 import { sortedUnique } from "../base/order.ts";
@@ -8,18 +8,14 @@ import type { Tally } from "../base/pool.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { BLOBS, INDEX_FILE, LAYOUT_FILE, LAYOUT_LIMIT } from "../oci/layout.ts";
 import { INDEX_LIMIT, MANIFEST_LIMIT } from "../oci/manifest.ts";
-import { type Content, sizeOf } from "../store/content.ts";
+import { sizeOf } from "../store/content.ts";
 import { Layout } from "../store/layout.ts";
 import { headerWriter } from "../tar/header.ts";
 import { FileInput, type Input, StreamInput } from "../tar/input.ts";
 import { cutBody, type Member, scan } from "../tar/scan.ts";
 import { note, toFinding } from "./finding.ts";
-import { checkDigest, Inventory, type LayoutFile } from "./inventory.ts";
-
-/** An archive: a file, which can be read anywhere and in parallel, or a stream. */
-export type ArchiveSource =
-  | { readonly path: string }
-  | { readonly bytes: Bytes; readonly at: string };
+import { Inflater, type Inside } from "./inflate.ts";
+import { checkDigest, type Held, Inventory, type LayoutFile, StrayName } from "./inventory.ts";
 
 /** JSON of a stream is kept until its index comes, which is last: at most this much. Bytes. */
 export const KEPT_LIMIT = 64 * 1024 * 1024;
@@ -30,9 +26,11 @@ export async function gatherFile(path: string): Promise<Inventory> {
   const file = openRead(path);
   try {
     const input = new FileInput(file, path);
-    await gather(input, inventory, async ({ name, offset, size }) => {
+    await gather(input, inventory, async ({ name, offset, size }, what) => {
       if (offset + size > input.size) throw cutBody(name, size, input.size - offset, path);
-      return { path, offset, size };
+      const content = { path, offset, size };
+      if (what instanceof StrayName) inventory.strays.set(what.name, { size, content });
+      return { content };
     });
   } finally {
     file.close();
@@ -47,60 +45,115 @@ export interface Taker {
   end(actual: Digest): void;
 }
 
+/** How a stream is gathered. */
+export interface Passing {
+  readonly tally: Tally;
+  /** Takes the blobs, which have a digest for their name. */
+  readonly take?: (digest: Digest, size: number) => Taker;
+  /** Takes other files, of which the digest is known at their end. */
+  readonly takeStray?: (size: number) => Taker;
+  /** Whether to look what compressed blobs are uncompressed. */
+  readonly layers?: boolean;
+}
+
 /**
  * Reads an archive from a stream, once: every blob is hashed as it passes by, and handed to a taker if there is one.
  * Manifests, indexes and configs are kept.
  */
-export async function gatherStream(
-  bytes: Bytes,
-  at: string,
-  tally: Tally,
-  taker?: (digest: Digest, size: number) => Taker,
-): Promise<Inventory> {
+export async function gatherStream(bytes: Bytes, at: string, passing: Passing): Promise<Inventory> {
   const inventory = new Inventory(at);
   const input = new StreamInput(bytes, at);
-  let kept = 0;
+  const allowance = { left: KEPT_LIMIT };
   try {
-    await gather(input, inventory, async ({ size, name }, what) => {
+    await gather(input, inventory, async (member, what) => {
+      const { size, name } = member;
+      if (what instanceof StrayName) {
+        if (isIgnored(what.name) || inventory.isLayout) return undefined;
+        const take = passing.takeStray?.(size);
+        const how = { ...passing, take, layers: true, spare: true };
+        const passed = await pass(input, member, how, allowance);
+        inventory.strays.set(what.name, { size, ...passed });
+        return undefined;
+      }
       if (!isDigest(what)) {
         const limit = what === LAYOUT_FILE ? LAYOUT_LIMIT : INDEX_LIMIT;
         if (size > limit)
           throw new Fault("too-large", { what: "the member", at: name, actual: size, limit });
         const body = (await input.take(size)).slice();
         if (body.length < size) throw cutBody(name, size, body.length, at);
-        return body;
+        return { content: body };
       }
-      const hash = new Sha256();
-      const taken = taker?.(what, size);
-      const pieces: Uint8Array[] = [];
-      let isJson: boolean | undefined;
-      const passed = await input.pass(size, (piece) => {
-        hash.update(piece);
-        tally.add(piece.length);
-        taken?.write(piece);
-        isJson ??= size <= MANIFEST_LIMIT ? startsJson(piece) : false;
-        if (isJson !== false) pieces.push(piece.slice());
-      });
-      inventory.bytes += passed;
-      const actual: Digest = `sha256:${hash.hex()}`;
-      taken?.end(actual);
-      if (passed < size) throw cutBody(name, size, passed, at);
-      inventory.findings.push(...checkDigest(what, actual));
-      if (isJson !== true) return undefined;
-      kept += size;
-      if (kept > KEPT_LIMIT)
-        throw new Fault("too-large", {
-          what: "the JSON in a stream",
-          at,
-          actual: kept,
-          limit: KEPT_LIMIT,
-        });
-      return concat(pieces);
+      const take = passing.take?.(what, size);
+      const { digest, ...passed } = await pass(input, member, { ...passing, take }, allowance);
+      inventory.bytes += size;
+      inventory.findings.push(...checkDigest(what, digest));
+      return passed;
     });
   } finally {
     await input.close();
   }
   return inventory;
+}
+
+/** What Docker's old form has for still older readers: nobody needs it. */
+export const isIgnored = (name: string) => /(?:^|\/)(?:VERSION|json|repositories)$/.test(name);
+
+interface Passed {
+  readonly digest: Digest;
+  readonly content: Uint8Array | undefined;
+  readonly inside: Inside;
+}
+
+/** How one body passes by. `spare` = of its JSON, only what there is room for is kept. */
+interface Way {
+  readonly tally: Tally;
+  readonly take: Taker | undefined;
+  readonly layers?: boolean;
+  readonly spare?: boolean;
+}
+
+/** Hashes a body as it passes by; what can be JSON is kept. @throws size-differs (cut), too-large */
+async function pass(
+  input: StreamInput,
+  { name, size }: Member,
+  { tally, take, layers = false, spare = false }: Way,
+  allowance: { left: number },
+): Promise<Passed> {
+  const hash = new Sha256();
+  const inflater = new Inflater(name, layers);
+  const pieces: Uint8Array[] = [];
+  let isJson: boolean | undefined;
+  let passed = 0;
+  try {
+    while (passed < size) {
+      const piece = await input.some(size - passed);
+      if (piece.length === 0) break;
+      hash.update(piece);
+      tally.add(piece.length);
+      take?.write(piece);
+      isJson ??= size <= MANIFEST_LIMIT ? startsJson(piece) : false;
+      if (isJson !== false) pieces.push(piece.slice());
+      await inflater.write(piece);
+      passed += piece.length;
+    }
+    const digest: Digest = `sha256:${hash.hex()}`;
+    take?.end(digest);
+    if (passed < size) throw cutBody(name, size, passed, input.at);
+    const inside = await inflater.end(digest);
+    if (isJson !== true || (spare && size > allowance.left))
+      return { digest, content: undefined, inside };
+    allowance.left -= size;
+    if (allowance.left < 0)
+      throw new Fault("too-large", {
+        what: "the JSON in a stream",
+        at: input.at,
+        actual: KEPT_LIMIT - allowance.left,
+        limit: KEPT_LIMIT,
+      });
+    return { digest, content: concat(pieces), inside };
+  } finally {
+    await inflater.drop();
+  }
 }
 
 /** Whether the first byte that is no white space opens an object; undefined when there is none yet. */
@@ -111,22 +164,30 @@ function startsJson(piece: Uint8Array): boolean | undefined {
   return first === undefined ? undefined : first === 0x7b;
 }
 
-type Keep = (member: Member, what: Digest | LayoutFile) => Promise<Content | undefined>;
+type Kept = Pick<Held, "content" | "inside">;
+type Keep = (member: Member, what: Digest | LayoutFile | StrayName) => Promise<Kept | undefined>;
 
-/** Goes through the members; stops where the archive cannot be read on. */
+/** Goes through the members; stops where the archive cannot be read on. @throws unsupported for a compression that is not known */
 async function gather(input: Input, inventory: Inventory, keep: Keep): Promise<void> {
   const members = scan(input, await headerWriter());
   try {
     for (let next = await members.next(); ; next = await members.next()) {
-      if (next.done === true) return inventory.close(next.value);
+      if (next.done === true) {
+        inventory.settle();
+        return inventory.close(next.value);
+      }
       if (inventory.findings.isFull) return;
       const what = inventory.admit(next.value);
       if (what === undefined) continue;
-      const content = await keep(next.value, what);
-      if (isDigest(what)) inventory.blobs.set(what, { size: next.value.size, content });
-      else if (content !== undefined) inventory.files.set(what, content);
+      const kept = await keep(next.value, what);
+      if (what instanceof StrayName) continue;
+      if (isDigest(what))
+        inventory.blobs.set(what, { size: next.value.size, content: undefined, ...kept });
+      else if (kept?.content !== undefined) inventory.files.set(what, kept.content);
     }
   } catch (error) {
+    if (isFault(error, "unsupported")) throw error;
+    inventory.settle();
     inventory.findings.push(toFinding(error));
   }
 }

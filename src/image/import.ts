@@ -1,17 +1,29 @@
 import { Fault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
-import { checkLayout, INDEX_FILE, LAYOUT_FILE, LAYOUT_LIMIT, nameOf } from "../oci/layout.ts";
-import { INDEX_LIMIT, parseIndex } from "../oci/manifest.ts";
+import {
+  checkLayout,
+  DOCKER_FILE,
+  INDEX_FILE,
+  LAYOUT_FILE,
+  LAYOUT_LIMIT,
+  nameOf,
+} from "../oci/layout.ts";
+import { type Descriptor, INDEX_LIMIT, parseIndex } from "../oci/manifest.ts";
+import { REF_NAME } from "../oci/media.ts";
 import { bytesOf } from "../store/content.ts";
 import type { FolderStore } from "../store/folder.ts";
 import type { Session } from "../store/session.ts";
 import type { Named } from "../store/store.ts";
 import { checkCanonical } from "./canonical.ts";
-import { type Finding, type FindingCode, finding, note } from "./finding.ts";
-import { type ArchiveSource, gatherFile, gatherStream } from "./gather.ts";
-import type { Inventory } from "./inventory.ts";
+import { adoptDocker } from "./docker-archive.ts";
+import { type Finding, type FindingCode, finding, note, uniqueFindings } from "./finding.ts";
+import { gatherFile, gatherStream } from "./gather.ts";
+import { dockerOf, type Inventory } from "./inventory.ts";
 import { judge, nameTwice } from "./judge.ts";
-import { completeNames } from "./name.ts";
+import { completeNames, isTagOnly } from "./name.ts";
+import { fullNameOf, nameRoots } from "./naming.ts";
+import { type ArchiveSource, openSource } from "./opening.ts";
+import { StrayTaker } from "./strays.ts";
 import { StreamTaker, takeAll } from "./take.ts";
 import type { Working } from "./working.ts";
 
@@ -33,24 +45,42 @@ const TOLERATED: ReadonlySet<FindingCode> = new Set<FindingCode>([
 /**
  * Takes an archive's images into the store. Afterwards every blob they need is there, proven, and each has its name;
  * on a failure nothing is named that was not before. A blob that was there and damaged is whole again.
- * @throws unproven with every finding, no-space, io
+ * @param name what to call the one image that the archive gives no name
+ * @throws unproven with every finding, usage for a name that no image or several want, no-space, io
  */
 export async function importArchive(
-  source: ArchiveSource,
+  archive: ArchiveSource,
   store: FolderStore,
   working: Working,
+  name?: string,
 ): Promise<Imported> {
   const session = await store.begin();
+  const strays = new StrayTaker(session);
   try {
+    const { source } = await openSource(archive);
     const inventory =
-      "path" in source ? await gatherFile(source.path) : await receive(source, session, working);
-    const { reached, images } = await prove(inventory);
+      "path" in source
+        ? await gatherFile(source.path)
+        : await receive(source, session, strays, working);
+    if (inventory.isDocker) await adoptDocker(inventory, working);
+    const { reached, images } = await prove(inventory, name);
     if ("path" in source) await takeAll(inventory, reached, session, working);
+    await strays.settle(reached);
+    if (inventory.isDocker) putMade(inventory, reached, session);
     const added = await session.commit(reached, images);
     const bytes = [...reached].reduce((sum, digest) => sum + inventory.blobs.get(digest)!.size, 0);
     return { images, blobs: reached.size, added, bytes, warnings: [...inventory.findings] };
   } finally {
+    strays.drop();
     session.drop();
+  }
+}
+
+/** Stages what is in memory alone: the manifests that were made, and the configs. */
+function putMade(inventory: Inventory, reached: ReadonlySet<Digest>, session: Session): void {
+  for (const digest of reached) {
+    const content = inventory.find(digest);
+    if (content instanceof Uint8Array) session.put(digest, content);
   }
 }
 
@@ -58,12 +88,17 @@ export async function importArchive(
 async function receive(
   { bytes, at }: Exclude<ArchiveSource, { path: string }>,
   session: Session,
+  strays: StrayTaker,
   { tally }: Working,
 ): Promise<Inventory> {
   const taker = new StreamTaker(session);
   let inventory: Inventory;
   try {
-    inventory = await gatherStream(bytes, at, tally, taker.take);
+    inventory = await gatherStream(bytes, at, {
+      tally,
+      take: taker.take,
+      takeStray: strays.take,
+    });
   } catch (error) {
     await taker.settle().catch(() => {});
     throw error;
@@ -75,32 +110,36 @@ async function receive(
 /** The archive's named images, under their complete names, and the blobs that they reach. @throws unproven, malformed */
 async function prove(
   inventory: Inventory,
+  name: string | undefined,
 ): Promise<{ reached: ReadonlySet<Digest>; images: Named[] }> {
   const { findings } = inventory;
   const refuse = (more: Iterable<Finding>) => {
-    const grave = [...findings, ...more].filter(
+    const grave = uniqueFindings([...findings, ...more]).filter(
       ({ level, code }) => level === "finding" && !TOLERATED.has(code),
     );
     if (grave.length > 0) throw new Fault("unproven", { at: inventory.at, findings: grave });
   };
   refuse([]);
-  const [layout, index] = ([LAYOUT_FILE, INDEX_FILE] as const).map((name) => {
-    const content = inventory.files.get(name);
-    if (content === undefined)
-      return refuse([
-        finding("member-missing", name, "every OCI archive has it, and it is not here"),
-      ]);
-    return bytesOf(content, name === LAYOUT_FILE ? LAYOUT_LIMIT : INDEX_LIMIT, name);
-  });
-  checkLayout(layout!, LAYOUT_FILE);
-  inventory.roots = parseIndex(index!, INDEX_FILE, INDEX_LIMIT).manifests;
-  const roots = inventory.roots.filter((root) => nameOf(root) !== undefined);
+  if (!inventory.isDocker) readIndex(inventory, refuse);
+  if (name !== undefined) inventory.roots = nameOne(inventory, name);
+  const roots = inventory.roots.filter((root) => fullNameOf(root) !== undefined);
   const nameless = inventory.roots.length - roots.length;
+  const list = inventory.isDocker ? DOCKER_FILE : INDEX_FILE;
+  const odd = inventory.roots.map(nameOf).find((tag) => tag !== undefined && isTagOnly(tag));
+  const only = odd === undefined ? "" : ` (a tag alone, as ${JSON.stringify(odd)}, is none)`;
+  if (roots.length === 0 && nameless > 0)
+    refuse([
+      finding(
+        "nothing",
+        list,
+        `it names no image: ${nameless} ${nameless === 1 ? "is here without a name" : "are here without names"}${only}${nameless === 1 ? "; give it one with --name REF" : ""}`,
+      ),
+    ]);
+  if (roots.length === 0) refuse([finding("nothing", list, "it names no image")]);
   if (nameless > 0)
     findings.push(
-      note("nothing", INDEX_FILE, `${nameless} of its images have no name and were passed over`),
+      note("nothing", list, `${nameless} of its images have no name and were passed over${only}`),
     );
-  if (roots.length === 0) refuse([finding("nothing", INDEX_FILE, "it names no image")]);
   const judgement = judge(roots, inventory);
   refuse(judgement.findings);
   inventory.json = judgement.json;
@@ -110,4 +149,42 @@ async function prove(
   );
   refuse(nameTwice(images));
   return { reached: judgement.reached, images };
+}
+
+/** Reads the two files that every layout has; afterwards the images that it names are the roots. */
+function readIndex(inventory: Inventory, refuse: (more: Iterable<Finding>) => void): void {
+  const [layout, index] = ([LAYOUT_FILE, INDEX_FILE] as const).map((name) => {
+    const content = inventory.files.get(name);
+    if (content === undefined)
+      return refuse([
+        finding("member-missing", name, "every OCI archive has it, and it is not here"),
+      ]);
+    return bytesOf(content, name === LAYOUT_FILE ? LAYOUT_LIMIT : INDEX_LIMIT, name);
+  });
+  checkLayout(layout!, LAYOUT_FILE);
+  const { manifests } = parseIndex(index!, INDEX_FILE, INDEX_LIMIT);
+  inventory.roots = nameRoots(manifests, inventory, dockerOf(inventory));
+}
+
+/** The roots, with `name` for the one image that has none; a tag that it has stays. @throws usage, malformed */
+function nameOne({ roots, at }: Inventory, name: string): readonly Descriptor[] {
+  const nameless = roots.filter((root) => fullNameOf(root) === undefined);
+  const [only] = nameless;
+  const digests = new Set(nameless.map(({ digest }) => digest));
+  if (only === undefined || digests.size !== 1)
+    throw new Fault("usage", {
+      message: `--name is for one image without a name, and ${at} has ${digests.size} of them`,
+      hint:
+        digests.size === 0
+          ? "its images have names; give them more with: ingot tag SOURCE NAME"
+          : "name them in its index.json, or bring each in an archive of its own",
+    });
+  const tag = nameOf(only);
+  const hasTag = /:[^/]*$/.test(name);
+  const full = hasTag ? name : `${name}:${tag ?? "latest"}`;
+  return roots.map((root) =>
+    root.digest === only.digest && fullNameOf(root) === undefined
+      ? { ...root, annotations: { ...root.annotations, [REF_NAME]: full } }
+      : root,
+  );
 }

@@ -1,19 +1,51 @@
 import { Fault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
 import { BLOBS, DOCKER_FILE, digestAt, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
-import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
-import type { Content } from "../store/content.ts";
+import { type Descriptor, INDEX_LIMIT, MANIFEST_LIMIT } from "../oci/manifest.ts";
+import { bytesOf, type Content, sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
 import type { MemberType } from "../tar/decode.ts";
 import { cleanName } from "../tar/name.ts";
 import type { End, Member } from "../tar/scan.ts";
-import { type Finding, Findings, finding, note, toFinding } from "./finding.ts";
+import { FINDING_LIMIT, type Finding, Findings, finding, note, toFinding } from "./finding.ts";
+import type { Inside } from "./inflate.ts";
 
 /** A blob as it was met: under its name's digest. `content` is undefined when it passed by and was not kept. */
 export interface Held {
   readonly size: number;
   readonly content: Content | undefined;
+  /** Where that was looked at. */
+  readonly inside?: Inside;
+  /** The member that a config claims to be this blob: it has no digest of its own. */
+  readonly claimed?: string;
 }
+
+/** A file that is none of a layout's: an archive of Docker's old form is made of them. */
+export interface Stray extends Held {
+  /** Of its bytes, where they have passed by. */
+  readonly digest?: Digest;
+}
+
+/** A file of that name that is to be taken in. */
+export class StrayName {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** A link in an archive: where it leads, from the archive's root on; undefined when that is out of it. */
+export interface Link {
+  readonly type: "hard link" | "symbolic link";
+  readonly target: string | undefined;
+}
+
+/** The list of images of Docker's first form. */
+const OLD_LIST = "repositories";
+
+/** So many files that are none of a layout's are remembered: some 5000 layers, as Docker's old form has them. */
+const STRAY_LIMIT = 16_384;
 
 /** The files of a layout beside its blobs. */
 export type LayoutFile = typeof LAYOUT_FILE | typeof INDEX_FILE | typeof DOCKER_FILE;
@@ -55,6 +87,10 @@ export class Inventory implements ReadStore {
   readonly at: string;
   readonly blobs = new Map<Digest, Held>();
   readonly files = new Map<LayoutFile, Content>();
+  /** More members that are claimed to be blobs that are here. */
+  readonly copies = new Map<string, { readonly digest: Digest; readonly held: Held }>();
+  readonly strays = new Map<string, Stray>();
+  readonly links = new Map<string, Link>();
   readonly findings: Findings;
   /** The members in their order: what `--canonical` compares. */
   readonly members: Pick<Member, "name" | "size" | "deviation">[] = [];
@@ -64,6 +100,8 @@ export class Inventory implements ReadStore {
   roots: readonly Descriptor[] = [];
   /** Bytes of the manifests and indexes that the roots reach, once they were judged. */
   json = 0;
+  /** What is odd in a layout, and part of the form in an archive of Docker's old form. */
+  readonly #odd: Finding[] = [];
 
   constructor(at: string) {
     this.at = at;
@@ -81,9 +119,9 @@ export class Inventory implements ReadStore {
 
   /**
    * Sorts a member in by its name and type.
-   * @returns what it is: a blob, one of the layout's files, or undefined for what is passed over
+   * @returns what it is: a blob, one of the layout's files, another file, or undefined for what is passed over
    */
-  admit(member: Member): Digest | LayoutFile | undefined {
+  admit(member: Member): Digest | LayoutFile | StrayName | undefined {
     this.members.push({ name: member.name, size: member.size, deviation: member.deviation });
     const { type } = member;
     const name = cleanName(member.name);
@@ -99,15 +137,65 @@ export class Inventory implements ReadStore {
       const isPart = name === "." || BLOBS === name || BLOBS.startsWith(`${name}/`);
       return isPart
         ? undefined
-        : this.#find(note("unexpected-member", name, "a folder that no image layout has"));
+        : this.#wonder(note("unexpected-member", name, "a folder that no image layout has"));
     }
+    if (type === "symbolic link" || type === "hard link")
+      return this.#link(name, { type, target: targetOf(name, member) });
     if (type !== "file")
       return this.#find(finding("unsafe-member", name, `it is ${A[type]}, not a file`));
     const digest = digestAt(name);
     if (digest !== undefined) return this.blobs.has(digest) ? this.#twice(name) : digest;
     if (name === LAYOUT_FILE || name === INDEX_FILE || name === DOCKER_FILE)
       return this.files.has(name) ? this.#twice(name) : name;
-    return this.#find(finding("unexpected-member", name, "a file that no image layout has"));
+    if (this.#isKnown(name)) return this.#twice(name);
+    const odd = finding("unexpected-member", name, "a file that no image layout has");
+    if (this.strays.size >= STRAY_LIMIT) return this.#find(odd);
+    this.#wonder(odd);
+    this.strays.set(name, { size: member.size, content: undefined });
+    return new StrayName(name);
+  }
+
+  /**
+   * Everything was admitted, or what can be. Afterwards what is odd in a layout is among the findings, unless this is
+   * none but Docker's old form.
+   */
+  settle(): void {
+    // Docker writes a second list of images, for its readers of before 2015, also into a layout.
+    const odd = this.isSave ? this.#odd.filter(({ at }) => at !== OLD_LIST) : this.#odd;
+    if (!this.isDocker) this.findings.push(...odd);
+    this.#odd.length = 0;
+  }
+
+  /** Whether `docker save` wrote it. */
+  get isSave(): boolean {
+    return this.files.has(DOCKER_FILE) && this.strays.has(OLD_LIST);
+  }
+
+  /** Whether this is an archive of Docker's old form: it has Docker's list of images, and nothing of a layout. */
+  get isDocker(): boolean {
+    return this.files.has(DOCKER_FILE) && !this.isLayout;
+  }
+
+  /** Whether something of a layout's own was met. */
+  get isLayout(): boolean {
+    return this.files.has(INDEX_FILE) || this.files.has(LAYOUT_FILE);
+  }
+
+  #isKnown(name: string): boolean {
+    return this.strays.has(name) || this.links.has(name);
+  }
+
+  #link(name: string, link: Link): undefined {
+    if (this.#isKnown(name)) return this.#twice(name);
+    const odd = finding("unsafe-member", name, `it is ${A[link.type]}, not a file`);
+    if (this.links.size >= STRAY_LIMIT) return this.#find(odd);
+    this.#wonder(odd);
+    this.links.set(name, link);
+  }
+
+  /** Notes what may be odd. */
+  #wonder(odd: Finding): undefined {
+    if (this.#odd.length <= FINDING_LIMIT) this.#odd.push(odd);
   }
 
   /** Whether every header is byte for byte one that export writes: then nothing else wrote the archive. */
@@ -150,9 +238,38 @@ export class Inventory implements ReadStore {
   }
 }
 
-/** Whether a blob is what its name says. */
-export function checkDigest(name: Digest, actual: Digest): Finding[] {
-  return name === actual
-    ? []
+/** Where a link leads: a symbolic one from its folder on, a hard one from the root. */
+function targetOf(name: string, { type, link = "" }: Member): string | undefined {
+  const path = type === "symbolic link" ? name.split("/").slice(0, -1) : [];
+  for (const part of link.split("/")) {
+    if (part === "..") {
+      if (path.pop() === undefined) return undefined;
+    } else if (part !== ".") path.push(part);
+  }
+  const target = path.join("/");
+  return cleanName(target) === target ? target : undefined;
+}
+
+/** Whether a blob is what its name, or the config of an image, says. */
+export function checkDigest(name: Digest, actual: Digest, claimed?: string): Finding[] {
+  if (name === actual) return [];
+  return claimed !== undefined
+    ? [diffIDDiffers(claimed, actual, name)]
     : [toFinding(new Fault("digest-differs", { at: name, expected: name, actual }))];
+}
+
+/** A layer that is not what its config says. */
+export const diffIDDiffers = (at: string, actual: Digest, said: string, config?: Digest) =>
+  finding(
+    "diff-id-differs",
+    at,
+    `it is ${actual} uncompressed, its config${config === undefined ? "" : ` ${config}`} says ${said}`,
+  );
+
+/** The bytes of Docker's list of images, where there is one that can be read. */
+export function dockerOf({ files }: Inventory): Uint8Array | undefined {
+  const content = files.get(DOCKER_FILE);
+  return content === undefined || sizeOf(content) > INDEX_LIMIT
+    ? undefined
+    : bytesOf(content, INDEX_LIMIT, DOCKER_FILE);
 }

@@ -16,9 +16,18 @@ export interface Judgement {
   readonly reached: ReadonlySet<Digest>;
   /** The `loadKey` of every manifest. */
   readonly loadable: ReadonlySet<string>;
+  /** What configs say of layers, where that was asked for: the claim's layer, diffID and config, each pair once. */
+  readonly claims: Iterable<Claim>;
   /** Bytes of the manifests and indexes. */
   readonly json: number;
   readonly findings: Findings;
+}
+
+/** What a config says that a layer is uncompressed. */
+export interface Claim {
+  readonly layer: Digest;
+  readonly diffID: string;
+  readonly config: Digest;
 }
 
 /**
@@ -26,9 +35,10 @@ export interface Judgement {
  * descriptor says. Leaves are not read: that their bytes are right is for the hashing to say. Does not stop at the first
  * finding. Each blob is read once as each type that names it, however often and deeply it is named, and of what was
  * read little is kept: time and memory stay in proportion to the blobs that are there.
+ * @param layers whether to list what configs say of layers
  */
-export function judge(roots: readonly Descriptor[], store: ReadStore): Judgement {
-  const judging = new Judging(store);
+export function judge(roots: readonly Descriptor[], store: ReadStore, layers = false): Judgement {
+  const judging = new Judging(store, layers);
   judging.findings.push(
     ...nameTwice(roots.map((root) => ({ reference: nameOf(root), descriptor: root }))),
     ...noImages(roots),
@@ -70,10 +80,17 @@ class Judging implements Judgement {
   readonly #todo: Target[] = [];
   /** What the configs of the manifests say. */
   readonly #platforms = new Map<Digest, Platform>();
+  readonly #listed: boolean;
+  readonly #claims = new Map<string, Claim>();
 
-  constructor(store: ReadStore) {
+  constructor(store: ReadStore, layers: boolean) {
     this.#store = store;
+    this.#listed = layers;
     this.findings = new Findings(store.at);
+  }
+
+  get claims(): Iterable<Claim> {
+    return this.#claims.values();
   }
 
   followAll(): void {
@@ -188,6 +205,13 @@ class Judging implements Judgement {
           `it tells of ${told} layers, the manifest of ${layers.length}`,
         ),
       );
+    else if (this.#listed)
+      for (const [i, { digest: layer }] of layers.entries()) {
+        const diffID = config.rootfs.diff_ids[i]!;
+        const key = `${layer} ${diffID}`;
+        if (!this.#claims.has(key))
+          this.#claims.set(key, { layer, diffID, config: descriptor.digest });
+      }
   }
 }
 

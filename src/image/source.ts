@@ -1,11 +1,18 @@
-import { basename, resolve as resolvePath } from "node:path";
+import { basename, join as joinPath, resolve as resolvePath } from "node:path";
 import { Fault } from "../base/fault.ts";
-import { stat } from "../base/file.ts";
-import { nameOf } from "../oci/layout.ts";
+import { readFile, stat } from "../base/file.ts";
+import { Tally } from "../base/pool.ts";
+import { DOCKER_FILE, nameOf } from "../oci/layout.ts";
+import { INDEX_LIMIT } from "../oci/manifest.ts";
 import { Archive } from "../store/archive.ts";
 import type { FolderStore } from "../store/folder.ts";
 import { Layout } from "../store/layout.ts";
 import { type ReadStore, resolve } from "../store/store.ts";
+import { adoptDocker } from "./docker-archive.ts";
+import { uniqueFindings } from "./finding.ts";
+import { gatherFile } from "./gather.ts";
+import { renamed } from "./naming.ts";
+import { mustBePlain } from "./opening.ts";
 import type { Selected } from "./select.ts";
 
 /** What a SOURCE on the command line is. */
@@ -20,12 +27,12 @@ export type Source =
 const TRANSPORT = /^(oci|oci-archive|docker|docker-archive|containers-storage|dir):(.*)$/s;
 
 /**
- * What `text` stands for: `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, the path of an archive or of a layout folder that
+ * What `text` stands for: `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`, the path of an archive or of a layout folder that
  * is there, else a name in the store. @throws unsupported for other transports
  */
 export function parseSource(text: string): Source {
   const [, transport, rest = ""] = TRANSPORT.exec(text) ?? [];
-  if (transport === "oci" || transport === "oci-archive") {
+  if (transport === "oci" || transport === "oci-archive" || transport === "docker-archive") {
     const { path, reference } = splitPath(rest);
     return { kind: transport === "oci" ? "layout" : "archive", path, reference };
   }
@@ -34,7 +41,7 @@ export function parseSource(text: string): Source {
       what: "the source",
       at: text,
       found: `the transport ${transport}:`,
-      expected: "oci:, oci-archive:, a path or a stored name",
+      expected: "oci:, oci-archive:, docker-archive:, a path or a stored name",
     });
   }
   const found = stat(text);
@@ -65,9 +72,28 @@ export async function openSources(text: string, openStore: () => FolderStore): P
     const store = openStore();
     return [{ ...resolve(store, source.reference), store }];
   }
-  const opened =
-    source.kind === "layout" ? new Layout(source.path).check() : await Archive.open(source.path);
-  return pick(opened, source.reference);
+  const { path, kind, reference } = source;
+  return pick(kind === "layout" ? openLayout(path) : await openArchive(path), reference);
+}
+
+function openLayout(path: string): ReadStore {
+  const layout = new Layout(path).check();
+  const list = joinPath(layout.at, DOCKER_FILE);
+  const found = stat(list);
+  const isRead = found?.kind === "file" && found.size <= INDEX_LIMIT;
+  return renamed(layout, isRead ? readFile(list, INDEX_LIMIT) : undefined);
+}
+
+/** An archive in a file, of either form. @throws unsupported for a compressed one, unproven for one of Docker's that is not so */
+async function openArchive(path: string): Promise<ReadStore> {
+  mustBePlain(path);
+  const archive = await Archive.openUnlessDocker(path);
+  if (archive !== undefined) return renamed(archive, archive.docker());
+  const inventory = await gatherFile(resolvePath(path));
+  await adoptDocker(inventory, { entry: undefined, threads: 0, tally: new Tally() });
+  const grave = uniqueFindings(inventory.findings).filter(({ level }) => level === "finding");
+  if (grave.length > 0) throw new Fault("unproven", { at: inventory.at, findings: grave });
+  return inventory;
 }
 
 function pick(store: ReadStore, reference: string | undefined): Selected[] {

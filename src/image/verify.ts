@@ -1,7 +1,6 @@
-import { unpackFault } from "../base/fault.ts";
+import { text } from "../base/bytes.ts";
 import { sortedBy } from "../base/order.ts";
-import { work } from "../base/pool.ts";
-import { type Digest, hexOf } from "../oci/digest.ts";
+import { hexOf } from "../oci/digest.ts";
 import {
   blobPath,
   checkLayout,
@@ -16,6 +15,7 @@ import { isImage } from "../oci/media.ts";
 import { bytesOf, sizeOf } from "../store/content.ts";
 import { checkCanonical } from "./canonical.ts";
 import { checkDocker } from "./docker.ts";
+import { adoptDocker } from "./docker-archive.ts";
 import {
   collect,
   type Finding,
@@ -23,15 +23,24 @@ import {
   isProven,
   note,
   type Report,
-  toFinding,
   uniqueFindings,
 } from "./finding.ts";
-import { type ArchiveSource, gatherFile, gatherLayout, gatherStream } from "./gather.ts";
-import { checkDigest, Inventory, type LayoutFile } from "./inventory.ts";
+import { gatherFile, gatherLayout, gatherStream } from "./gather.ts";
+import { checkClaims, hashAll } from "./hash-all.ts";
+import { dockerOf, type Held, Inventory, type LayoutFile } from "./inventory.ts";
 import { judge } from "./judge.ts";
+import { nameRoots } from "./naming.ts";
+import { type ArchiveSource, openSource } from "./opening.ts";
 import type { Selected } from "./select.ts";
-import { type Checked, type CheckTask, perform } from "./work.ts";
-import { batches, threadsFor, type Working } from "./working.ts";
+import type { Working } from "./working.ts";
+
+/** What of an archive is to be proven beside its digests. */
+export interface Exactness {
+  /** That it is exactly what export writes. */
+  readonly canonical: boolean;
+  /** That every layer is, uncompressed, what its config says. */
+  readonly layers?: boolean;
+}
 
 /**
  * Proves an archive, reading each byte once: its form, every blob's size and digest, every descriptor's target, and with
@@ -41,110 +50,107 @@ import { batches, threadsFor, type Working } from "./working.ts";
  * @throws io and the like: nobody could say
  */
 export async function verifyArchive(
-  source: ArchiveSource,
-  options: { readonly canonical: boolean },
+  archive: ArchiveSource,
+  { canonical, layers = false }: Exactness,
   working: Working,
 ): Promise<Report> {
+  const { source, compression } = await openSource(archive);
   const inventory =
     "path" in source
       ? await gatherFile(source.path)
-      : await gatherStream(source.bytes, source.at, working.tally);
-  if ("path" in source) await hashAll(inventory, [...inventory.blobs.keys()], working);
-  const report = await conclude(inventory, "finding");
-  const deviations =
-    isProven(report) && (options.canonical || inventory.isOwn)
-      ? await checkCanonical(inventory)
+      : await gatherStream(source.bytes, source.at, { tally: working.tally, layers });
+  if (inventory.isDocker) await adoptDocker(inventory, working);
+  if ("path" in source) await hashAll(inventory, inventory.blobs.keys(), working, layers);
+  const report = await conclude(inventory, { unreachable: "finding", layers });
+  const isAsked = canonical || inventory.isOwn;
+  const deviations = isProven(report) && isAsked ? await checkCanonical(inventory) : [];
+  const packed =
+    canonical && compression !== undefined
+      ? [finding("not-canonical", inventory.at, `it is compressed with ${compression}`)]
       : [];
-  const judged = { ...report, findings: [...report.findings, ...deviations] };
-  return options.canonical ? { ...judged, canonical: isProven(judged) } : judged;
+  const judged = {
+    ...report,
+    ...(compression && { compression }),
+    findings: [...report.findings, ...packed, ...deviations],
+  };
+  return canonical ? { ...judged, canonical: isProven(judged) } : judged;
 }
 
 /** Proves an image layout in a folder, all of it. */
-export async function verifyLayout(directory: string, working: Working): Promise<Report> {
+export async function verifyLayout(
+  directory: string,
+  working: Working,
+  layers = false,
+): Promise<Report> {
   const inventory = gatherLayout(directory);
-  await hashAll(inventory, [...inventory.blobs.keys()], working);
-  return conclude(inventory, "note");
+  await hashAll(inventory, inventory.blobs.keys(), working, layers);
+  return conclude(inventory, { unreachable: "note", layers });
 }
 
 /** Proves one image, wherever it is: everything it reaches and nothing else. */
-export async function verifyImage(image: Selected, working: Working): Promise<Report> {
+export async function verifyImage(
+  image: Selected,
+  working: Working,
+  layers = false,
+): Promise<Report> {
   const { reference, descriptor, store } = image;
-  const { reached, findings } = judge([descriptor], store);
+  const { reached, findings, claims } = judge([descriptor], store, layers);
   const inventory = new Inventory(store.at);
   for (const digest of reached.keys()) {
     const content = store.find(digest);
     if (content !== undefined) inventory.blobs.set(digest, { size: sizeOf(content), content });
   }
-  await hashAll(inventory, [...reached.keys()], working);
+  await hashAll(inventory, reached, working, layers);
   return {
     at: reference,
     images: [{ reference, digest: descriptor.digest }],
     blobs: inventory.blobs.size,
     bytes: inventory.bytes,
-    findings: uniqueFindings([...findings, ...inventory.findings]),
+    findings: uniqueFindings([
+      ...findings,
+      ...inventory.findings,
+      ...checkClaims(inventory, claims),
+    ]),
   };
 }
 
-/** Hashes the blobs, in several threads when it is worth it; those that are not what they are named go into the findings. */
-async function hashAll(
-  inventory: Inventory,
-  digests: readonly Digest[],
-  working: Working,
-): Promise<void> {
-  const named = digests.flatMap((digest) => {
-    const content = inventory.blobs.get(digest)?.content;
-    return content === undefined || content instanceof Uint8Array ? [] : [{ digest, content }];
-  });
-  const groups = batches(named, ({ content }) => content.size);
-  const tasks: CheckTask[] = groups.map((items) => ({
-    kind: "check",
-    extents: items.map(({ content }) => content),
-  }));
-  const total = named.reduce((sum, { content }) => sum + content.size, 0);
-  const results = (await work(tasks, {
-    ...working,
-    threads: threadsFor(total, working),
-    handler: perform,
-  })) as Checked[][];
-  for (const [i, items] of groups.entries()) {
-    for (const [j, { digest, content }] of items.entries()) {
-      const checked = results[i]![j]!;
-      inventory.findings.push(
-        ...("fault" in checked
-          ? [toFinding(unpackFault(checked.fault))]
-          : checkDigest(digest, checked.digest)),
-      );
-      inventory.bytes += content.size;
-    }
-  }
+interface Concluding {
+  /** How grave a blob is that no image needs. */
+  readonly unreachable: Finding["level"];
+  readonly layers: boolean;
 }
 
-/** Judges what was gathered. `unreachable` = how grave a blob is that no image needs. */
-async function conclude(inventory: Inventory, unreachable: Finding["level"]): Promise<Report> {
+/** Judges what was gathered. */
+async function conclude(
+  inventory: Inventory,
+  { unreachable, layers }: Concluding,
+): Promise<Report> {
   const { findings } = inventory;
-  const layout = need(inventory, LAYOUT_FILE);
-  if (layout !== undefined) collect(findings, () => checkLayout(layout, LAYOUT_FILE));
-  const index = need(inventory, INDEX_FILE);
-  inventory.roots =
-    (index && collect(findings, () => parseIndex(index, INDEX_FILE, INDEX_LIMIT)))?.manifests ?? [];
-  const judgement = judge(inventory.roots, inventory);
-  inventory.json = judgement.json;
-  findings.push(...judgement.findings);
-  for (const digest of sortedBy(inventory.blobs.keys(), hexOf)) {
-    if (!findings.isFull && !judgement.reached.has(digest))
-      findings.push({
-        ...note("unreachable", blobPath(digest), "no image needs it"),
-        level: unreachable,
-      });
-  }
+  const isLayout = !inventory.isDocker;
   const docker = inventory.files.get(DOCKER_FILE);
-  if (docker !== undefined)
+  if (isLayout) readIndex(inventory);
+  const judgement = judge(inventory.roots, inventory, layers);
+  inventory.json = judgement.json;
+  findings.push(...judgement.findings, ...checkClaims(inventory, judgement.claims));
+  for (const digest of sortedBy(inventory.blobs.keys(), hexOf)) {
+    if (findings.isFull || judgement.reached.has(digest)) continue;
+    const isKnown = inventory.isSave && isOldConfig(inventory.blobs.get(digest));
+    const message = isKnown
+      ? "a config of Docker's first form, which no image needs"
+      : "no image needs it";
+    findings.push({
+      ...note("unreachable", blobPath(digest), message),
+      level: isKnown ? "note" : unreachable,
+    });
+  }
+  if (docker !== undefined && isLayout)
     findings.push(
       ...(collect(findings, () =>
         checkDocker(bytesOf(docker, INDEX_LIMIT, DOCKER_FILE), judgement.loadable),
       ) ?? []),
     );
-  if (!inventory.roots.some(({ mediaType }) => isImage(mediaType)) && index !== undefined)
+  const hasImage = inventory.roots.some(({ mediaType }) => isImage(mediaType));
+  if (isLayout && !hasImage && inventory.files.has(INDEX_FILE))
     findings.push(
       finding("nothing", INDEX_FILE, "it names no image: there is nothing that could be proven"),
     );
@@ -155,6 +161,25 @@ async function conclude(inventory: Inventory, unreachable: Finding["level"]): Pr
     bytes: inventory.bytes,
     findings: uniqueFindings(findings),
   };
+}
+
+/** Docker's first form has a config for each layer, with a name of its own in it; `docker save` still writes them. */
+function isOldConfig(held: Held | undefined): boolean {
+  if (held?.content === undefined || held.size > OLD_CONFIG_LIMIT) return false;
+  const source = text(bytesOf(held.content, OLD_CONFIG_LIMIT, "a config"));
+  return source !== undefined && /^\{"id":"[0-9a-f]{64}",/.test(source);
+}
+
+const OLD_CONFIG_LIMIT = 1024 * 1024;
+
+/** Reads the layout's two files; afterwards the images that it names are the roots. */
+function readIndex(inventory: Inventory): void {
+  const { findings } = inventory;
+  const layout = need(inventory, LAYOUT_FILE);
+  if (layout !== undefined) collect(findings, () => checkLayout(layout, LAYOUT_FILE));
+  const index = need(inventory, INDEX_FILE);
+  const roots = index && collect(findings, () => parseIndex(index, INDEX_FILE, INDEX_LIMIT));
+  inventory.roots = nameRoots(roots?.manifests ?? [], inventory, dockerOf(inventory));
 }
 
 /** The bytes of a file that every layout has; without it there is a finding. */

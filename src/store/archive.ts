@@ -2,7 +2,7 @@ import * as path from "node:path";
 import { Fault } from "../base/fault.ts";
 import { openRead } from "../base/file.ts";
 import type { Digest } from "../oci/digest.ts";
-import { checkLayout, digestAt, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
+import { checkLayout, DOCKER_FILE, digestAt, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
 import { type Descriptor, INDEX_LIMIT, parseIndex } from "../oci/manifest.ts";
 import { headerWriter } from "../tar/header.ts";
 import { FileInput } from "../tar/input.ts";
@@ -11,38 +11,57 @@ import { scan } from "../tar/scan.ts";
 import { type Content, type Extent, readExtent } from "./content.ts";
 import type { ReadStore } from "./store.ts";
 
-/** An OCI archive in a file: a layout in a tar, read where it lies. */
+/** An OCI archive in a file: a layout in a tar, read where it lies. It may have Docker's list of images, too. */
 export class Archive implements ReadStore {
   readonly at: string;
   readonly #blobs: ReadonlyMap<Digest, Extent>;
   readonly #images: readonly Descriptor[];
+  readonly #docker: Extent | undefined;
 
   private constructor(
     at: string,
-    blobs: ReadonlyMap<Digest, Extent>,
+    members: ReadonlyMap<string, Extent>,
     images: readonly Descriptor[],
   ) {
-    this.at = at;
-    this.#blobs = blobs;
-    this.#images = images;
-  }
-
-  /** Opens an archive: reads its headers and its index, no blob. @throws malformed, not-found, too-large, io */
-  static async open(file: string): Promise<Archive> {
-    const at = path.resolve(file);
-    const members = await membersOf(at);
     const blobs = new Map<Digest, Extent>();
     for (const [name, extent] of members) {
       const digest = digestAt(name);
       if (digest !== undefined) blobs.set(digest, extent);
     }
+    this.at = at;
+    this.#blobs = blobs;
+    this.#images = images;
+    this.#docker = members.get(DOCKER_FILE);
+  }
+
+  /** Opens an archive: reads its headers and its index, no blob. @throws malformed, not-found, too-large, io */
+  static async open(file: string): Promise<Archive> {
+    const at = path.resolve(file);
+    return Archive.#of(await membersOf(at), at);
+  }
+
+  /** The same; undefined for an archive of Docker's old form: it has a list of images, and nothing of a layout. */
+  static async openUnlessDocker(file: string): Promise<Archive | undefined> {
+    const at = path.resolve(file);
+    const members = await membersOf(at);
+    const isLayout = members.has(LAYOUT_FILE) || members.has(INDEX_FILE);
+    return !isLayout && members.has(DOCKER_FILE) ? undefined : Archive.#of(members, at);
+  }
+
+  static #of(members: ReadonlyMap<string, Extent>, at: string): Archive {
     checkLayout(need(members, LAYOUT_FILE, at, 4096), `${LAYOUT_FILE} in ${at}`);
     const index = parseIndex(
       need(members, INDEX_FILE, at, INDEX_LIMIT),
       `${INDEX_FILE} in ${at}`,
       INDEX_LIMIT,
     );
-    return new Archive(at, blobs, index.manifests);
+    return new Archive(at, members, index.manifests);
+  }
+
+  /** The bytes of Docker's list of images, where there is one of a length that is read. */
+  docker(): Uint8Array | undefined {
+    const found = this.#docker;
+    return found === undefined || found.size > INDEX_LIMIT ? undefined : readExtent(found);
   }
 
   images(): readonly Descriptor[] {

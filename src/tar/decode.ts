@@ -19,6 +19,8 @@ export interface RawHeader {
   readonly type: MemberType | ExtendedType;
   readonly name: string;
   readonly size: number;
+  /** What a link leads to, as it is written. */
+  readonly link: string;
 }
 
 const TYPES: Readonly<Record<string, MemberType | ExtendedType>> = {
@@ -58,7 +60,7 @@ export function decodeHeader(block: Uint8Array, at: string): RawHeader {
   const flag = ascii(block, 156, 1);
   const prefix = magic.startsWith("ustar\0") ? string(block, 345, 155) : "";
   const name = (prefix === "" ? "" : `${prefix}/`) + string(block, 0, 100);
-  return { type: TYPES[flag] ?? "unknown", name, size };
+  return { type: TYPES[flag] ?? "unknown", name, size, link: string(block, 157, 100) };
 }
 
 /** The records of a PAX header, the later of two with one key winning, as POSIX has it. @throws malformed */

@@ -26,10 +26,12 @@ export interface FoundEntry {
   readonly offset: number;
 }
 
-/** Bounds that no image comes near and that keep memory small. */
-const NAME_LIMIT = 64 * 1024;
+/** Bounds that no image comes near and that keep memory small. A name: no system takes a longer path (PATH_MAX, limits.h). */
+const NAME_LIMIT = 4096;
 const EXTENDED_LIMIT = 1024 * 1024;
-const MEMBER_LIMIT = 5_000_000;
+const MEMBER_LIMIT = 1_000_000;
+/** Of all names, targets and extended attributes together, which are held as long as the tree. */
+const HELD_LIMIT = 96 * 1024 * 1024;
 const EXTENDED_MEMBERS = 8;
 const ID_MAX = 2 ** 32 - 1;
 
@@ -53,6 +55,7 @@ export async function* scanEntries(
   { members = MEMBER_LIMIT }: { readonly members?: number } = {},
 ): AsyncGenerator<FoundEntry> {
   const global: Extended = {};
+  let held = 0;
   for (let count = 0; ; count++) {
     const entry = await readEntry(input, global);
     if (entry === undefined) break;
@@ -61,6 +64,11 @@ export async function* scanEntries(
       throw new Fault("too-large", { ...facts, actual: count + 1, limit: members });
     }
     if (entry === "no member") continue;
+    held += heldBy(entry);
+    if (held > HELD_LIMIT) {
+      const what = "the names and extended attributes in";
+      throw new Fault("too-large", { what, at: input.at, actual: held, limit: HELD_LIMIT });
+    }
     yield entry;
     const { offset, size } = entry;
     const whole = size + padding(size);
@@ -73,6 +81,12 @@ export async function* scanEntries(
     }
   }
   await input.pass(Number.POSITIVE_INFINITY);
+}
+
+function heldBy({ path, target, xattrs }: FoundEntry): number {
+  let sum = path.length + target.length;
+  for (const [name, value] of xattrs ?? []) sum += name.length + value.length;
+  return sum;
 }
 
 /** The next header with what extends it, or undefined at a zero block or the end of the bytes. */

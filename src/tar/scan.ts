@@ -17,6 +17,8 @@ export interface Member {
   readonly name: string;
   readonly type: MemberType;
   readonly size: number;
+  /** Of a hard or symbolic link, where it leads, as it is written. */
+  readonly link?: string;
   /** Where its first header begins, and where its body does. */
   readonly start: number;
   readonly offset: number;
@@ -66,9 +68,11 @@ export async function* scan(input: Input, canonical: HeaderWriter): AsyncGenerat
       });
     }
     const offset = input.position;
-    const { name, type, size, raw } = head;
+    const { name, type, size, raw, link } = head;
     const end = offset + size;
-    yield { name, type, size, start, offset, deviation: deviation(raw, name, size, canonical) };
+    const target = type === "hard link" || type === "symbolic link" ? { link } : {};
+    const deviates = deviation(raw, name, size, canonical);
+    yield { name, type, size, ...target, start, offset, deviation: deviates };
     const left = end - input.position;
     if ((await input.pass(left)) < left)
       throw cutBody(name, size, input.position - offset, input.at);
@@ -95,6 +99,7 @@ async function readHead(input: Input): Promise<Head | undefined> {
   const raw: Uint8Array[] = [];
   let name: string | undefined;
   let size: number | undefined;
+  let link: string | undefined;
   let sparse = false;
   for (let extended = 0; ; ) {
     const at = `offset ${input.position} of ${input.at}`;
@@ -117,7 +122,8 @@ async function readHead(input: Input): Promise<Head | undefined> {
       // Readers of old archives take a file with such a name for a folder, whichever header the name is from.
       const bare = header.type === "file" && full.endsWith("/") ? "directory" : header.type;
       const type = sparse ? "sparse file" : (bare as MemberType);
-      return checked({ name: full, type, size: size ?? header.size, raw: concat(raw) }, at);
+      const rest = { size: size ?? header.size, link: link ?? header.link, raw: concat(raw) };
+      return checked({ name: full, type, ...rest }, at);
     }
     if (++extended > 4)
       throw new Fault("malformed", {
@@ -132,10 +138,9 @@ async function readHead(input: Input): Promise<Head | undefined> {
       header.type === "pax" || header.type === "pax-global"
         ? decodePax(content, at)
         : new Map<string, string>();
-    const path =
-      header.type === "long-name"
-        ? (text(content) ?? "").replace(/\0.*$/s, "")
-        : records.get("path");
+    const long = (text(content) ?? "").replace(/\0.*$/s, "");
+    const path = header.type === "long-name" ? long : records.get("path");
+    const target = header.type === "long-link" ? long : records.get("linkpath");
     const isSparse = [...records.keys()].some((key) => key.startsWith("GNU.sparse."));
     const more = path !== undefined || records.has("size") || isSparse;
     if (more && header.type === "pax-global")
@@ -157,6 +162,7 @@ async function readHead(input: Input): Promise<Head | undefined> {
         why: "two headers give one member a size",
       });
     name = path ?? name;
+    link = target ?? link;
     size = records.has("size") ? paxSize(records.get("size")!, at) : size;
     sparse ||= isSparse;
   }

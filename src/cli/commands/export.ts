@@ -21,7 +21,8 @@ export const exportCommand = command({
       type: "positional",
       required: true,
       multiple: true,
-      description: "names in the store, oci:DIR[:REF], oci-archive:FILE[:REF], archives or layouts",
+      description:
+        "names in the store, oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], archives or layouts",
     },
     output: {
       type: "string",

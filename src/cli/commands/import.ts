@@ -13,7 +13,12 @@ export const importCommand = command({
     file: {
       type: "positional",
       required: true,
-      description: "an OCI archive, anyone's; - is stdin",
+      description: "an OCI archive or one of docker save, anyone's, also gzip or zstd; - is stdin",
+    },
+    name: {
+      type: "string",
+      valueHint: "REF",
+      description: "what to call the one image of the archive that has no name there",
     },
     jobs: JOBS,
   },
@@ -22,17 +27,18 @@ export const importCommand = command({
   ],
   examples: [
     { line: "ingot import trace.tar", does: "an archive in a file" },
-    { line: "zstd -dc trace.tar.zst | ingot import -", does: "through a pipe" },
+    { line: "docker save app:v1 | ingot import -", does: "through a pipe" },
+    { line: "ingot import app.tar.zst --name ghcr.io/me/app:v1", does: "compressed, and nameless" },
   ],
   document:
     '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "blobs", "added", "bytes",\n "warnings": [{"code", "at", "message"}]}',
-  async run({ file, jobs, store: folder }, context) {
+  async run({ file, name, jobs, store: folder }, context) {
     const { talk, settings } = context;
     const threads = threadsFor(jobs);
     const { source, total } = archiveSource(file);
     const store = new FolderStore(storePath(settings, folder));
     const done = await watched(context, { label: "import", total, threads }, (working) =>
-      importArchive(source, store, working),
+      importArchive(source, store, working, name),
     );
     for (const finding of done.warnings) talk.warn(formatFinding(finding));
     for (const { reference, descriptor } of done.images)

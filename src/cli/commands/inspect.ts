@@ -13,7 +13,7 @@ export const inspectCommand = command({
       type: "positional",
       required: true,
       description:
-        "a name in the store, oci:DIR[:REF], oci-archive:FILE[:REF], an archive or a layout",
+        "a name in the store, oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], an archive or a layout",
     },
   },
   notes: [

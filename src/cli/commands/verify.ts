@@ -19,7 +19,11 @@ export const verifyCommand = command({
       required: true,
       multiple: true,
       description:
-        "archives (- is stdin), layouts, oci:DIR[:REF], oci-archive:FILE[:REF], names in the store",
+        "archives (- is stdin), layouts, oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], names in the store",
+    },
+    layers: {
+      type: "boolean",
+      description: "also decompress every layer: is it what its config says (its diffID)?",
     },
     canonical: {
       type: "boolean",
@@ -40,8 +44,8 @@ export const verifyCommand = command({
   ],
   no: "no: something is not what it says; every finding is listed",
   document:
-    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}], "blobs", "bytes", "canonical"?,\n "findings": [{"code", "level", "at", "message"}]}]}; a source that nobody could judge has "error" instead',
-  async run({ source: sources, canonical, jobs, store: folder }, context) {
+    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}], "blobs", "bytes",\n "compression"?, "canonical"?,\n "findings": [{"code", "level", "at", "message"}]}]}; a source that nobody could judge has "error" instead',
+  async run({ source: sources, layers, canonical, jobs, store: folder }, context) {
     const { talk } = context;
     const threads = threadsFor(jobs);
     if (sources.filter((source) => source === "-").length > 1)
@@ -51,7 +55,7 @@ export const verifyCommand = command({
     let worst: ExitCode = 0;
     const documents: Json[] = [];
     for (const source of sources) {
-      const judged = await judge(source, { canonical, threads, openStore }, context);
+      const judged = await judge(source, { layers, canonical, threads, openStore }, context);
       documents.push(judged.document);
       if (judged.code > worst) worst = judged.code;
     }
@@ -77,6 +81,7 @@ function isStream(text: string): boolean {
 }
 
 interface Options {
+  readonly layers: boolean;
   readonly canonical: boolean;
   readonly threads: number;
   readonly openStore: () => FolderStore;
@@ -93,7 +98,7 @@ async function judge(
     const report = await prove(source, options, context);
     const ok = isProven(report) && report.canonical !== false;
     say(report, ok, source, context);
-    const { images, blobs, bytes, canonical, findings } = report;
+    const { images, blobs, bytes, compression, canonical, findings } = report;
     return {
       code: ok ? 0 : 1,
       document: {
@@ -102,6 +107,7 @@ async function judge(
         images: images.map(({ reference, digest }) => ({ reference, digest })),
         blobs,
         bytes,
+        compression,
         canonical,
         findings: findings.map((found) => ({ ...findingJson(found), level: found.level })),
       },
@@ -121,14 +127,14 @@ async function judge(
 
 async function prove(
   text: string,
-  { canonical, threads, openStore }: Options,
+  { layers, canonical, threads, openStore }: Options,
   context: Context,
 ): Promise<Report> {
   const label = `verify ${text}`;
   const archive = (path: string) => {
     const { source, total } = archiveSource(path);
     return watched(context, { label, total, threads }, (working) =>
-      verifyArchive(source, { canonical }, working),
+      verifyArchive(source, { canonical, layers }, working),
     );
   };
   if (isStream(text)) return archive(text);
@@ -138,21 +144,24 @@ async function prove(
   if (source.kind === "layout" && reference === undefined) {
     if (stat(source.path) === undefined)
       throw new Fault("not-found", { what: "the image layout", at: source.path });
-    return watched(context, { label, threads }, (working) => verifyLayout(source.path, working));
+    return watched(context, { label, threads }, (working) =>
+      verifyLayout(source.path, working, layers),
+    );
   }
   const [image] = await openSources(text, openStore);
-  return watched(context, { label, threads }, (working) => verifyImage(image!, working));
+  return watched(context, { label, threads }, (working) => verifyImage(image!, working, layers));
 }
 
 function say(
-  { images, blobs, bytes, canonical, findings }: Report,
+  { images, blobs, bytes, compression, canonical, findings }: Report,
   ok: boolean,
   source: string,
   { talk }: Context,
 ): void {
   const checked = `${count(images.length, "image")}, ${count(blobs, "blob")}, ${formatBytes(bytes)}`;
+  const packed = compression === undefined ? "" : `, ${compression}`;
   talk.print(
-    `${ok ? "OK" : "NOT OK"} ${source}: ${checked}${canonical === undefined ? "" : canonical ? ", canonical" : ", not canonical"}`,
+    `${ok ? "OK" : "NOT OK"} ${source}: ${checked}${packed}${canonical === undefined ? "" : canonical ? ", canonical" : ", not canonical"}`,
   );
   for (const image of images) talk.print(`  ${imageLine(image)}`);
   for (const found of findings) talk.print(`  ${found.level}: ${formatFinding(found)}`);

@@ -1,0 +1,73 @@
+/** Files of a stream whose digests are known only at their end, on their way into a session of the store. */
+import { Fault } from "../base/fault.ts";
+import { freeSpace, type OpenFile, openRead, openWrite, remove } from "../base/file.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Session } from "../store/session.ts";
+import { Stretch, withFiles } from "../store/stretch.ts";
+import type { Taker } from "./gather.ts";
+import { CHUNK } from "./render.ts";
+
+/** Call `settle` when it is known which are needed, and `drop`, whatever happens: what is not needed goes with the session. */
+export class StrayTaker {
+  readonly #session: Session;
+  readonly #written = new Map<Digest, { path: string; size: number }>();
+  #open: OpenFile | undefined;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** A file of `size` bytes begins. @throws no-space */
+  readonly take = (size: number): Taker => {
+    const { at } = this.#session.store;
+    const free = freeSpace(at);
+    if (free !== undefined && free < size) throw new Fault("no-space", { at, needed: size, free });
+    const path = this.#session.newFile();
+    const file = openWrite(path, "create");
+    this.#open = file;
+    return {
+      write: (bytes) => file.write(bytes, null),
+      end: (digest) => {
+        this.drop();
+        if (this.#written.has(digest)) remove(path);
+        else this.#written.set(digest, { path, size });
+      },
+    };
+  };
+
+  /** Afterwards those that are needed, and that the store has not whole, are staged and on the disk. */
+  async settle(needed: ReadonlySet<Digest>): Promise<void> {
+    for (const [digest, { path, size }] of this.#written) {
+      if (!needed.has(digest) || (await this.#hasWhole(digest, size))) continue;
+      const file = openRead(path);
+      try {
+        file.sync();
+      } finally {
+        file.close();
+      }
+      this.#session.adopt(path, digest);
+    }
+  }
+
+  /** Afterwards nothing is open. */
+  drop(): void {
+    this.#open?.close();
+    this.#open = undefined;
+  }
+
+  async #hasWhole(digest: Digest, size: number): Promise<boolean> {
+    const path = this.#session.existing(digest);
+    if (path === undefined) return false;
+    try {
+      return await withFiles((files) => {
+        const stretch = new Stretch({ path, offset: 0, size, digest }, files);
+        const buffer = new Uint8Array(CHUNK);
+        while (stretch.read(buffer) > 0);
+        stretch.prove();
+        return files.open(path).stat().size === size;
+      });
+    } catch {
+      return false;
+    }
+  }
+}
