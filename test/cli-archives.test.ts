@@ -36,6 +36,31 @@ describe("export", () => {
     assert.deepEqual(JSON.parse(piped.stderr), { output: "-", size, blobs: 4, images });
   });
 
+  test("--file: what a list names, with what the command line names", async (t) => {
+    const { dir, archive, in_ } = await stocked(t);
+    const list = join(dir, "images.txt");
+    const output = join(dir, "b.tar");
+    writeFileSync(list, "\ufeff# for the far side\r\n\n  hello:v1   # the one\r\n#\thello:v2\n");
+    for (const more of [[], ["hello:v1"]]) {
+      const { code, err } = await say(in_("export", ...more, "--file", list, "-o", output));
+      assert.deepEqual([code, err], [0, ""]);
+      assert.ok(readFileSync(output).equals(readFileSync(archive)));
+    }
+    for (const [text, said] of [
+      ["# nothing\n", /images.txt names no source\n.*hint/],
+      ["hello:v9\n", /cannot find the image: looked for "hello:v9"/],
+      [Buffer.of(0xff, 0x0a), /it is not UTF-8/],
+    ] as const) {
+      writeFileSync(list, text);
+      const { code, err } = await say(in_("export", "--file", list, "-o", join(dir, "no.tar")));
+      assert.equal(code, 2);
+      assert.match(err, said);
+    }
+    const { err } = await say(in_("export", "-o", join(dir, "no.tar")));
+    assert.match(err, /the argument SOURCE is missing/);
+    assert.equal(existsSync(join(dir, "no.tar")), false);
+  });
+
   test("a platform that is not there", async (t) => {
     const { dir, layout } = place(t);
     const output = join(dir, "a.tar");

@@ -213,6 +213,11 @@ const samples: Samples = {
       { hint: /--ca-file FILE/ },
     ],
     [
+      { doing: "get", at: "r/x:v1", code: "400", why: "Client sent HTTP to an HTTPS server." },
+      'cannot get "r/x:v1": HTTP 400: Client sent HTTP to an HTTPS server.',
+      { hint: /it speaks TLS.*--ca-file FILE/ },
+    ],
+    [
       { doing: "get", at: "r/x:v1", code: "cut", why: "socket hang up" },
       'cannot get "r/x:v1": the connection broke off, several times: socket hang up',
       { hint: /kept/ },

@@ -17,6 +17,16 @@ export interface Settings {
   readonly cargo: string | undefined;
   /** As it stands there, also when it is empty: see `sourceDateEpoch`. */
   readonly sourceDateEpoch: string | undefined;
+  readonly httpProxy: string | undefined;
+  readonly httpsProxy: string | undefined;
+  readonly noProxy: string | undefined;
+  /** A file of certificates to trust. */
+  readonly certFile: string | undefined;
+  /** Podman's file of credentials, and the folders that it and Docker keep theirs in. */
+  readonly authFile: string | undefined;
+  readonly runtimeDir: string | undefined;
+  readonly configHome: string | undefined;
+  readonly dockerConfig: string | undefined;
   /** Whether colours may be used where the terminal has them (https://no-color.org, TERM=dumb). */
   readonly color: boolean;
   /** Whether a line may be drawn over and over: not in CI, not on a dumb terminal. */
@@ -41,6 +51,14 @@ export function readSettings(
     go: value("INGOT_GO"),
     cargo: value("INGOT_CARGO"),
     sourceDateEpoch: environment.SOURCE_DATE_EPOCH,
+    httpProxy: value("http_proxy") ?? value("HTTP_PROXY"),
+    httpsProxy: value("https_proxy") ?? value("HTTPS_PROXY"),
+    noProxy: value("no_proxy") ?? value("NO_PROXY"),
+    certFile: value("SSL_CERT_FILE"),
+    authFile: value("REGISTRY_AUTH_FILE"),
+    runtimeDir: value("XDG_RUNTIME_DIR"),
+    configHome: value("XDG_CONFIG_HOME"),
+    dockerConfig: value("DOCKER_CONFIG"),
     color: value("NO_COLOR") === undefined && !dumb,
     redraw: value("CI") === undefined && !dumb,
     environment,

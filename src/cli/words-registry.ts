@@ -33,7 +33,7 @@ const CODES: Readonly<Record<string, Words>> = {
   tls: {
     is: "the connection is not to be trusted",
     hint: () =>
-      "where the registry has a private CA, give its certificate with --ca-file FILE; where it speaks plain HTTP, say --plain-http",
+      "where the registry has a private CA, give its certificate with --ca-file FILE; where it wants one of yours, --cert FILE --key FILE; where it speaks plain HTTP, say --plain-http",
   },
   ECONNREFUSED: {
     is: "nobody listens there (ECONNREFUSED)",
@@ -74,6 +74,8 @@ export function registryReason({ code, why }: Refusal): string {
 /** What to try, where something can be said. */
 export function registryHint(facts: Refusal): string | undefined {
   const known = CODES[facts.code]?.hint?.(facts);
+  if (facts.code === "400" && /HTTPS (?:server|port)/.test(facts.why))
+    return "it speaks TLS: give its certificate, or that of its CA, with --ca-file FILE";
   if (known !== undefined || !/^5[0-9]{2}$/.test(facts.code)) return known;
   return "run this again later: what has arrived is kept";
 }

@@ -30,15 +30,22 @@ export class Partials {
   }
 
   /** The blob's file, with what of it is there already, nobody else's now. Call `take`, `leave` or `drop`, whatever happens. */
-  async open(descriptor: Descriptor): Promise<Partial> {
+  async open(descriptor: Descriptor): Promise<PartialBlob> {
     makeDirectory(this.#at);
-    const own = path.join(this.#at, `${hexOf(descriptor.digest)}.${owner()}.${++count}`);
+    const hex = hexOf(descriptor.digest);
+    const name = `${owner()}.${++count}`;
+    const own = path.join(this.#at, `${hex}.${name}`);
+    const free = path.join(this.#at, `${hex}.${FREE}.${name}`);
     const adopted = this.#adopt(descriptor, own);
-    if (!adopted) return new Partial(own, openWrite(own, "create"), 0, new Sha256());
+    if (!adopted)
+      return new PartialBlob({ own, free }, openWrite(own, "create"), {
+        size: 0,
+        hash: new Sha256(),
+      });
     const { size, hash } = await hashed(own, descriptor.size);
     const file = openWrite(own, "existing");
     file.truncate(size);
-    return new Partial(own, file, size, hash);
+    return new PartialBlob({ own, free }, file, { size, hash });
   }
 
   /** Afterwards there is none. Only while nobody writes. */
@@ -60,8 +67,10 @@ export class Partials {
 }
 
 /** The file of a blob that is arriving. */
-export class Partial {
+export class PartialBlob {
   readonly path: string;
+  /** Its name when nobody writes it. */
+  readonly #free: string;
   readonly #file: OpenFile;
   /** How much of the blob is there. Bytes. */
   readonly size: number;
@@ -70,8 +79,13 @@ export class Partial {
   #done: number;
   #open = true;
 
-  constructor(at: string, file: OpenFile, size: number, hash: Sha256) {
-    this.path = at;
+  constructor(
+    names: { readonly own: string; readonly free: string },
+    file: OpenFile,
+    { size, hash }: { readonly size: number; readonly hash: Sha256 },
+  ) {
+    this.path = names.own;
+    this.#free = names.free;
     this.#file = file;
     this.size = size;
     this.hash = hash;
@@ -93,8 +107,7 @@ export class Partial {
   leave(): void {
     if (!this.#open) return;
     this.#close();
-    const free = this.path.replace(/^(.*\/[0-9a-f]{64})\./, `$1.${FREE}.`);
-    if (this.#done === 0 || !renamed(this.path, free)) discard(this.path);
+    if (this.#done === 0 || !renamed(this.path, this.#free)) discard(this.path);
   }
 
   /** It is of no use. */

@@ -2,6 +2,7 @@ import { planArchive } from "../../image/export.ts";
 import { select } from "../../image/select.ts";
 import { openSources } from "../../image/source.ts";
 import { command } from "../command.ts";
+import { allSources, SOURCE_LIST } from "../source-list.ts";
 import { archiveTarget } from "../target.ts";
 import {
   imageLine,
@@ -19,7 +20,7 @@ export const exportCommand = command({
   args: {
     source: {
       type: "positional",
-      required: true,
+      required: false,
       multiple: true,
       description:
         "names in the store, oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], archives or layouts",
@@ -31,6 +32,7 @@ export const exportCommand = command({
       required: true,
       description: "the archive; - is stdout",
     },
+    file: SOURCE_LIST,
     platform: PLATFORM,
     jobs: JOBS,
   },
@@ -43,10 +45,11 @@ export const exportCommand = command({
       line: "ingot export trace:v1 audit:v2 --platform linux/arm64 -o arm.tar",
       does: "several, for one platform",
     },
+    { line: "ingot export --file images.txt -o all.tar", does: "all that a list names" },
     { line: "ingot export trace:v1 -o - | ssh host ingot import -", does: "through a pipe" },
   ],
   document: '{"output", "size", "blobs", "images": [{"reference", "digest"}]}; with -o - on stderr',
-  async run({ source: sources, output, platform, jobs, store: folder }, context) {
+  async run({ source, file, output, platform, jobs, store: folder }, context) {
     const { talk } = context;
     if (output === "-") talk.answerOnStderr();
     const threads = threadsFor(jobs);
@@ -54,7 +57,7 @@ export const exportCommand = command({
     const write = archiveTarget(output);
     const openStore = storeOpener(context, folder);
     const images = [];
-    for (const source of sources) images.push(...(await openSources(source, openStore)));
+    for (const one of allSources(source, file)) images.push(...(await openSources(one, openStore)));
     const plan = await planArchive(images.map((image) => select(image, platforms)));
     await watched(context, { label: "export", total: plan.size, threads }, (working) =>
       write(plan, working),

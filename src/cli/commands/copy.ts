@@ -1,0 +1,72 @@
+import { planCopy } from "../../image/copy.ts";
+import { choose, parseDestination } from "../../image/endpoint.ts";
+import { command, type ExitCode } from "../command.ts";
+import { REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
+import {
+  imageLine,
+  PLATFORM,
+  parsePlatformFlag,
+  storeOpener,
+  threadsFor,
+  watched,
+} from "../task.ts";
+
+export const copyCommand = command({
+  name: "copy",
+  description: "bring images from anywhere to anywhere, as they are",
+  args: {
+    source: {
+      type: "positional",
+      required: true,
+      description: "docker://REF, oci:DIR[:REF], oci-archive:FILE[:REF], or a name in the store",
+    },
+    destination: {
+      type: "positional",
+      required: true,
+      description: "docker://REF, oci:DIR[:REF], oci-archive:FILE[:REF], or a name for the store",
+    },
+    platform: PLATFORM,
+    referrers: REFERRERS,
+    jobs: TRANSFERS,
+    ...REGISTRY,
+  },
+  notes: [
+    "Nothing is compressed again or written anew: digests stay what they are. From a registry into an archive there is no\nother file between. With a REF for a folder or an archive, the source must be one image; without, each image keeps its\nname. Prints `REF sha256:…` for each image, under the name it has now.",
+  ],
+  examples: [
+    {
+      line: "ingot copy docker://ghcr.io/me/app:v1 docker://localhost:5000/app:v1 --referrers",
+      does: "from registry to registry, with signatures",
+    },
+    {
+      line: "ingot copy docker://ghcr.io/me/app:v1 oci-archive:app.tar",
+      does: "straight into a canonical archive",
+    },
+    {
+      line: "ingot copy oci-archive:app.tar docker://localhost:5000/app:v1",
+      does: "and out of it",
+    },
+  ],
+  document: '{"images": [{"reference", "digest"}], "referrers": [{"reference", "digest"}]}',
+  async run(words, context) {
+    const { source, destination: text, platform, referrers, jobs, store: folder } = words;
+    const { talk } = context;
+    const threads = threadsFor(jobs);
+    const platforms = parsePlatformFlag(platform);
+    const destination = parseDestination(text);
+    const openStore = storeOpener(context, folder);
+    return withRegistries<ExitCode>(context, words, async (openRepository) => {
+      const chosen = await choose(source, { platforms, referrers, openStore, openRepository });
+      const copy = await planCopy(chosen, destination, source, { openStore, openRepository });
+      await watched(context, { label: "copy", total: copy.total, threads }, (working) =>
+        copy.run(working),
+      );
+      const [images, also] = [copy.images, copy.referring].map((all) =>
+        all.map(({ reference, descriptor: { digest } }) => ({ reference, digest })),
+      );
+      for (const line of [...images!, ...also!]) talk.print(imageLine(line));
+      talk.document({ images: images!, referrers: also! });
+      return 0;
+    });
+  },
+});

@@ -1,0 +1,59 @@
+import { Fault } from "../../base/fault.ts";
+import { Registry } from "../../store/registry.ts";
+import { keepCredentials } from "../../store/registry-credentials.ts";
+import { command } from "../command.ts";
+import {
+  helperPlace,
+  LOGIN,
+  loginFile,
+  REGISTRY,
+  readLogin,
+  registryOptions,
+} from "../registry.ts";
+import { registryName } from "../registry-name.ts";
+
+export const loginCommand = command({
+  name: "login",
+  description: "be known at a registry",
+  args: {
+    registry: { type: "positional", required: true, description: "its host, as in ghcr.io" },
+    ...LOGIN,
+    ...REGISTRY,
+  },
+  notes: [
+    "Asks the registry first; only what it takes is kept: in --authfile, else REGISTRY_AUTH_FILE, else Docker's config.json,\nor in the credential helper that the file names. Docker, podman and skopeo know it from there. Without a helper the\npassword can be read from the file, which is for its owner alone.",
+  ],
+  examples: [
+    {
+      line: "ingot login ghcr.io --username me --password-stdin < token.txt",
+      does: "with a password or a token from a file",
+    },
+  ],
+  document: '{"registry", "username", "kept"}; kept is the file, or the helper',
+  async run(words, { talk, settings }) {
+    const registry = registryName(words.registry);
+    const who = await readLogin(words);
+    if (who === undefined)
+      throw new Fault("usage", {
+        message: "there is no name and no password, should be both",
+        hint: `for example: ingot login ${registry} --username NAME --password-stdin < password.txt`,
+      });
+    const options = await registryOptions(settings, {
+      ...words,
+      username: undefined,
+      "password-stdin": false,
+    });
+    const asked = new Registry(registry, { ...options, credentials: async () => who });
+    try {
+      await asked.ping();
+    } finally {
+      asked.close();
+    }
+    const file = loginFile(settings, words.authfile);
+    const kept = await keepCredentials(file, registry, who, helperPlace(settings));
+    talk.print(`${registry} ${who.username}`);
+    talk.info(`kept in ${kept}`);
+    talk.document({ registry, username: who.username, kept });
+    return 0;
+  },
+});

@@ -1,0 +1,28 @@
+import { forgetCredentials } from "../../store/registry-credentials.ts";
+import { command } from "../command.ts";
+import { authFiles, helperPlace, REGISTRY } from "../registry.ts";
+import { registryName } from "../registry-name.ts";
+
+export const logoutCommand = command({
+  name: "logout",
+  description: "be known at a registry no more",
+  args: {
+    registry: { type: "positional", required: true, description: "its host, as in ghcr.io" },
+    authfile: REGISTRY.authfile,
+  },
+  notes: [
+    "Forgets what the files of podman and Docker, and the helpers that they name, have for the registry as a whole.",
+  ],
+  examples: [{ line: "ingot logout ghcr.io", does: "forget its password" }],
+  no: "nothing was known of it",
+  document: '{"registry", "forgotten": [...]}; the files and helpers that knew of it',
+  async run({ registry: text, authfile }, { talk, settings }) {
+    const registry = registryName(text);
+    const files = authFiles(settings, authfile);
+    const forgotten = await forgetCredentials(files, registry, helperPlace(settings));
+    for (const where of forgotten) talk.print(where);
+    if (forgotten.length === 0) talk.info(`nothing is known of ${registry}`);
+    talk.document({ registry, forgotten });
+    return forgotten.length === 0 ? 1 : 0;
+  },
+});

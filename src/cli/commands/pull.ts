@@ -1,0 +1,113 @@
+import { Fault } from "../../base/fault.ts";
+import { type Chosen, chooseRemote, renamed } from "../../image/endpoint.ts";
+import { bytesOf, pullImages, reachOf } from "../../image/pull.ts";
+import { underName } from "../../image/referrers.ts";
+import type { RemoteImage } from "../../image/remote.ts";
+import { parseRemote } from "../../oci/remote.ts";
+import { command, type ExitCode } from "../command.ts";
+import { LOGIN, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
+import {
+  imageLine,
+  PLATFORM,
+  parsePlatformFlag,
+  storeOpener,
+  threadsFor,
+  watched,
+} from "../task.ts";
+import { count, formatBytes } from "../text.ts";
+
+export const pullCommand = command({
+  name: "pull",
+  description: "take images of registries into the store, every byte verified",
+  args: {
+    image: {
+      type: "positional",
+      required: true,
+      multiple: true,
+      description: "registry/repository[:tag][@digest]",
+    },
+    platform: PLATFORM,
+    referrers: REFERRERS,
+    as: {
+      type: "string",
+      valueHint: "NAME",
+      description: "the image's name in the store; default: its own",
+    },
+    jobs: TRANSFERS,
+    ...LOGIN,
+    ...REGISTRY,
+  },
+  notes: [
+    "Nothing gets a name unless everything it needs has arrived and is proven. Blobs that the store has are not fetched;\none that is damaged is whole afterwards. What has arrived when a pull breaks off is not fetched again.\nPrints `REF sha256:…` for each image.",
+  ],
+  examples: [
+    { line: "ingot pull ghcr.io/me/gadget/trace:v1", does: "all platforms of an image" },
+    {
+      line: "ingot pull localhost:5000/app:v2 --platform linux/arm64 --referrers",
+      does: "one of them, with its signatures",
+    },
+    {
+      line: "ingot pull registry.example/app@sha256:… --as registry.example/app:v2",
+      does: "exactly that image",
+    },
+  ],
+  document:
+    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "referrers": [{"reference", "digest"}],\n "blobs", "fetched", "bytes"}; fetched and bytes count blobs that were not there, without manifests',
+  async run(words, context) {
+    const { image: texts, platform, referrers, as, jobs, store: folder } = words;
+    const { talk } = context;
+    const threads = threadsFor(jobs);
+    const platforms = parsePlatformFlag(platform);
+    if (as !== undefined && texts.length > 1)
+      throw new Fault("usage", { message: "--as is one name, and there are several images" });
+    const registries = new Set(texts.map((text) => parseRemote(text).registry));
+    if (words.username !== undefined && registries.size > 1)
+      throw new Fault("usage", {
+        message: `--username is for one registry, and there are several: ${[...registries].join(", ")}`,
+        hint: "log in to each of them: ingot login",
+      });
+    const openStore = storeOpener(context, folder);
+    const store = openStore();
+    return withRegistries<ExitCode>(context, words, async (openRepository) => {
+      const choice = { platforms, referrers, openStore, openRepository };
+      const chosen: Chosen<RemoteImage>[] = [];
+      for (const text of texts) chosen.push(await chooseRemote(text, choice));
+      const images = chosen
+        .flatMap((each) => each.images)
+        .map((image) => (as === undefined ? image : renamed(image, as)));
+      const nameless = images.find(({ reference }) => reference.includes("@"));
+      if (nameless !== undefined)
+        throw new Fault("usage", {
+          message: `${nameless.reference} is a digest without a tag, should have a name in the store`,
+          hint: "give it one: --as registry/repository:tag",
+        });
+      const found = chosen.flatMap((each) => each.referring);
+      const referring = as === undefined ? found : underName(found, images[0]!.reference);
+      const all = [...images, ...referring];
+      const total = bytesOf(reachOf(all).needed);
+      const done = await watched(context, { label: "pull", total, threads }, (working) =>
+        pullImages(all, store, working),
+      );
+      for (const { reference, descriptor } of all)
+        talk.print(imageLine({ reference, digest: descriptor.digest }));
+      talk.info(
+        `${count(done.blobs, "blob")}; ${done.fetched} of them fetched, ${formatBytes(done.bytes)}`,
+      );
+      talk.document({
+        store: store.at,
+        images: images.map(({ reference, descriptor: { digest, mediaType, size } }) => ({
+          reference,
+          digest,
+          mediaType,
+          size,
+        })),
+        referrers: referring.map(({ reference, descriptor: { digest } }) => ({
+          reference,
+          digest,
+        })),
+        ...done,
+      });
+      return 0;
+    });
+  },
+});

@@ -1,0 +1,130 @@
+/** Images from wherever they are to wherever they are to be; their bytes stay what they are. */
+import type { Digest } from "../oci/digest.ts";
+import { FolderStore } from "../store/folder.ts";
+import {
+  type Chosen,
+  type Destination,
+  isRemote,
+  type OpenRepository,
+  only,
+  renamed,
+} from "./endpoint.ts";
+import { planArchive, writeArchive } from "./export.ts";
+import { completeNames } from "./name.ts";
+import { bytesOf, pullImages, reachOf } from "./pull.ts";
+import { bytesToPush, type Pushable, pushImage } from "./push.ts";
+import { pushReferrers, underName } from "./referrers.ts";
+import type { RemoteImage } from "./remote.ts";
+import { planRemote, writeRemote } from "./remote-archive.ts";
+import type { Selected } from "./select.ts";
+import { takeAll } from "./take.ts";
+import { walk } from "./walk.ts";
+import type { Working } from "./working.ts";
+
+/** Images under the names that they are to have, and how to bring them there. */
+export interface Copy {
+  readonly images: readonly Pushable[];
+  readonly referring: readonly Pushable[];
+  /** Bytes to move at most. */
+  readonly total: number;
+  run(working: Working): Promise<void>;
+}
+
+export interface Open {
+  readonly openStore: () => FolderStore;
+  readonly openRepository: OpenRepository;
+}
+
+/**
+ * What copying `chosen` to `destination` comes to. Nothing is changed before `run`.
+ * @param at what the images are of, for the message @throws ambiguous where one image is wanted
+ */
+export async function planCopy(
+  { images, referring }: Chosen,
+  destination: Destination,
+  at: string,
+  { openStore, openRepository }: Open,
+): Promise<Copy> {
+  if (destination.kind === "registry") {
+    const { registry, repository, tag = "latest" } = destination.remote;
+    const to = openRepository(destination.remote, "push");
+    const image = { ...only(images, at), reference: `${registry}/${repository}:${tag}` };
+    return {
+      images: [image],
+      referring: underName(referring, image.reference),
+      total: [image, ...referring].reduce((sum, each) => sum + bytesToPush(each), 0),
+      async run(working) {
+        await pushImage(image, { to, tag }, working);
+        await pushReferrers(referring, to, working);
+      },
+    };
+  }
+  const { reference } = destination;
+  const named =
+    reference === undefined
+      ? completeNames(images as readonly Selected[])
+      : [renamed(only(images, at), reference)];
+  const [first] = named;
+  const all: Pushable[] = [
+    ...named,
+    ...(reference === undefined ? referring : underName(referring, first!.reference)),
+  ];
+  const answer = { images: named, referring: all.slice(named.length) };
+  if (destination.kind === "archive") {
+    const { path } = destination;
+    if (areRemote(all)) {
+      const plan = await planRemote(all);
+      return {
+        ...answer,
+        total: plan.size,
+        run: (working) => writeRemote(plan, all, path, working),
+      };
+    }
+    const plan = await planArchive(all);
+    return { ...answer, total: plan.size, run: (working) => writeArchive(plan, path, working) };
+  }
+  const store = destination.kind === "layout" ? new FolderStore(destination.path) : openStore();
+  if (areRemote(all)) {
+    const total = bytesOf(reachOf(all).needed);
+    return {
+      ...answer,
+      total,
+      run: async (working) => void (await pullImages(all, store, working)),
+    };
+  }
+  const total = all.reduce((sum, each) => sum + bytesToPush(each), 0);
+  return { ...answer, total, run: (working) => takeImages(all, store, working) };
+}
+
+const areRemote = (images: readonly Pushable[]): images is readonly RemoteImage[] =>
+  images.every(isRemote);
+
+/**
+ * Takes images of other stores and archives into `store`. Afterwards every blob they need is there, proven, and each has its
+ * name; on a failure nothing is named that was not before. @throws blob-missing, digest-differs, size-differs, no-space, io
+ */
+export async function takeImages(
+  images: readonly Selected[],
+  store: FolderStore,
+  working: Working,
+): Promise<void> {
+  const session = await store.begin();
+  try {
+    const taken = new Set<Digest>();
+    for (const { descriptor, store: from } of images) {
+      const reached = [...walk(descriptor, from).keys()].filter((digest) => !taken.has(digest));
+      for (const digest of reached) {
+        taken.add(digest);
+        const content = from.find(digest);
+        if (content instanceof Uint8Array) session.put(digest, content);
+      }
+      await takeAll(from, new Set(reached), session, working);
+    }
+    await session.commit(
+      taken,
+      images.map(({ reference, descriptor }) => ({ reference, descriptor })),
+    );
+  } finally {
+    session.drop();
+  }
+}

@@ -1,0 +1,148 @@
+import { Fault, isFault } from "../base/fault.ts";
+import { freeSpace } from "../base/file.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import type { FolderStore } from "../store/folder.ts";
+import type { PartialBlob } from "../store/partial.ts";
+import { isWhole } from "../store/partial.ts";
+import type { Repository } from "../store/registry.ts";
+import type { Session } from "../store/session.ts";
+import { inParallel, type Stop } from "./parallel.ts";
+import type { RemoteImage } from "./remote.ts";
+import { count } from "./render.ts";
+import { walk } from "./walk.ts";
+import type { Working } from "./working.ts";
+
+/** What images need that is not in their manifests, each once, and where it is. */
+export interface Needed {
+  readonly descriptor: Descriptor;
+  readonly from: Repository;
+}
+
+/** What came into the store. `fetched` = blobs that were not there whole before, manifests not counted. Bytes. */
+export interface Pulled {
+  readonly blobs: number;
+  readonly fetched: number;
+  readonly bytes: number;
+}
+
+/** What the images reach: their manifests' and configs' bytes, and the blobs that are to be fetched. */
+export function reachOf(images: readonly RemoteImage[]): {
+  readonly read: ReadonlyMap<Digest, Uint8Array>;
+  readonly needed: readonly Needed[];
+} {
+  const bytes = new Map<Digest, Uint8Array>();
+  const needed = new Map<Digest, Needed>();
+  for (const { descriptor: root, store, from } of images) {
+    for (const { descriptor } of walk(root, store).values()) {
+      const { digest } = descriptor;
+      const content = store.find(digest);
+      if (content instanceof Uint8Array) bytes.set(digest, content);
+      else needed.set(digest, { descriptor, from });
+    }
+  }
+  return {
+    read: bytes,
+    needed: [...needed.values()].filter((it) => !bytes.has(it.descriptor.digest)),
+  };
+}
+
+/** How many bytes there are to fetch at most. */
+export const bytesOf = (needed: readonly Needed[]): number =>
+  needed.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+
+/**
+ * Takes images of registries into the store. Afterwards every blob they need is there, proven, and each has its name;
+ * on a failure nothing is named that was not before. Blobs that are here are not fetched, one that is damaged is whole
+ * again, and what has arrived when it breaks off is not fetched the next time.
+ * @throws digest-differs, size-differs, blob-missing, registry, no-space, io
+ */
+export async function pullImages(
+  images: readonly RemoteImage[],
+  store: FolderStore,
+  working: Working,
+): Promise<Pulled> {
+  const session = await store.begin();
+  try {
+    const { read, needed } = reachOf(images);
+    checkSpace(needed, session);
+    const got = await inParallel(needed, working.threads, (each, stop) =>
+      fetchBlob(each, session, stop, working),
+    );
+    for (const [digest, bytes] of read) session.put(digest, bytes);
+    const digests = new Set([...read.keys(), ...needed.map(({ descriptor }) => descriptor.digest)]);
+    await session.commit(
+      digests,
+      images.map(({ reference, descriptor }) => ({ reference, descriptor })),
+    );
+    return {
+      blobs: digests.size,
+      fetched: got.filter((bytes) => bytes !== undefined).length,
+      bytes: got.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0),
+    };
+  } finally {
+    session.drop();
+  }
+}
+
+/** Afterwards the blob is in the store, whole. @returns how many bytes came for it; undefined when it was there */
+async function fetchBlob(
+  { descriptor, from }: Needed,
+  session: Session,
+  stop: Stop,
+  { tally }: Working,
+): Promise<number | undefined> {
+  const { digest, size } = descriptor;
+  const existing = session.existing(digest);
+  if (existing !== undefined && (await isWhole(existing, descriptor))) {
+    count(size, tally);
+    return undefined;
+  }
+  for (;;) {
+    const partial = await session.store.partials.open(descriptor);
+    let came = 0;
+    try {
+      count(partial.size, tally);
+      for await (const piece of from.blob(descriptor, partial)) {
+        if (stop.stopped) throw new Fault("internal", { message: "stopped" });
+        partial.write(piece);
+        came += piece.length;
+        count(piece.length, tally);
+      }
+      await partial.take();
+      session.land(partial.path, digest);
+      return came;
+    } catch (error) {
+      if (!isWrong(error)) throw error;
+      // What was begun earlier may be what is wrong: then it is fetched from its beginning, once.
+      const begun = partial.size > 0;
+      partial.drop();
+      count(-partial.size - came, tally);
+      if (!begun) throw error;
+    } finally {
+      leave(partial);
+    }
+  }
+}
+
+const isWrong = (error: unknown) =>
+  isFault(error, "digest-differs") || isFault(error, "size-differs");
+
+/** Where a failure is on its way, another one is of no use. */
+function leave(partial: PartialBlob): void {
+  try {
+    partial.leave();
+  } catch {
+    // It stays where it is, and is taken up when this process is gone.
+  }
+}
+
+function checkSpace(needed: readonly Needed[], session: Session): void {
+  const { at } = session.store;
+  const missing = needed.filter(
+    ({ descriptor }) => session.existing(descriptor.digest) === undefined,
+  );
+  const free = freeSpace(at);
+  const bytes = bytesOf(missing);
+  if (free !== undefined && free < bytes) throw new Fault("no-space", { at, needed: bytes, free });
+}

@@ -1,0 +1,192 @@
+import type { Bytes } from "../base/bytes.ts";
+import { Fault, isFault } from "../base/fault.ts";
+import { openRead } from "../base/file.ts";
+import { Sha256 } from "../base/hash.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { type Content, sizeOf } from "../store/content.ts";
+import type { Repository } from "../store/registry.ts";
+import { CHUNK, type Upload } from "../store/registry-upload.ts";
+import { inParallel } from "./parallel.ts";
+import type { RemoteImage } from "./remote.ts";
+import { count } from "./render.ts";
+import type { Selected } from "./select.ts";
+import { childrenOf, type Reached, walk } from "./walk.ts";
+import type { Working } from "./working.ts";
+
+/** What a registry got. `sent`, `mounted` and `there` count blobs, manifests not among them. Bytes that were sent. */
+export interface Pushed {
+  readonly blobs: number;
+  readonly sent: number;
+  readonly mounted: number;
+  readonly bytes: number;
+}
+
+/** Where an image goes. */
+export interface Target {
+  readonly to: Repository;
+  /** The tag that names it there; undefined = its digest alone. */
+  readonly tag: string | undefined;
+  /** Repositories of the same registry that have an image of the same content. */
+  readonly beside?: readonly string[];
+}
+
+/** An image that is here, or in another registry. */
+export type Pushable = Selected | RemoteImage;
+
+/** The bytes that a push of the image may have to send. */
+export function bytesToPush({ descriptor, store }: Pushable): number {
+  return leavesOf(walk(descriptor, store)).reduce((sum, { size }) => sum + size, 0);
+}
+
+/**
+ * Brings an image into a registry: first its blobs, then its manifests, each after those that it names, its tag at the very
+ * end. Blobs that are there are not sent. The bytes stay as they are, and so do all digests.
+ * @throws digest-differs, size-differs, blob-missing, registry, io
+ */
+export async function pushImage(
+  image: Pushable,
+  { to, tag, beside = [] }: Target,
+  working: Working,
+): Promise<Pushed> {
+  const reached = walk(image.descriptor, image.store);
+  const leaves = leavesOf(reached);
+  const [mount] = beside.filter((name) => name !== to.name);
+  const done = await inParallel(leaves, working.threads, async (descriptor, stop) => {
+    if (stop.stopped) throw new Fault("internal", { message: "stopped" });
+    if (await to.hasBlob(descriptor)) {
+      count(descriptor.size, working.tally);
+      return "there";
+    }
+    return putBlob(image, descriptor, { to, mount, working });
+  });
+  for (const { descriptor, bytes } of bottomUp(image.descriptor, reached)) {
+    const isRoot = descriptor.digest === image.descriptor.digest;
+    const which = (isRoot ? tag : undefined) ?? descriptor.digest;
+    await to.putManifest(which, { descriptor, bytes: bytes! });
+  }
+  return {
+    blobs: leaves.length,
+    sent: done.filter((how) => how === "sent").length,
+    mounted: done.filter((how) => how === "mounted").length,
+    bytes: leaves.reduce((sum, { size }, i) => sum + (done[i] === "sent" ? size : 0), 0),
+  };
+}
+
+const leavesOf = (reached: ReadonlyMap<Digest, Reached>): Descriptor[] =>
+  [...reached.values()].flatMap(({ descriptor, bytes }) =>
+    bytes === undefined ? [descriptor] : [],
+  );
+
+/** The manifests and indexes of an image, each after all that it names. */
+function bottomUp(root: Descriptor, reached: ReadonlyMap<Digest, Reached>): Reached[] {
+  const order = new Map<Digest, Reached>();
+  const visit = ({ digest }: Descriptor) => {
+    const found = reached.get(digest);
+    if (found?.bytes === undefined || order.has(digest)) return;
+    for (const child of childrenOf(found)) visit(child);
+    order.set(digest, found);
+  };
+  visit(root);
+  return [...order.values()];
+}
+
+interface Way {
+  readonly to: Repository;
+  readonly mount: string | undefined;
+  readonly working: Working;
+}
+
+async function putBlob(
+  image: Pushable,
+  descriptor: Descriptor,
+  { to, mount, working }: Way,
+): Promise<"sent" | "mounted"> {
+  const { tally } = working;
+  const { store } = image;
+  const content = store.find(descriptor.digest);
+  const from = "from" in image && content === undefined ? image.from : undefined;
+  if (from !== undefined) {
+    // What comes from a registry is proven only when all of it was there: it is sent in one piece, or not at all.
+    const bytes = () => counted(from.blob(descriptor), working);
+    const upload = { descriptor, mount: from.isBeside(to) ? from.name : mount, open: bytes };
+    return sent(await to.putBlob(upload, Number.POSITIVE_INFINITY), descriptor, working);
+  }
+  if (content === undefined)
+    throw new Fault("blob-missing", {
+      digest: descriptor.digest,
+      at: store.at,
+      neededBy: image.descriptor.digest,
+    });
+  if (sizeOf(content) !== descriptor.size)
+    throw new Fault("size-differs", {
+      at: `${descriptor.digest} in ${store.at}`,
+      expected: descriptor.size,
+      actual: sizeOf(content),
+    });
+  const upload: Upload = {
+    descriptor,
+    mount,
+    open: (at) => counted(contentFrom(content, at), { tally }),
+  };
+  try {
+    return sent(await to.putBlob(upload, CHUNK), descriptor, working);
+  } catch (error) {
+    // The registry says that the digest is wrong: whose fault that is can be seen here.
+    if (isFault(error, "registry") && error.facts.code === "400") await prove(content, descriptor);
+    throw error;
+  }
+}
+
+function sent<How extends "sent" | "mounted">(
+  how: How,
+  { size }: Descriptor,
+  { tally }: Working,
+): How {
+  if (how === "mounted") count(size, tally);
+  return how;
+}
+
+async function* counted(bytes: Bytes, { tally }: Pick<Working, "tally">): Bytes {
+  for await (const piece of bytes) {
+    yield piece;
+    count(piece.length, tally);
+  }
+}
+
+const PIECE = 256 * 1024;
+
+/** The bytes of a content from `from` on. A piece stays as it is. */
+async function* contentFrom(content: Content, from: number): Bytes {
+  if (content instanceof Uint8Array) {
+    yield content.subarray(from);
+    return;
+  }
+  const { path, offset, size } = content;
+  const file = openRead(path);
+  try {
+    for (let at = from; at < size; ) {
+      const piece = new Uint8Array(Math.min(PIECE, size - at));
+      const got = file.read(piece, offset + at);
+      if (got < piece.length)
+        throw new Fault("size-differs", {
+          at: path,
+          expected: offset + size,
+          actual: offset + at + got,
+        });
+      yield piece;
+      at += got;
+    }
+  } finally {
+    file.close();
+  }
+}
+
+/** @throws digest-differs when the bytes here are not the blob's */
+async function prove(content: Content, { digest: expected }: Descriptor): Promise<void> {
+  const hash = new Sha256();
+  for await (const piece of contentFrom(content, 0)) hash.update(piece);
+  const actual: Digest = `sha256:${hash.hex()}`;
+  const at = content instanceof Uint8Array ? expected : content.path;
+  if (actual !== expected) throw new Fault("digest-differs", { at, expected, actual });
+}

@@ -1,0 +1,123 @@
+/** Images in registries. Their manifests are read at once, and proven; their other blobs are there to be fetched. */
+
+import { concat } from "../base/bytes.ts";
+import { Fault } from "../base/fault.ts";
+import type { Digest } from "../oci/digest.ts";
+import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
+import { isContainerConfig, isImage } from "../oci/media.ts";
+import { matchesPlatform, type Platform } from "../oci/platform.ts";
+import { MemoryStore } from "../store/memory.ts";
+import type { Repository } from "../store/registry.ts";
+import { KEPT_LIMIT } from "./gather.ts";
+import { inParallel } from "./parallel.ts";
+import { type Selected, select } from "./select.ts";
+import { childrenOf, read } from "./walk.ts";
+
+/** An image in a registry, under the name it has or is to have. Its `store` has its manifests and containers' configs. */
+export interface RemoteImage extends Selected {
+  readonly from: Repository;
+}
+
+/** How many manifests are asked for at a time. */
+const AT_ONCE = 6;
+
+/**
+ * The image that a tag or a digest names, or the part of it for `platforms`.
+ * @throws not-found, digest-differs, size-differs, registry, malformed
+ */
+export async function findRemote(
+  from: Repository,
+  which: string,
+  { reference, platforms = [] }: { reference: string; platforms?: readonly Platform[] },
+): Promise<RemoteImage> {
+  const { descriptor, bytes } = await from.manifest(which);
+  const store = new MemoryStore(from.at);
+  store.put(bytes);
+  const wanted = (child: Descriptor) =>
+    platforms.length === 0 ||
+    (child.platform !== undefined && platforms.some((it) => matchesPlatform(child.platform!, it)));
+  await new Reader(from, store).readBelow(descriptor, wanted);
+  const image = select({ reference, descriptor, store }, platforms);
+  return { ...image, from };
+}
+
+/** Reads all that `root`, whose bytes are in `store`, has below it of manifests and containers' configs into `store`. */
+export function readManifests(
+  from: Repository,
+  root: Descriptor,
+  store: MemoryStore,
+): Promise<void> {
+  return new Reader(from, store).readBelow(root, () => true);
+}
+
+class Reader {
+  readonly #from: Repository;
+  readonly #store: MemoryStore;
+  readonly #seen = new Set<Digest>();
+  #kept = 0;
+
+  constructor(from: Repository, store: MemoryStore) {
+    this.#from = from;
+    this.#store = store;
+  }
+
+  /** @param wanted which of the children of an index to follow; below them, all */
+  async readBelow(root: Descriptor, wanted: (child: Descriptor) => boolean): Promise<void> {
+    const found = read(root, this.#store);
+    const children = childrenOf(found).filter(
+      (child) =>
+        !this.#seen.has(child.digest) &&
+        (found.index === undefined || wanted(child)) &&
+        (isImage(child.mediaType) || isContainerConfig(child.mediaType)),
+    );
+    for (const { digest } of children) this.#seen.add(digest);
+    await inParallel(children, AT_ONCE, async (child, stop) => {
+      if (stop.stopped) return;
+      const bytes = isImage(child.mediaType)
+        ? await this.#manifest(child)
+        : await this.#config(child);
+      if (bytes === undefined) return;
+      this.#keep(bytes.length);
+      this.#store.put(bytes);
+      if (isImage(child.mediaType)) await this.readBelow(child, () => true);
+    });
+  }
+
+  async #manifest({ digest, size }: Descriptor): Promise<Uint8Array> {
+    const found = await this.#from.findManifest(digest);
+    if (found === undefined) throw new Fault("blob-missing", { digest, at: this.#from.at });
+    const { bytes } = found;
+    if (bytes.length !== size)
+      throw new Fault("size-differs", {
+        at: `${this.#from.at}@${digest}`,
+        expected: size,
+        actual: bytes.length,
+      });
+    return bytes;
+  }
+
+  async #config(descriptor: Descriptor): Promise<Uint8Array | undefined> {
+    const { digest, size } = descriptor;
+    if (size > MANIFEST_LIMIT)
+      throw new Fault("too-large", {
+        what: "the config",
+        at: digest,
+        actual: size,
+        limit: MANIFEST_LIMIT,
+      });
+    const pieces: Uint8Array[] = [];
+    for await (const piece of this.#from.blob(descriptor)) pieces.push(piece);
+    return concat(pieces);
+  }
+
+  #keep(bytes: number): void {
+    this.#kept += bytes;
+    if (this.#kept > KEPT_LIMIT)
+      throw new Fault("too-large", {
+        what: "the manifests of an image",
+        at: this.#from.at,
+        actual: this.#kept,
+        limit: KEPT_LIMIT,
+      });
+  }
+}

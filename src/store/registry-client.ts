@@ -1,0 +1,162 @@
+/** Asks one registry: with the right words about who asks, along its redirects. */
+import { Fault } from "../base/fault.ts";
+import type { Answer } from "./registry-answer.ts";
+import { Authorizer, type FindCredentials, type Scope } from "./registry-auth.ts";
+import { isLoopback, type Proxies } from "./registry-proxy.ts";
+import { refusal } from "./registry-refusal.ts";
+import { PATIENCE, type Patience, tried } from "./registry-retry.ts";
+import { type Body, type Call, Wire } from "./registry-wire.ts";
+
+/** How registries are reached. All that is not given is not there: nothing is read from the environment. */
+export interface RegistryOptions {
+  /** Speak plain HTTP. Default: to this machine alone. */
+  readonly plainHttp?: boolean;
+  /** Speak TLS to this machine, too. Default: where a CA or a certificate of ours is given. */
+  readonly tlsOnLoopback?: boolean;
+  /** A CA's certificate, trusted besides the well-known ones. PEM. */
+  readonly ca?: string | undefined;
+  /** Our certificate and its key, for registries that want one. PEM. */
+  readonly client?: { readonly cert: string; readonly key: string } | undefined;
+  readonly proxies?: Proxies;
+  readonly credentials?: FindCredentials;
+  /** Milliseconds until a server that says nothing, or hardly anything, counts as gone. Default: 60,000. */
+  readonly silence?: number;
+  readonly patience?: Patience;
+}
+
+export interface Ask {
+  readonly method: Call["method"];
+  /** Below `/v2/`, or a URL that the registry gave. */
+  readonly to: string | URL;
+  readonly scope?: Scope;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Body | undefined;
+  readonly doing: string;
+  readonly at: string;
+}
+
+const MOST_REDIRECTS = 10;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const NO_PROXIES: Proxies = { http: undefined, https: undefined, none: undefined };
+
+/** Docker Hub's registry is not at the host by which its images are named. */
+const hostOf = (registry: string) =>
+  registry === "docker.io" || registry === "index.docker.io" ? "registry-1.docker.io" : registry;
+
+export class Client {
+  /** The registry as images name it. */
+  readonly name: string;
+  readonly patience: Patience;
+  readonly base: URL;
+  readonly #wire: Wire;
+  readonly #options: RegistryOptions;
+  readonly #authorizers = new Map<string, Authorizer>();
+
+  constructor(name: string, options: RegistryOptions) {
+    const { plainHttp, ca, client, silence = 60_000, patience = PATIENCE } = options;
+    this.name = name;
+    this.patience = patience;
+    this.#options = options;
+    const host = hostOf(name);
+    const secure = options.tlsOnLoopback ?? (ca !== undefined || client !== undefined);
+    const plain = plainHttp || (!secure && isLoopback(host.replace(/:[0-9]+$/, "")));
+    this.base = new URL(`${plain ? "http" : "https"}://${host}/v2/`);
+    this.#wire = new Wire({
+      ca,
+      client,
+      proxies: options.proxies ?? NO_PROXIES,
+      patience: silence,
+    });
+  }
+
+  /** Ends all connections. */
+  close(): void {
+    this.#wire.close();
+  }
+
+  /** Sends once; the answer, whatever its status, except where it wants to know who asks. @throws registry */
+  async once(ask: Ask): Promise<Answer> {
+    const { scope = "", doing, at } = ask;
+    const authorizer = this.#authorizer(scope);
+    let { method, body } = ask;
+    let url = new URL(ask.to, this.base);
+    this.#check(url, ask);
+    for (let hops = 0, met = false; ; ) {
+      const trusted = url.origin === this.base.origin;
+      const authorization = trusted ? await authorizer.header(scope) : undefined;
+      const answer = await this.#wire.send({
+        method,
+        url,
+        headers: { ...ask.headers, ...(authorization === undefined ? {} : { authorization }) },
+        body,
+        trusted,
+        doing,
+        at,
+      });
+      if (trusted && answer.status === 401) {
+        const better =
+          !met &&
+          (await authorizer.meet(answer.header("www-authenticate") ?? "", scope, authorization));
+        if (!better) throw await refusal(answer, doing, at);
+        met = true;
+        await answer.finish();
+        continue;
+      }
+      const location = answer.header("location");
+      if (!REDIRECTS.has(answer.status) || location === undefined) return answer;
+      await answer.finish();
+      if (++hops > MOST_REDIRECTS)
+        throw this.#astray(ask, `it went to ${MOST_REDIRECTS} places and on, should have ended`);
+      const next = URL.parse(location, url.href);
+      if (next === null) throw this.#astray(ask, `${JSON.stringify(location)} is no URL`);
+      this.#check(next, ask);
+      if (answer.status === 303 && method !== "HEAD") [method, body] = ["GET", undefined];
+      else if (answer.status < 303 && method !== "GET" && method !== "HEAD") return answer;
+      url = next;
+    }
+  }
+
+  /** Sends, again where that can help; an answer of one of `hoped`. @throws registry */
+  async ask(ask: Ask, ...hoped: readonly number[]): Promise<Answer> {
+    return tried(this.patience, async () => this.hear(await this.once(ask), ask, hoped));
+  }
+
+  /** The answer, where its status is one of `hoped`. @throws registry */
+  async hear(answer: Answer, { doing, at }: Ask, hoped: readonly number[]): Promise<Answer> {
+    if (hoped.includes(answer.status)) return answer;
+    throw await refusal(answer, doing, at);
+  }
+
+  /** What is not encrypted is gone to only where that was asked for. User names in URLs are nobody's. */
+  #check(url: URL, ask: Ask): void {
+    url.username = "";
+    url.password = "";
+    url.hash = "";
+    if (url.protocol === "https:") return;
+    if (url.protocol !== "http:")
+      throw this.#astray(ask, `to ${url.protocol}, should be to https:`);
+    if (this.base.protocol === "https:" && !this.#options.plainHttp)
+      throw this.#astray(ask, `from https to plain HTTP at ${url.host}, should stay encrypted`);
+  }
+
+  #astray({ doing, at }: Ask, why: string): Fault {
+    return new Fault("registry", { doing, at, code: "redirect", why });
+  }
+
+  /** Credentials may be those of a part of the registry: each repository has its own memory of them. */
+  #authorizer(scope: Scope): Authorizer {
+    const repository = /^repository:([^: ]+):/.exec(scope)?.[1];
+    const key = repository ?? "";
+    const found = this.#authorizers.get(key);
+    if (found !== undefined) return found;
+    const { credentials, plainHttp = false } = this.#options;
+    const made = new Authorizer({
+      origin: this.base.origin,
+      wire: this.#wire,
+      credentials: async () => credentials?.(this.name, repository),
+      plainHttp,
+    });
+    this.#authorizers.set(key, made);
+    return made;
+  }
+}

@@ -1,0 +1,150 @@
+/** Manifests and indexes in a registry: their bytes are kept as they are, and proven. */
+import * as v from "valibot";
+import { Fault } from "../base/fault.ts";
+import { excerpt, parseJson } from "../base/json.ts";
+import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
+import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
+import { DOCKER_LIST, DOCKER_MANIFEST, INDEX, isImage, MANIFEST } from "../oci/media.ts";
+import type { Answer } from "./registry-answer.ts";
+import { bodyOf, type Scope } from "./registry-auth.ts";
+import type { Ask, Client } from "./registry-client.ts";
+import { tried } from "./registry-retry.ts";
+
+/** Where something is: a repository of a registry. */
+export interface Place {
+  readonly client: Client;
+  /** The repository's name there. */
+  readonly name: string;
+  /** What is to be done there. Registries tell who may write only of things that are not there. */
+  readonly scope: Scope;
+}
+
+/** `registry/repository`, for messages. */
+export const placeName = ({ client, name }: Place): string => `${client.name}/${name}`;
+
+/** `registry/repository:tag` or `registry/repository@digest`. */
+export const nameIn = (place: Place, which: string): string =>
+  `${placeName(place)}${isDigest(which) ? "@" : ":"}${which}`;
+
+export const PULL = (name: string): Scope => `repository:${name}:pull`;
+export const PUSH = (name: string): Scope => `repository:${name}:pull,push`;
+
+const ACCEPT = [INDEX, MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].join(", ");
+const HERE = 200;
+const ABSENT = 404;
+
+/** A manifest or index as a registry has it. */
+export interface Fetched {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The manifest under a tag or a digest; undefined where there is none. Its bytes are those of the digest that was asked
+ * for, and of the one that the registry names. @throws registry, digest-differs, unsupported, too-large
+ */
+export async function getManifest(place: Place, which: string): Promise<Fetched | undefined> {
+  const ask = asking(place, which, "GET");
+  return tried(place.client.patience, async () => {
+    const answer = await place.client.hear(await place.client.once(ask), ask, [HERE, ABSENT]);
+    const bytes = await answer.bytes(MANIFEST_LIMIT);
+    if (answer.status === ABSENT) return undefined;
+    const actual = digestOf(bytes);
+    for (const expected of [which, answer.header("docker-content-digest") ?? ""]) {
+      if (isDigest(expected) && expected !== actual)
+        throw new Fault("digest-differs", { at: ask.at, expected, actual });
+    }
+    const mediaType = typeOf(answer, bytes, ask.at);
+    return { descriptor: { mediaType, digest: actual, size: bytes.length }, bytes };
+  });
+}
+
+/** What a tag or digest names, without its bytes; undefined where it is not there, or the registry does not tell. @throws registry */
+export async function headManifest(place: Place, which: string): Promise<Digest | undefined> {
+  const answer = await place.client.ask(asking(place, which, "HEAD"), HERE, ABSENT);
+  await answer.finish();
+  const digest = answer.header("docker-content-digest");
+  return answer.status === HERE && isDigest(digest) ? digest : undefined;
+}
+
+/**
+ * What the manifest is. Some registries say `application/json` of everything: then the bytes say it. Where both say
+ * something, it must be the same, or it would be one thing to us and another to the next reader (image-spec, "Media
+ * Type Conflicts"). @throws malformed, unsupported
+ */
+function typeOf(answer: Answer, bytes: Uint8Array, at: string): string {
+  const said = answer.header("content-type")?.split(";", 1)[0]?.trim() ?? "";
+  const unknown = (found: string) =>
+    new Fault("unsupported", {
+      what: "the manifest",
+      at,
+      found: excerpt(found) || "no media type",
+      expected: "an image manifest or an image index of the OCI or of Docker's schema 2",
+    });
+  if (said !== "" && !/json$/.test(said)) throw unknown(said);
+  const found = v.safeParse(shape, parseJson(bytes, at, { bytes: MANIFEST_LIMIT }));
+  if (!found.success)
+    throw new Fault("malformed", {
+      what: "the manifest",
+      at,
+      why: "it is no JSON object of its kind",
+    });
+  const { mediaType: own, manifests, layers } = found.output;
+  const isBoth = manifests !== undefined && layers !== undefined;
+  if (isBoth || (own !== undefined && isImage(said) && own !== said))
+    throw new Fault("malformed", {
+      what: "the manifest",
+      at,
+      why: isBoth
+        ? "it is an index and a manifest at once"
+        : `it says ${excerpt(own ?? "")}, and the registry says ${said}`,
+    });
+  const likely = manifests !== undefined ? INDEX : MANIFEST;
+  const mediaType = isImage(said) ? said : (own ?? (said === JSON_TYPE ? likely : said));
+  if (isImage(mediaType)) return mediaType;
+  throw unknown(mediaType);
+}
+
+const JSON_TYPE = "application/json";
+const shape = v.looseObject({
+  mediaType: v.optional(v.string()),
+  manifests: v.optional(v.array(v.unknown())),
+  layers: v.optional(v.array(v.unknown())),
+});
+
+/** What a registry did with a manifest. */
+export interface Put {
+  /** Whether it lists the manifest among the referrers of its subject. */
+  readonly lists: boolean;
+}
+
+/** Afterwards the registry has the manifest, under `which`. What it names must be there. @throws registry, digest-differs */
+export async function putManifest(
+  place: Place,
+  which: string,
+  { bytes, descriptor }: Fetched,
+): Promise<Put> {
+  const ask: Ask = {
+    ...asking(place, which, "PUT"),
+    headers: { "content-type": descriptor.mediaType },
+    body: bodyOf(bytes),
+    doing: "push",
+  };
+  const answer = await place.client.ask(ask, 200, 201);
+  await answer.finish();
+  const actual = answer.header("docker-content-digest");
+  if (isDigest(actual) && actual !== descriptor.digest)
+    throw new Fault("digest-differs", { at: ask.at, expected: descriptor.digest, actual });
+  return { lists: answer.header("oci-subject") !== undefined };
+}
+
+function asking(place: Place, which: string, method: Ask["method"]): Ask {
+  return {
+    method,
+    to: `${place.name}/manifests/${which}`,
+    scope: place.scope,
+    headers: { accept: ACCEPT },
+    doing: method === "HEAD" ? "look for" : "get",
+    at: nameIn(place, which),
+  };
+}

@@ -1,0 +1,125 @@
+/** Registries, by the OCI distribution specification. The only place for the network: this file and its siblings. */
+import type { Bytes } from "../base/bytes.ts";
+import { Fault } from "../base/fault.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import type { Scope } from "./registry-auth.ts";
+import { type Begun, getBlob, hasBlob } from "./registry-blob.ts";
+import { Client, type RegistryOptions } from "./registry-client.ts";
+import { addReferrer, listReferrers, listTags } from "./registry-lists.ts";
+import {
+  type Fetched,
+  getManifest,
+  headManifest,
+  nameIn,
+  type Place,
+  PULL,
+  PUSH,
+  type Put,
+  placeName,
+  putManifest,
+} from "./registry-manifest.ts";
+import { putBlob, type Upload } from "./registry-upload.ts";
+
+/** One registry. Call `close` at the end. */
+export class Registry {
+  readonly #client: Client;
+
+  /** @param name its host, with a port where it has one: as images name it */
+  constructor(name: string, options: RegistryOptions = {}) {
+    this.#client = new Client(name, options);
+  }
+
+  /** Whether it is one, and takes our credentials. @throws registry */
+  async ping(): Promise<void> {
+    const ask = { method: "GET", to: "", doing: "talk to", at: this.#client.name } as const;
+    const answer = await this.#client.ask(ask, 200);
+    await answer.finish();
+  }
+
+  /** @param use what for: who only pulls need not be allowed to push */
+  repository(name: string, use: "pull" | "push" = "pull"): Repository {
+    return new Repository(this.#client, name, use === "pull" ? PULL(name) : PUSH(name));
+  }
+
+  /** Ends all connections. */
+  close(): void {
+    this.#client.close();
+  }
+}
+
+/** A repository of a registry. Whatever it gives is proven to be what was asked for. */
+export class Repository implements Place {
+  readonly client: Client;
+  readonly name: string;
+  readonly scope: Scope;
+
+  constructor(client: Client, name: string, scope: Scope) {
+    this.client = client;
+    this.name = name;
+    this.scope = scope;
+  }
+
+  /** `registry/repository`. */
+  get at(): string {
+    return placeName(this);
+  }
+
+  /** Whether both are of the same registry. */
+  isBeside(other: Repository): boolean {
+    return this.client.name === other.client.name;
+  }
+
+  /** The manifest under a tag or a digest. @throws not-found, digest-differs, registry */
+  async manifest(which: string): Promise<Fetched> {
+    const found = await this.findManifest(which);
+    if (found !== undefined) return found;
+    throw new Fault("not-found", {
+      what: "the image",
+      at: nameIn(this, which),
+      hint: "the registry does not have it: check the name, and whether you must log in to see it",
+    });
+  }
+
+  /** The same; undefined where there is none. */
+  findManifest(which: string): Promise<Fetched | undefined> {
+    return getManifest(this, which);
+  }
+
+  /** The digest of what a tag names; undefined where it is not there, or the registry does not tell. */
+  digestOf(which: string): Promise<Digest | undefined> {
+    return headManifest(this, which);
+  }
+
+  /** Afterwards the manifest is here. What it names must be. */
+  putManifest(which: string, manifest: Fetched): Promise<Put> {
+    return putManifest(this, which, manifest);
+  }
+
+  hasBlob(descriptor: Descriptor): Promise<boolean> {
+    return hasBlob(this, descriptor);
+  }
+
+  /** The bytes of a blob, from where `begun` ends; proven before the last of them is given. */
+  blob(descriptor: Descriptor, begun?: Begun): Bytes {
+    return getBlob(this, descriptor, begun);
+  }
+
+  /** Afterwards the blob is here. */
+  putBlob(upload: Upload, chunk?: number): Promise<"mounted" | "sent"> {
+    return putBlob(this, upload, chunk);
+  }
+
+  tags(): Promise<string[]> {
+    return listTags(this);
+  }
+
+  referrers(digest: Digest): Promise<Descriptor[]> {
+    return listReferrers(this, digest);
+  }
+
+  /** Afterwards the list under the tag of `subject` has `referrer` in it. */
+  addReferrer(subject: Digest, referrer: Descriptor): Promise<void> {
+    return addReferrer(this, subject, referrer);
+  }
+}

@@ -1,0 +1,96 @@
+/** A pull that is killed goes on where it stopped. */
+import assert from "node:assert/strict";
+import { request as ask, createServer } from "node:http";
+import { join } from "node:path";
+import { Child, pause } from "./support/child.ts";
+import { chanceFrom } from "./support/faulty.ts";
+import { command, ingot, plainEnvironment } from "./support/ingot.ts";
+import { noise, putBlob } from "./support/layout.ts";
+import { testWith } from "./support/needs.ts";
+import { nameAll, OCI, put } from "./support/platforms.ts";
+import { startRegistry } from "./support/registry.ts";
+import { tempDir } from "./support/temp.ts";
+
+const KILLS = 12;
+const LAYERS = 4;
+const SIZE = 4_000_000;
+/** What may be on its way, and is lost with who waits for it: buffers of sockets, for each of four blobs. Bytes. */
+const UNDER_WAY = 4 * 1_500_000;
+
+testWith(["docker-registry"], `killed ${KILLS} times, and all of it arrives once`, async (t) => {
+  const { host, port } = await startRegistry(t);
+  const dir = tempDir(t);
+  const layout = join(dir, "layout");
+  const config = putBlob(layout, Buffer.from("{}"), "application/vnd.oci.empty.v1+json");
+  const layers = Array.from({ length: LAYERS }, (_, i) => putBlob(layout, noise(`${i}`, SIZE)));
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: OCI.manifest,
+    artifactType: "x/y",
+    config,
+    layers,
+  };
+  const image = put(layout, OCI.manifest, manifest);
+  nameAll(layout, { "r.example/x:v1": image });
+  const pushed = await ingot(["copy", layout, `docker://${host}/x:v1`]);
+  assert.equal(pushed.code, 0, pushed.stderr);
+
+  // A registry that takes its time: what it has sent is counted.
+  let sent = 0;
+  const slow = createServer((request, response) => {
+    request.resume();
+    const up = ask(
+      {
+        host: "127.0.0.1",
+        port,
+        path: request.url,
+        method: request.method,
+        headers: request.headers,
+        agent: false,
+      },
+      async (answer) => {
+        response.writeHead(answer.statusCode ?? 500, answer.headers);
+        try {
+          for await (const piece of answer) {
+            if (response.destroyed) break;
+            sent += (piece as Buffer).length;
+            response.write(piece);
+            await pause(5);
+          }
+        } catch {
+          // Whoever asked is gone.
+        }
+        response.end();
+      },
+    );
+    up.on("error", () => response.destroy());
+    response.on("close", () => up.destroy());
+    up.end();
+  });
+  await new Promise<void>((done) => slow.listen(0, "127.0.0.1", done));
+  t.after(() => {
+    slow.closeAllConnections();
+    slow.close();
+  });
+  const { port: through } = slow.address() as { port: number };
+  const store = join(dir, "store");
+  const words = ["pull", `localhost:${through}/x:v1`, "--store", store, "--jobs", "4"];
+  const chance = chanceFrom(7);
+  for (let i = 0; i < KILLS; i++) {
+    const child = new Child([...(await command()), ...words], { env: plainEnvironment() });
+    await pause(150 + chance() * 600);
+    child.kill(i % 3 === 2 ? "SIGTERM" : "SIGKILL");
+    await child.ended;
+    const verified = await ingot(["verify", store, "--json"]);
+    assert.ok(
+      verified.code === 2 ||
+        verified.code === 0 ||
+        /"nothing"|"member-missing"/.test(`${verified.stdout}`),
+    );
+  }
+  const { code, stdout, stderr } = await ingot([...words, "--json"]);
+  assert.equal(code, 0, stderr);
+  assert.equal(JSON.parse(`${stdout}`).images[0].digest, image.digest);
+  assert.equal((await ingot(["verify", store])).code, 0);
+  assert.ok(sent < LAYERS * SIZE + KILLS * UNDER_WAY, `${sent} bytes were sent`);
+});

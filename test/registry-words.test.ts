@@ -1,0 +1,348 @@
+/** What registries say in headers, and what is made of it. */
+import assert from "node:assert/strict";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { describe, test } from "node:test";
+import { registryName } from "../src/cli/registry-name.ts";
+import type { Digest } from "../src/oci/digest.ts";
+import { INDEX, MANIFEST } from "../src/oci/media.ts";
+import { formatRemote, parseRemote } from "../src/oci/remote.ts";
+import { Registry } from "../src/store/registry.ts";
+import { parseChallenges } from "../src/store/registry-challenge.ts";
+import type { RegistryOptions } from "../src/store/registry-client.ts";
+import { isLoopback, proxyFor } from "../src/store/registry-proxy.ts";
+import { retryAfter } from "../src/store/registry-refusal.ts";
+import { faultOf } from "./support/fault.ts";
+import { type Ends, tidily } from "./support/temp.ts";
+
+const A: Digest = `sha256:${"a".repeat(64)}`;
+const B: Digest = `sha256:${"b".repeat(64)}`;
+
+describe("a challenge", () => {
+  const cases: readonly [header: string, found: readonly [string, Record<string, string>][]][] = [
+    ['Basic realm="x"', [["basic", { realm: "x" }]]],
+    [
+      'Bearer realm="https://a/t",service="s",scope="repository:a/b:pull,push"',
+      [["bearer", { realm: "https://a/t", service: "s", scope: "repository:a/b:pull,push" }]],
+    ],
+    [
+      'Negotiate, BEARER Realm = "a\\"b" , service=s, Basic realm="y"',
+      [
+        ["negotiate", {}],
+        ["bearer", { realm: 'a"b', service: "s" }],
+        ["basic", { realm: "y" }],
+      ],
+    ],
+    ["", []],
+    ["=,=", []],
+  ];
+  for (const [header, expected] of cases)
+    test(JSON.stringify(header), () => {
+      const found = parseChallenges(header);
+      const plain = found.map(({ scheme, parameters }) => [scheme, Object.fromEntries(parameters)]);
+      assert.deepEqual(plain, expected);
+    });
+
+  test("a long one is read in no time", () => {
+    assert.ok(parseChallenges(`Bearer ${'a="\\'.repeat(5000)}`).length > 0);
+  });
+});
+
+describe("Retry-After", () => {
+  const after = (headers: Record<string, string>) =>
+    retryAfter({ header: (name) => headers[name] });
+  test("in seconds, as a date by the server's own clock, or not at all", () => {
+    assert.equal(after({ "retry-after": "7" }), 7);
+    const date = "Mon, 23 Nov 2026 20:00:00 GMT";
+    assert.equal(after({ "retry-after": "Mon, 23 Nov 2026 20:01:30 GMT", date }), 90);
+    assert.equal(after({ "retry-after": "Mon, 23 Nov 2026 19:00:00 GMT", date }), 0);
+    assert.equal(after({ "retry-after": "soon", date }), undefined);
+    assert.equal(after({ "retry-after": date }), undefined);
+    assert.equal(after({}), undefined);
+  });
+});
+
+describe("the proxy", () => {
+  const proxies = { http: "plain.test:3128", https: "http://u:p@secure.test:8080", none: "" };
+  const through = (url: string, none = "") => proxyFor(new URL(url), { ...proxies, none })?.host;
+  test("by the scheme, and never for this machine", () => {
+    assert.equal(through("https://r.example/v2/"), "secure.test:8080");
+    assert.equal(through("http://r.example/v2/"), "plain.test:3128");
+    for (const host of ["localhost:5000", "127.0.0.1", "[::1]:5000", "a.localhost"])
+      assert.equal(through(`https://${host}/v2/`), undefined);
+    assert.ok(!isLoopback("127.0.0.1.example") && !isLoopback("localhost.example"));
+  });
+
+  const cases: readonly [none: string, url: string, excepted: boolean][] = [
+    ["r.example", "https://r.example", true],
+    ["example", "https://r.example", true],
+    [".example", "https://r.example", true],
+    [".example", "https://example", false],
+    ["*.example", "https://r.example", true],
+    ["ample", "https://r.example", false],
+    ["a, R.EXAMPLE ,b", "https://r.example", true],
+    ["r.example:443", "https://r.example", true],
+    ["r.example:444", "https://r.example", false],
+    ["*", "https://r.example", true],
+    ["10.0.0.0/8", "https://10.1.2.3:5000", true],
+    ["10.0.0.0/8", "https://11.1.2.3", false],
+    ["10.1.2.3", "https://10.1.2.3", true],
+    ["fd00::/8", "https://[fd00::1]:5000", true],
+    ["[fd00::1]:5000", "https://[fd00::1]:5000", true],
+    ["10.0.0.0/99", "https://10.0.0.0", false],
+  ];
+  for (const [none, url, excepted] of cases)
+    test(`NO_PROXY=${none} ${excepted ? "excepts" : "does not except"} ${url}`, () => {
+      assert.equal(through(url, none) === undefined, excepted);
+    });
+
+  test("what is no proxy of ours", async () => {
+    const url = new URL("https://r.example");
+    const one = (https: string) => () => proxyFor(url, { http: undefined, https, none: undefined });
+    await faultOf("unsupported", one("socks5://p.test:1080"));
+    assert.doesNotMatch((await faultOf("usage", one("http://me:secret@"))).message, /secret/);
+  });
+});
+
+describe("the name of an image in a registry", () => {
+  const cases: readonly [text: string, name: string][] = [
+    ["localhost:5000/a/b", "localhost:5000/a/b:latest"],
+    ["docker://localhost/a:v1", "localhost/a:v1"],
+    ["docker://alpine", "docker.io/library/alpine:latest"],
+    ["docker.io/alpine:3", "docker.io/library/alpine:3"],
+    [`r.example/a@${A}`, `r.example/a@${A}`],
+    [`r.example/a:v1@${A}`, `r.example/a:v1@${A}`],
+  ];
+  for (const [text, name] of cases)
+    test(text, () => assert.equal(formatRemote(parseRemote(text)), name));
+
+  test("a short one is refused, with what it may mean", async () => {
+    for (const text of ["x:v1", "a/b"]) {
+      const { hint = "" } = await faultOf("usage", () => parseRemote(text));
+      assert.match(hint, /ghcr\.io\/.* or docker\.io\//);
+    }
+    await faultOf("malformed", () => parseRemote("r.example/a@sha256:12"));
+    await faultOf("malformed", () => parseRemote("r.example/A"));
+  });
+
+  test("a registry is a host", async () => {
+    assert.equal(registryName("https://ghcr.io/"), "ghcr.io");
+    assert.equal(registryName("https://index.docker.io/v1/"), "docker.io");
+    assert.equal(registryName("localhost:5000"), "localhost:5000");
+    for (const text of ["ghcr.io/me", "a b", "-", "x:123456"])
+      await faultOf("usage", () => registryName(text));
+  });
+});
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** A registry that says what `handle` does, and a client of it. */
+async function saying(t: Ends, handle: Handler, options: RegistryOptions = {}) {
+  const server = createServer(handle);
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address() as { port: number };
+  const paused: number[] = [];
+  const pause = async (milliseconds: number) => void paused.push(milliseconds);
+  const patience = { tries: 4, first: 100, longest: 60_000, pause };
+  const registry = new Registry(`localhost:${port}`, { patience, silence: 5000, ...options });
+  t.after(() => {
+    registry.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  return { repository: registry.repository("a/b"), registry, paused, port };
+}
+const json = (response: ServerResponse, body: unknown, headers = {}) =>
+  response.writeHead(200, { "content-type": INDEX, ...headers }).end(JSON.stringify(body));
+
+describe("a registry", () => {
+  test(
+    "is asked many things over one connection",
+    tidily(async (t) => {
+      const ports = new Set<number | undefined>();
+      const { repository, registry } = await saying(t, ({ socket, method, url = "" }, response) => {
+        ports.add(socket.remotePort);
+        if (method === "HEAD") response.writeHead(404, { "content-length": 0 }).end();
+        else if (url.endsWith("/here")) response.writeHead(302, { location: "/v2/" }).end("moved");
+        else if (method === "PUT") response.writeHead(201).end();
+        else json(response, { tags: [] });
+      });
+      const bytes = Buffer.from("{}");
+      const manifest = { bytes, descriptor: { mediaType: MANIFEST, digest: A, size: 2 } };
+      for (let i = 0; i < 5; i++) {
+        await registry.ping();
+        assert.equal(await repository.hasBlob({ mediaType: "x/y", digest: A, size: 1 }), false);
+        assert.equal(await repository.digestOf("v1"), undefined);
+        await repository.putManifest("v1", manifest);
+        await repository.tags();
+      }
+      assert.equal(ports.size, 1);
+    }),
+  );
+
+  test(
+    "gives tags in pages, and again nothing twice",
+    tidily(async (t) => {
+      const pages: Record<string, [string[], string?]> = {
+        "/v2/a/b/tags/list?n=1000": [["c", "b"], '</v2/a/b/tags/list?n=1000&last=c>; rel="next"'],
+        "/v2/a/b/tags/list?n=1000&last=c": [["a", "c"], "<list?last=d>;rel=next"],
+        "/v2/a/b/tags/list?last=d": [["d"]],
+      };
+      const { repository } = await saying(t, ({ url = "" }, response) => {
+        const [tags, link] = pages[url] ?? [[]];
+        json(response, { name: "a/b", tags }, link === undefined ? {} : { link });
+      });
+      assert.deepEqual(await repository.tags(), ["a", "b", "c", "d"]);
+    }),
+  );
+
+  test(
+    "may not send us elsewhere for the next page, or round in circles",
+    tidily(async (t) => {
+      for (const link of ["<http://127.0.0.1:1/x>; rel=next", "<?n=1000>; rel=next"]) {
+        const { repository } = await saying(t, (_, response) =>
+          json(response, { tags: ["a"] }, { link }),
+        );
+        assert.equal((await faultOf("registry", () => repository.tags())).code, "answer");
+      }
+    }),
+  );
+
+  test(
+    "lists referrers by itself, in pages; then no tag is asked for",
+    tidily(async (t) => {
+      const asked: string[] = [];
+      const entry = (digest: Digest) => ({ mediaType: MANIFEST, digest, size: 2 });
+      const { repository } = await saying(t, ({ url = "" }, response) => {
+        asked.push(url);
+        const more = url.includes("page2");
+        const link = `</v2/a/b/referrers/${A}?page2>; rel="next"`;
+        const body = { schemaVersion: 2, mediaType: INDEX, manifests: [entry(more ? A : B)] };
+        json(response, body, more ? {} : { link });
+      });
+      assert.deepEqual(await repository.referrers(A), [entry(A), entry(B)]);
+      assert.equal(asked.length, 2);
+    }),
+  );
+
+  test(
+    "is waited for as long as it says, within reason",
+    tidily(async (t) => {
+      const answers: [number, Record<string, string>][] = [
+        [429, { "retry-after": "3" }],
+        [503, {}],
+        [200, {}],
+        [429, { "retry-after": "3600", "ratelimit-limit": "100;w=21600" }],
+      ];
+      const { registry, paused } = await saying(t, (_, response) => {
+        const [status, headers] = answers.shift() ?? [500, {}];
+        response.writeHead(status, headers).end();
+      });
+      await registry.ping();
+      assert.deepEqual(paused, [3000, 200]);
+      const { code, after, why } = await faultOf("registry", () => registry.ping());
+      assert.deepEqual([code, after, why], ["429", 3600, "limit 100;w=21600"]);
+      assert.equal((await faultOf("registry", () => registry.ping())).code, "500");
+      assert.deepEqual(paused, [3000, 200, 100, 200, 400]);
+    }),
+  );
+
+  for (const status of [400, 403, 418, 501])
+    test(
+      `that says ${status} is not asked again`,
+      tidily(async (t) => {
+        let asked = 0;
+        const { registry } = await saying(t, (_, response) => {
+          asked++;
+          response.writeHead(status).end('{"errors":[{"code":"DENIED","message":"no"}]}');
+        });
+        const { code, why } = await faultOf("registry", () => registry.ping());
+        assert.deepEqual([code, why, asked], [String(status), "DENIED no", 1]);
+      }),
+    );
+
+  test(
+    "gets no password in the clear from a token server that is not encrypted, nor from a redirect",
+    tidily(async (t) => {
+      const seen: string[] = [];
+      const note = ({ headers, url }: IncomingMessage) => {
+        if (headers.authorization !== undefined) seen.push(`${url} ${headers.authorization}`);
+      };
+      const other = await saying(t, (request, response) => {
+        note(request);
+        response.writeHead(200).end("{}");
+      });
+      const credentials = async () => ({ username: "ann", password: "secret" });
+      const { registry } = await saying(
+        t,
+        (request, response) => {
+          const challenge = 'Bearer realm="http://token.example/t",service="x"';
+          response.writeHead(401, { "www-authenticate": challenge }).end();
+          note(request);
+        },
+        { credentials, proxies: { http: "http://127.0.0.1:1", https: undefined, none: undefined } },
+      );
+      // Loopback is not encrypted either: there the token server is asked, here through a proxy that is none.
+      assert.equal((await faultOf("registry", () => registry.ping())).code, "ECONNREFUSED");
+      assert.deepEqual(seen, []);
+      const redirecting = await saying(
+        t,
+        ({ headers }, response) => {
+          if (headers.authorization === undefined)
+            response.writeHead(401, { "www-authenticate": 'Basic realm="x"' }).end();
+          else response.writeHead(302, { location: `http://127.0.0.1:${other.port}/x` }).end();
+        },
+        { credentials },
+      );
+      await redirecting.registry.ping();
+      assert.deepEqual(seen, []);
+    }),
+  );
+
+  test(
+    "cannot make us go round in circles, or to what is no web",
+    tidily(async (t) => {
+      let asked = 0;
+      const { registry } = await saying(t, ({ url }, response) => {
+        asked++;
+        response.writeHead(302, { location: url }).end();
+      });
+      assert.equal((await faultOf("registry", () => registry.ping())).code, "redirect");
+      assert.equal(asked, 11);
+      const file = await saying(t, (_, response) =>
+        response.writeHead(302, { location: "file:///etc/passwd" }).end(),
+      );
+      assert.equal((await faultOf("registry", () => file.registry.ping())).code, "redirect");
+    }),
+  );
+
+  test(
+    "that gives another manifest than was asked for is told so",
+    tidily(async (t) => {
+      const { repository } = await saying(t, (_, response) =>
+        json(response, { schemaVersion: 2, manifests: [] }, { "docker-content-digest": B }),
+      );
+      for (const which of ["v1", A]) {
+        const facts = await faultOf("digest-differs", () => repository.manifest(which));
+        assert.equal(facts.expected, which === "v1" ? B : A);
+      }
+      const odd: [type: string, body: unknown][] = [
+        [MANIFEST, { schemaVersion: 2, mediaType: INDEX, manifests: [] }],
+        [INDEX, { schemaVersion: 2, manifests: [], layers: [] }],
+      ];
+      for (const [type, body] of odd) {
+        const answer = (_: unknown, response: ServerResponse) =>
+          json(response, body, { "content-type": type });
+        const { repository: lying } = await saying(t, answer);
+        await faultOf("malformed", () => lying.manifest("v1"));
+      }
+      const vague = await saying(t, (_, response) =>
+        json(response, { schemaVersion: 2, manifests: [] }, { "content-type": "application/json" }),
+      );
+      assert.equal((await vague.repository.manifest("v1")).descriptor.mediaType, INDEX);
+      const html = await saying(t, (_, response) =>
+        response.writeHead(200, { "content-type": "text/html" }).end("<html>"),
+      );
+      await faultOf("unsupported", () => html.repository.manifest("v1"));
+    }),
+  );
+});
