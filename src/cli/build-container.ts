@@ -4,16 +4,20 @@ import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import { stat } from "../base/file.ts";
 import { folderBeside } from "../base/file-aside.ts";
+import { chooseRemote } from "../image/endpoint.ts";
 import { planArchive } from "../image/export.ts";
 import { type BuiltContainer, makeContainer } from "../image/make-container.ts";
 import { type Prepared, prepareContainer } from "../image/prepare-container.ts";
+import { bytesOf, pullImages, reachOf } from "../image/pull.ts";
+import { formatReference, parseReference } from "../oci/reference.ts";
 import { FolderStore } from "../store/folder.ts";
 import type { BuildValues } from "./build-options.ts";
 import { sayBuilt, warner } from "./built.ts";
 import type { Context } from "./command.ts";
 import { parseEpochChoice } from "./epoch.ts";
+import { withRegistries } from "./registry.ts";
 import { archiveTarget, type WritePlan } from "./target.ts";
-import { parsePlatformFlag, storeOpener, threadsFor, watched } from "./task.ts";
+import { imageLine, parsePlatformFlag, storeOpener, threadsFor, watched } from "./task.ts";
 
 export async function runContainer(values: BuildValues, context: Context): Promise<void> {
   const { talk, settings } = context;
@@ -23,6 +27,7 @@ export async function runContainer(values: BuildValues, context: Context): Promi
   const openStore = storeOpener(context, values.store);
   const { environment } = settings;
   const prepared = await prepareContainer({
+    pull: values.pull ? (text) => pullBase(text, openStore(), context) : undefined,
     directory: values.path ?? ".",
     dockerfile: values.file,
     names: values.tag,
@@ -57,6 +62,33 @@ export async function runContainer(values: BuildValues, context: Context): Promi
     say(built, prepared, values, context);
   }
 }
+
+/** Takes all platforms of an image into the store, under its complete name: it stays the image that it is. */
+async function pullBase(text: string, store: FolderStore, context: Context): Promise<void> {
+  const [short = "", digest] = text.split("@");
+  const complete = formatReference(parseReference(short, "container"));
+  const name = digest === undefined ? complete : `${complete}@${digest}`;
+  const threads = threadsFor(undefined);
+  await withRegistries(context, NO_WORDS, async (openRepository) => {
+    const choice = { platforms: [], referrers: false, openStore: () => store, openRepository };
+    const { images } = await chooseRemote(name, choice);
+    const total = bytesOf(reachOf(images).needed);
+    await watched(context, { label: `pull ${name}`, total, threads }, (working) =>
+      pullImages(images, store, working),
+    );
+    for (const { reference, descriptor } of images)
+      context.talk.info(imageLine({ reference, digest: descriptor.digest }));
+  });
+}
+
+/** No flag of those that say how registries are reached. */
+const NO_WORDS = {
+  "plain-http": false,
+  "ca-file": undefined,
+  cert: undefined,
+  key: undefined,
+  authfile: undefined,
+} as const;
 
 /** Builds in a folder of its own, and removes it after `use`. */
 async function aside(

@@ -65,6 +65,10 @@ export const BUILD_OPTIONS = {
     type: "boolean",
     description: "containers: take user.* and security.capability along, with getfattr",
   },
+  pull: {
+    type: "boolean",
+    description: "containers: fetch images of FROM that the store does not have",
+  },
   "no-cache": { type: "boolean", description: "containers: make every layer anew" },
   include: {
     type: "string",

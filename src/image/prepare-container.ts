@@ -41,6 +41,8 @@ export interface ContainerOptions {
   readonly scratch: string;
   /** Where the images of FROM are looked for. */
   readonly openStore: () => FolderStore;
+  /** Brings an image of FROM that the store does not have into it; undefined = it is a fault. */
+  readonly pull: ((text: string) => Promise<void>) | undefined;
   readonly warn: (problems: readonly Problem[]) => void;
 }
 
@@ -74,11 +76,11 @@ export async function prepareContainer(options: ContainerOptions): Promise<Prepa
   const created = rfc3339(epoch);
   const platforms = options.platforms.length > 0 ? options.platforms : [DEFAULT_PLATFORM];
   const images: Staged[] = [];
-  const { buildArgs, target, openStore } = options;
+  const { buildArgs, target, openStore, pull } = options;
   for (const platform of platforms) {
     const scope = { buildArgs, platform, buildPlatform: platform, epoch, target };
     const times = { epoch, timestamps };
-    images.push(await stage({ file, target, scope, context, times, created, openStore }));
+    images.push(await stage({ file, target, scope, context, times, created, openStore, pull }));
   }
   const problems = distinct([
     ...file.problems,

@@ -46,6 +46,8 @@ export interface StageOptions {
   /** RFC 3339: the time of every line of history that is written. */
   readonly created: string;
   readonly openStore: () => FolderStore;
+  /** Brings an image that the store does not have into it; undefined = what is not there is a fault. */
+  readonly pull: ((text: string) => Promise<void>) | undefined;
 }
 
 interface Stage extends Staged {
@@ -165,16 +167,21 @@ class Bases {
   }
 
   async #find(text: string, platform: Platform, place: string): Promise<BaseImage> {
+    const { openStore, pull } = this.#options;
     try {
-      return await openBase(text, platform, this.#options.openStore);
+      return await openBase(text, platform, openStore);
     } catch (error) {
       if (!isFault(error, "not-found") || error.facts.hint !== undefined) throw error;
+      if (pull !== undefined) {
+        await pull(text);
+        return openBase(text, platform, openStore);
+      }
       const { what, at, near } = error.facts;
       throw new Fault("not-found", {
         what: `${what} of ${place}`,
         at,
         ...(near && { near }),
-        hint: "bring it into the store with: ingot import FILE; or name an archive: oci-archive:FILE",
+        hint: "bring it into the store with ingot pull or ingot import, or build with --pull; or name an archive: oci-archive:FILE",
       });
     }
   }
