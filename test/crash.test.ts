@@ -11,8 +11,9 @@ import { nameOf } from "../src/oci/layout.ts";
 import { FolderStore } from "../src/store/folder.ts";
 import { Child, type Ended, pause } from "./support/child.ts";
 import { command, ingot, plainEnvironment, root } from "./support/ingot.ts";
-import { writeLayout } from "./support/layout.ts";
+import { noise, writeLayout } from "./support/layout.ts";
 import { type Ends, tempDir, tidily } from "./support/temp.ts";
+import { writeTree } from "./support/tree.ts";
 
 const NAME = "r.test/image:1";
 const OTHER = "r.test/other:1";
@@ -80,7 +81,42 @@ const cases: Record<string, Case> = {
       store,
     ],
   },
+  "build of a Dockerfile into a store": {
+    words: ({ dir, store }) => [
+      "build",
+      join(dir, "context"),
+      "-t",
+      "r.test/box:1",
+      "--store",
+      store,
+    ],
+    stores: "r.test/box:1",
+  },
+  "build of a Dockerfile into an archive": {
+    words: ({ dir, output, store }) => [
+      "build",
+      join(dir, "context"),
+      "-t",
+      "r.test/box:1",
+      "-o",
+      output,
+      "--store",
+      store,
+    ],
+  },
 };
+
+/** Some layers, some of them of many files, some of large ones. */
+const DOCKERFILE = `FROM scratch AS first
+COPY small /small
+COPY large /large
+FROM first
+COPY --from=first --chown=1:1 /large /again
+COPY small large /together/
+COPY <<END /text
+END
+WORKDIR /work
+`;
 
 for (const [name, what] of Object.entries(cases)) {
   describe(name, () => {
@@ -172,6 +208,12 @@ async function prepare(t: Ends): Promise<Place> {
   ] as const)
     await done(["export", `oci:${source}`, "-o", file]);
   await done(["import", at("other.tar"), "--store", place.store]);
+  const files = Object.fromEntries(
+    Array.from({ length: 300 }, (_, i) => [`small/${i % 7}/${i}`, `${i}\n`.repeat(i)]),
+  );
+  writeTree(at("context"), { Dockerfile: DOCKERFILE, ...files, "large/text": "text\n" });
+  for (let i = 0; i < 4; i++)
+    writeFileSync(at(`context/large/l${i}`), noise(`large ${i}`, 1_500_000));
   writeFileSync(place.output, "old");
   return place;
 }

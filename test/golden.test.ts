@@ -29,6 +29,7 @@ const SUMS: Readonly<Record<string, string>> = {
   "gadget-v1.json": "74f2a153baad2b7c2f24c09ed2c1033a5e7eaae27e0e16966e70933514ebe9f7",
   "gadget-v1.manifest.json": "f04a4a04a15fef85a1438a2b7079c2bbc81a822acee2fb9c4827ae1709f3101f",
   "hello-v1.json": "508abf02ec6ff6d2fb1fa4dd3745981f9e6a9f2cdf8704b56828e2c5ca796b9e",
+  "layers-v1.json": "f4e8f7282fd68d0abcb4e0cd5837b0395b6e8e52abfbd03ebfa41f1a48aeda0b",
   "pax-v1.json": "22e65a8c50a82310cdea7ea88d9d05c3ecde7ac6e955d4095f012bcbe40989d3",
 };
 
@@ -64,9 +65,9 @@ test("no golden file was edited, and none is unknown", () => {
   assert.deepEqual(Object.fromEntries(files.map((name) => [name, sha256(golden(name))])), SUMS);
 });
 
-test("the recipe makes exactly the golden files, but for the compressor's, which has its own", () => {
+test("the recipe makes exactly the golden files, but for the compressor's and the layers', which have their own", () => {
   const made = make();
-  const names = [...Object.keys(made), "deflate-v1.json"];
+  const names = [...Object.keys(made), "deflate-v1.json", "layers-v1.json"];
   assert.deepEqual(names.sort(), Object.keys(SUMS).sort());
   for (const [name, bytes] of Object.entries(made)) assert.ok(bytes.equals(golden(name)), name);
 });

@@ -1,15 +1,8 @@
-/** What is measured: ours, and beside it programs that do a part of the same or the same. */
-export interface Case {
-  readonly id: string;
-  readonly title: string;
-  /** For sh. $INGOT, $LAYOUT (with $REF in it), $ARCHIVE (made of it by export) and $OUT, which is not there yet. */
-  readonly script: string;
-  /** Programs that it needs besides sh. */
-  readonly needs: readonly string[];
-}
+/** An image is exported, verified and imported: ours, and beside it programs that do a part of the same or the same. */
+import { type Case, GNU } from "./case.ts";
 
+/** In the environment: $INGOT, $LAYOUT (with $REF in it), $ARCHIVE (made of it by export). */
 const blobs = 'cd "$LAYOUT/blobs/sha256"';
-const GNU = "--sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --format=ustar";
 /** A pipeline's exit code is its last command's: the first one's failure has to be told otherwise. */
 const piped = (from: string) => `{ ${from} || : >"$OUT"; } | cat >/dev/null; test ! -e "$OUT"`;
 const unpack = 'mkdir "$OUT" && tar -xf "$ARCHIVE" -C "$OUT"';

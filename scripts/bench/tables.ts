@@ -1,5 +1,5 @@
 /** Figures to Markdown tables. */
-import type { Case } from "./cases.ts";
+import type { Case } from "./case.ts";
 import type { Run } from "./measure.ts";
 
 export interface Measured extends Case {
@@ -14,7 +14,7 @@ export interface Measured extends Case {
   readonly givenUp: number | undefined;
 }
 
-const MIB = 1024 * 1024;
+export const MIB = 1024 * 1024;
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -35,7 +35,13 @@ const seen = (peaks: readonly number[]) =>
 const ms = (seconds: number) => (seconds * 1000).toFixed(0);
 
 /** The figures: medians, for the wall clock with the least and the most. */
-export function figures(measured: readonly Measured[], bytes: number): string {
+export function figures(
+  measured: readonly Measured[],
+  {
+    bytes,
+    results = false,
+  }: { bytes: number /** Whether the sizes of results matter. */; results?: boolean },
+): string {
   const head = [
     "what",
     "wall ms",
@@ -46,12 +52,13 @@ export function figures(measured: readonly Measured[], bytes: number): string {
     "all together",
     "written MiB",
     "temporary MiB",
+    ...(results ? ["result MiB"] : []),
   ];
-  const body = measured.map(({ title, runs, temporary, missing, givenUp }) => {
+  const body = measured.map(({ title, runs, temporary, result, missing, givenUp }) => {
     if (runs.length === 0) {
       const why =
         missing.length > 0 ? `not here: ${missing.join(", ")}` : `given up after ${givenUp} s`;
-      return [title, why, ...Array<string>(7).fill("")];
+      return [title, why, ...head.slice(2).map(() => "")];
     }
     const walls = runs.map(({ wall }) => wall);
     const wall = median(walls);
@@ -65,15 +72,17 @@ export function figures(measured: readonly Measured[], bytes: number): string {
       seen(runs.map(({ peakSum }) => peakSum)),
       mib(median(runs.map(({ written }) => written))),
       mib(temporary),
+      ...(results ? [result === 0 ? "" : mib(result)] : []),
     ];
   });
   return rows(head, body);
 }
 
-interface Ratio {
+export interface Ratio {
   readonly what: string;
   readonly value: number | undefined;
   readonly unit?: string;
+  readonly digits?: number;
   /** It is more: how much more nobody waited for. */
   readonly atLeast?: boolean;
   /** What it should be; undefined = there is no target, the ratio is shown for comparison. */
@@ -81,13 +90,9 @@ interface Ratio {
 }
 
 /** The ratios, those with a target judged. A ratio to what was not measured is not there. */
-export function ratios(
-  measured: readonly Measured[],
-  inMemory: boolean,
-): { table: string; missed: string[] } {
-  const found = ratiosOf(measured, inMemory);
+export function judge(found: readonly Ratio[]): { table: string; missed: string[] } {
   const missed: string[] = [];
-  const body = found.map(({ what, value, unit = "", atLeast: more, target }) => {
+  const body = found.map(({ what, value, unit = "", digits, atLeast: more, target }) => {
     const { atMost, atLeast } = target ?? {};
     const wanted =
       atMost !== undefined
@@ -102,83 +107,10 @@ export function ratios(
     if (!met) missed.push(what);
     return [
       what,
-      `${more ? "> " : ""}${value.toFixed(unit === "" ? 2 : 0)}${unit}`,
+      `${more ? "> " : ""}${value.toFixed(digits ?? (unit === "" ? 2 : 0))}${unit}`,
       wanted,
       target === undefined ? "" : met ? "met" : "**not met**",
     ];
   });
   return { table: rows(["ratio of medians", "measured", "target", ""], body), missed };
-}
-
-function ratiosOf(measured: readonly Measured[], inMemory: boolean): Ratio[] {
-  const by = new Map(measured.map((one) => [one.id, one]));
-  const wall = (id: string) => {
-    const runs = by.get(id)?.runs ?? [];
-    return runs.length === 0 ? undefined : median(runs.map((run) => run.wall));
-  };
-  const givenUp = by.get("skopeo")?.givenUp;
-  const over = (a: number | undefined, ...b: (number | undefined)[]) =>
-    a === undefined || b.includes(undefined)
-      ? undefined
-      : a / b.reduce<number>((sum, part) => sum + part!, 0);
-  const ours = measured.filter(({ title }) => title.includes("ingot"));
-  const peak = Math.max(...ours.flatMap(({ runs }) => runs.map((run) => run.peakSum)));
-  const [exported] = measured.filter(({ id }) => id === "export");
-  const written = exported && median(exported.runs.map((run) => run.written));
-  return [
-    {
-      what: "export / (cat + openssl)",
-      value: over(wall("export"), wall("cat"), wall("openssl")),
-      target: { atMost: 0.7 },
-    },
-    {
-      what: "export / (cat, sync + openssl): as much on the disk",
-      value: over(wall("export"), wall("cat-sync"), wall("openssl")),
-    },
-    {
-      what: "skopeo / export",
-      value: over(givenUp ?? wall("skopeo"), wall("export")),
-      atLeast: givenUp !== undefined,
-      target: { atLeast: 5 },
-    },
-    {
-      what: "export / GNU tar, which proves and syncs nothing",
-      value: over(wall("export"), wall("tar")),
-    },
-    {
-      what: "export to a pipe / (cat to a pipe + openssl)",
-      value: over(wall("export-pipe"), wall("cat-pipe"), wall("openssl")),
-    },
-    {
-      what: "verify / openssl",
-      value: over(wall("verify"), wall("openssl")),
-      target: { atMost: 0.7 },
-    },
-    { what: "verify of stdin / openssl", value: over(wall("verify-stdin"), wall("openssl")) },
-    {
-      what: "import / (GNU tar -x + openssl)",
-      value: over(wall("import"), wall("untar"), wall("openssl")),
-    },
-    {
-      what: "import / (GNU tar -x, sync + openssl)",
-      value: over(wall("import"), wall("untar-sync"), wall("openssl")),
-    },
-    {
-      what: "peak memory of any ingot, all its processes",
-      value: peak / MIB,
-      unit: " MiB",
-      target: { atMost: 150 },
-    },
-    {
-      what: "export: bytes written / size of the archive",
-      value: inMemory || !exported ? undefined : written! / exported.result,
-      target: { atMost: 1.01 },
-    },
-    {
-      what: "export: temporary disk",
-      value: exported && exported.temporary / MIB,
-      unit: " MiB",
-      target: { atMost: 0 },
-    },
-  ];
 }

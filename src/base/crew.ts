@@ -7,6 +7,8 @@ export interface CrewOptions<T, R> {
   readonly entry: URL | undefined;
   /** How many threads at most; 0 = this one. */
   readonly threads: number;
+  /** What they count with, and are stopped by. Default: nobody looks. */
+  readonly tally?: Tally;
 }
 
 /** Tasks that a thread has: one it does, and one to go on with while this thread is at something else. */
@@ -24,14 +26,15 @@ export class Crew<T, R> {
   readonly size: number;
   readonly #handler: Handler<T, R>;
   readonly #entry: URL | undefined;
-  readonly #tally = new Tally();
+  readonly #tally: Tally;
   readonly #members: Member[] = [];
   readonly #waiting: ((member: Member) => void)[] = [];
   #next = 0;
 
-  constructor({ handler, entry, threads }: CrewOptions<T, R>) {
+  constructor({ handler, entry, threads, tally = new Tally() }: CrewOptions<T, R>) {
     this.#handler = handler;
     this.#entry = entry;
+    this.#tally = tally;
     this.size = entry === undefined ? 0 : threads;
   }
 

@@ -3,7 +3,7 @@ import { type OpenFile, openWrite } from "./file.ts";
 import { fdSink, type Sink } from "./file-stream.ts";
 
 /** So many bytes are written before the disk is told to take them: the last ones cost a wait. */
-const SYNC = 64 * 1024 * 1024;
+const SYNC = 16 * 1024 * 1024;
 
 /** Call `end` or `drop`, whatever happens. */
 export class WrittenFile implements Sink {

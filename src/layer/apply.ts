@@ -20,6 +20,8 @@ const HOUSEKEEPING = /(?:^|\/)\.wh\.\.wh\.(?!\.opq$)/;
  */
 export async function applyLayer(tree: Tree, members: AsyncIterable<Unpacked>): Promise<void> {
   const own = new Set<string>();
+  /** Where only the layer's own is by now: a second time would find nothing, and cost as much. */
+  const opaque = new Set<string>();
   const placer = new Placer(tree, {
     at: tree.at,
     onPlaced: (path) => {
@@ -39,8 +41,11 @@ export async function applyLayer(tree: Tree, members: AsyncIterable<Unpacked>): 
     } else {
       const folder = placer.whereIs(member.path);
       const hidden = name === OPAQUE ? folder : join(folder, name.slice(WHITEOUT.length));
-      if (name === OPAQUE || own.has(hidden)) hideBelow(tree, hidden, own);
-      else tree.remove(hidden);
+      if (opaque.has(hidden)) continue;
+      if (name === OPAQUE || own.has(hidden)) {
+        hideBelow(tree, hidden, own);
+        opaque.add(hidden);
+      } else tree.remove(hidden);
       placer.forget();
     }
   }

@@ -1,7 +1,7 @@
 import { Fault } from "../base/fault.ts";
 import type { Entry, Meta, Node, RefusedNode } from "./entry.ts";
 import { Names } from "./names.ts";
-import { inWalk, join, nameOf, parentOf } from "./path.ts";
+import { inOrder, join, memberName, nameOf, parentOf } from "./path.ts";
 import type { ReadTree } from "./tree.ts";
 
 /**
@@ -28,8 +28,9 @@ type Wanted = Exclude<Node, RefusedNode>;
  * The layer that says `changes`, after which the tree is `tree`, in normal form. What it is follows from the two alone, in
  * whatever order the changes came:
  * - every folder on the way to a change is there, as the tree has it: unpackers differ in what they make up;
- * - sorted as in a walk, names by their bytes: `a`, `a/b`, `a-b`. GNU tar gives a folder its mode and time as soon as something
- *   follows that is not in it: what comes later would change the time, and may not come in any more;
+ * - sorted by the bytes of the names that members have, a folder's with its slash: `a-b`, `a/`, `a/b`, `a0`. So a folder is
+ *   followed by all that is in it. GNU tar gives it its mode and time as soon as something follows that is not: what came
+ *   later would change the time, and might not come in any more;
  * - names of one node in this layer: the first one is the file, the others are links to it. A node that other layers
  *   have, too, is written in full: a link into another layer cannot always be unpacked;
  * - symbolic links have mode 0777, whatever their system said;
@@ -72,7 +73,9 @@ export function entriesOf(changes: Changes, tree: ReadTree, times: Times): Entry
   const stamp = stamper(times);
   const first = new Map<Wanted, string>();
   const entries: Entry[] = [];
-  for (const path of inWalk(paths)) {
+  const isFolder = (path: string) => !whiteouts.has(path) && tree.get(path)?.kind === "directory";
+  for (const name of inOrder(paths.map((path) => memberName(path, isFolder(path))))) {
+    const path = name.endsWith("/") ? name.slice(0, -1) : name;
     if (whiteouts.has(path)) {
       entries.push({ path, node: whiteout(times.epoch) });
       continue;

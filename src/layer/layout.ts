@@ -1,10 +1,11 @@
 /** Where everything of a layer belongs in its tar, piece by piece, before any content is read. */
 import { Fault } from "../base/fault.ts";
 import { type GatherTask, gatherTask, type Stretch } from "../base/file-gather.ts";
+import { byBytes } from "../base/order.ts";
 import { END, padding } from "../tar/header.ts";
 import type { Entry, FileNode } from "./entry.ts";
 import { headerBytes } from "./header.ts";
-import { byWalk } from "./path.ts";
+import { memberName } from "./path.ts";
 
 /** Pieces are this large, a little less where the next file would not fit whole, and the last one as it comes. */
 const PIECE = 1024 * 1024;
@@ -149,11 +150,12 @@ export function* layOut(entries: readonly Entry[], make: () => Piece): Generator
 /** Says of each entry whether it may follow those before. */
 function judgeOrder(): (entry: Entry) => void {
   let before: string | undefined;
-  return ({ path, link }) => {
-    if (before !== undefined && byWalk(before, path) >= 0)
-      throw new Fault("internal", { message: `${path} follows ${before} in a layer` });
-    if (link !== undefined && byWalk(link, path) >= 0)
-      throw new Fault("internal", { message: `${path} is a link to ${link}, which comes later` });
-    before = path;
+  return ({ path, link, node }) => {
+    const name = memberName(path, node?.kind === "directory");
+    if (before !== undefined && byBytes(before, name) >= 0)
+      throw new Fault("internal", { message: `${name} follows ${before} in a layer` });
+    if (link !== undefined && byBytes(link, name) >= 0)
+      throw new Fault("internal", { message: `${name} is a link to ${link}, which comes later` });
+    before = name;
   };
 }

@@ -63,26 +63,13 @@ export function follow(
   return join(root, done);
 }
 
-/**
- * Compares two paths as they come in a walk: a folder, then all that is in it, then what is beside it; names by their bytes. So `a`,
- * `a/b`, `a-b`: when something follows that is not in a folder, nothing that is in it comes any more.
- */
-export function byWalk(a: string, b: string): number {
-  const end = Math.min(a.length, b.length);
-  let i = 0;
-  while (i < end && a.charCodeAt(i) === b.charCodeAt(i)) i++;
-  if (i === end) return a.length - b.length;
-  if (a[i] === "/") return -1;
-  if (b[i] === "/") return 1;
-  return byBytes(a.slice(i), b.slice(i));
-}
+/** What a tar calls the path: of a folder, with a slash behind it. */
+export const memberName = (path: string, isFolder: boolean): string =>
+  isFolder ? `${path}/` : path;
 
-/** The paths in that order. */
-export function inWalk(paths: readonly string[]): string[] {
-  // No name has a NUL, and no byte comes before it.
-  const keys = paths.map((path) => path.replaceAll("/", "\0"));
-  // Where no path has a character beyond U+D7FF, UTF-16 has the order of UTF-8, and the engine's own comparison is much faster.
-  const simple = !keys.some((key) => /[\ud800-\uffff]/.test(key));
-  keys.sort(simple ? (a, b) => (a < b ? -1 : a > b ? 1 : 0) : byBytes);
-  return keys.map((key) => key.replaceAll("\0", "/"));
+/** The names of members in the order of their bytes: each folder is followed by all that is in it. */
+export function inOrder(names: readonly string[]): string[] {
+  // Where no name has a character beyond U+D7FF, UTF-16 has the order of UTF-8, and the engine's own comparison is much faster.
+  const simple = !names.some((name) => /[\ud800-\uffff]/.test(name));
+  return [...names].sort(simple ? (a, b) => (a < b ? -1 : a > b ? 1 : 0) : byBytes);
 }

@@ -1,0 +1,61 @@
+/** A Docker daemon of our own, without networks, in a folder of our own. */
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import { join } from "node:path";
+
+export interface Daemon {
+  readonly pid: number;
+  /** As DOCKER_HOST has it. */
+  readonly host: string;
+  stop(): Promise<void>;
+}
+
+const NETWORK = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-forward=false"];
+/** Seconds. */
+const PATIENCE = 30;
+
+/** Starts dockerd on `cores`; undefined where it does not come up, as for anyone but root. */
+export async function startDaemon(
+  folder: string,
+  cores: string | undefined,
+): Promise<Daemon | undefined> {
+  fs.mkdirSync(folder, { recursive: true });
+  const socket = join(folder, "socket");
+  const log = fs.openSync(join(folder, "log"), "w");
+  const pin = cores === undefined ? [] : ["taskset", "-c", cores];
+  const [program, ...args] = [
+    ...pin,
+    "dockerd",
+    ...NETWORK,
+    "--storage-driver=overlay2",
+    ...["--data-root", join(folder, "data"), "--exec-root", join(folder, "exec")],
+    ...["--pidfile", join(folder, "pid"), "--host", `unix://${socket}`],
+  ] as const;
+  const child = spawn(program!, args, { stdio: ["ignore", log, log] });
+  fs.closeSync(log);
+  const ended = new Promise<void>((done) => {
+    child.once("exit", () => done());
+    child.once("error", () => done());
+  });
+  let over = false;
+  void ended.then(() => {
+    over = true;
+  });
+  const kill = () => {
+    if (!over) child.kill("SIGTERM");
+  };
+  // Whoever interrupts the bench does not wait for `stop`.
+  process.once("exit", kill);
+  const stop = async () => {
+    process.removeListener("exit", kill);
+    kill();
+    await ended;
+  };
+  for (let i = 0; i < PATIENCE * 10 && !over; i++) {
+    if (fs.existsSync(socket) && child.pid !== undefined)
+      return { pid: child.pid, host: `unix://${socket}`, stop };
+    await new Promise((next) => setTimeout(next, 100));
+  }
+  await stop();
+  return undefined;
+}

@@ -1,0 +1,183 @@
+/** What the figures of a scenario are set against each other for. */
+import { type Measured, MIB, median, type Ratio } from "./tables.ts";
+
+/** Medians of the wall clock, by case; undefined for what was not measured. */
+const walls = (measured: readonly Measured[]) => {
+  const by = new Map(measured.map((one) => [one.id, one]));
+  return (id: string) => {
+    const runs = by.get(id)?.runs ?? [];
+    return runs.length === 0 ? undefined : median(runs.map((run) => run.wall));
+  };
+};
+
+const over = (a: number | undefined, ...b: (number | undefined)[]) =>
+  a === undefined || b.includes(undefined)
+    ? undefined
+    : a / b.reduce<number>((sum, part) => sum + part!, 0);
+
+const peakOf = (measured: readonly Measured[]) =>
+  Math.max(
+    ...measured
+      .filter(({ title }) => title.includes("ingot"))
+      .flatMap(({ runs }) => runs.map((run) => run.peakSum)),
+  );
+
+/** Of images that are exported, verified and imported. */
+export function imageRatios(measured: readonly Measured[], inMemory: boolean): Ratio[] {
+  const by = new Map(measured.map((one) => [one.id, one]));
+  const wall = walls(measured);
+  const givenUp = by.get("skopeo")?.givenUp;
+  const [exported] = measured.filter(({ id }) => id === "export");
+  const written = exported && median(exported.runs.map((run) => run.written));
+  return [
+    {
+      what: "export / (cat + openssl)",
+      value: over(wall("export"), wall("cat"), wall("openssl")),
+      target: { atMost: 0.7 },
+    },
+    {
+      what: "export / (cat, sync + openssl): as much on the disk",
+      value: over(wall("export"), wall("cat-sync"), wall("openssl")),
+    },
+    {
+      what: "skopeo / export",
+      value: over(givenUp ?? wall("skopeo"), wall("export")),
+      atLeast: givenUp !== undefined,
+      target: { atLeast: 5 },
+    },
+    {
+      what: "export / GNU tar, which proves and syncs nothing",
+      value: over(wall("export"), wall("tar")),
+    },
+    {
+      what: "export to a pipe / (cat to a pipe + openssl)",
+      value: over(wall("export-pipe"), wall("cat-pipe"), wall("openssl")),
+    },
+    {
+      what: "verify / openssl",
+      value: over(wall("verify"), wall("openssl")),
+      target: { atMost: 0.7 },
+    },
+    { what: "verify of stdin / openssl", value: over(wall("verify-stdin"), wall("openssl")) },
+    {
+      what: "import / (GNU tar -x + openssl)",
+      value: over(wall("import"), wall("untar"), wall("openssl")),
+    },
+    {
+      what: "import / (GNU tar -x, sync + openssl)",
+      value: over(wall("import"), wall("untar-sync"), wall("openssl")),
+    },
+    {
+      what: "peak memory of any ingot, all its processes",
+      value: peakOf(measured) / MIB,
+      unit: " MiB",
+      target: { atMost: 150 },
+    },
+    {
+      what: "export: bytes written / size of the archive",
+      value: inMemory || !exported ? undefined : written! / exported.result,
+      target: { atMost: 1.01 },
+    },
+    {
+      what: "export: temporary disk",
+      value: exported && exported.temporary / MIB,
+      unit: " MiB",
+      target: { atMost: 0 },
+    },
+  ];
+}
+
+/** Of a folder that becomes a layer. */
+export function buildRatios(
+  measured: readonly Measured[],
+  {
+    bytes,
+    inMemory,
+    large,
+  }: { bytes: number; inMemory: boolean /** Few large files. */; large: boolean },
+): Ratio[] {
+  const wall = walls(measured);
+  const [first] = measured.filter(({ id }) => id === "none-first");
+  const written =
+    first && first.runs.length > 0 ? median(first.runs.map((run) => run.written)) : undefined;
+  const again = (id: string, what: string): Ratio => ({
+    what: `${what}, unchanged, second build: seconds for each GiB`,
+    value: over(wall(id), bytes / 2 ** 30),
+    unit: " s",
+    digits: 2,
+    ...(large ? { target: { atMost: 0.8 } } : {}),
+  });
+  return [
+    {
+      what: "none / GNU tar, which syncs nothing",
+      value: over(wall("none-first"), wall("tar")),
+      target: { atMost: 2 },
+    },
+    { what: "none / (GNU tar, sync)", value: over(wall("none-first"), wall("tar-sync")) },
+    { what: "none, -o FILE / GNU tar", value: over(wall("none-file"), wall("tar")) },
+    {
+      what: "gzip / umoci",
+      value: over(wall("gzip-first"), wall("umoci")),
+      ...(large ? { target: { atMost: 1 } } : {}),
+    },
+    {
+      what: "gzip / docker build, the old builder",
+      value: over(wall("gzip-first"), wall("docker")),
+      ...(large ? { target: { atMost: 1 } } : {}),
+    },
+    {
+      what: "gzip / docker build, BuildKit, which compresses nothing",
+      value: over(wall("gzip-first"), wall("buildkit")),
+    },
+    { what: "gzip / buildah", value: over(wall("gzip-first"), wall("buildah")) },
+    { what: "gzip / (GNU tar \\| pigz -p2 -6)", value: over(wall("gzip-first"), wall("pigz")) },
+    { what: "gzip, -o FILE / gzip", value: over(wall("gzip-file"), wall("gzip-first")) },
+    again("none-again", "none"),
+    again("gzip-again", "gzip"),
+    {
+      what: "gzip, unchanged / docker build, the old builder, unchanged",
+      value: over(wall("gzip-again"), wall("docker-again")),
+    },
+    {
+      what: "peak memory of any ingot, all its processes",
+      value: peakOf(measured) / MIB,
+      unit: " MiB",
+    },
+    {
+      what: "none: bytes written / bytes of the files",
+      value: inMemory ? undefined : over(written, bytes),
+    },
+  ];
+}
+
+/** Of a compressor; `sizes` are of the results. */
+export function encoderRatios(measured: readonly Measured[], kind: string, bytes: number): Ratio[] {
+  const wall = walls(measured);
+  const size = (id: string) => measured.find((one) => one.id === id)?.result || undefined;
+  const speed = (id: string) => {
+    const seconds = wall(id);
+    return seconds === undefined ? undefined : bytes / 1e6 / seconds;
+  };
+  const noise = kind === "noise";
+  const mbs = { unit: " MB/s", digits: 0 } as const;
+  return [
+    { what: "one thread", value: speed("ours-0"), ...mbs, target: { atLeast: noise ? 300 : 80 } },
+    { what: "two workers", value: speed("ours-2"), ...mbs, target: { atLeast: noise ? 300 : 130 } },
+    { what: "time: pigz -p2 -6 / two workers", value: over(wall("pigz"), wall("ours-2")) },
+    { what: "time: fflate / one thread", value: over(wall("fflate"), wall("ours-0")) },
+    {
+      what: "size / gzip -6",
+      value: over(size("ours-2"), size("gzip")),
+      digits: 4,
+      target: { atMost: kind === "text" ? 1.03 : 1.01 },
+    },
+    { what: "size / pigz -p2 -6", value: over(size("ours-2"), size("pigz")), digits: 4 },
+    { what: "size / fflate", value: over(size("ours-2"), size("fflate")), digits: 4 },
+    {
+      what: "size / input",
+      value: over(size("ours-2"), bytes),
+      digits: 4,
+      ...(noise ? { target: { atMost: 1.0002 } } : {}),
+    },
+  ];
+}
