@@ -1,9 +1,17 @@
 /** `ingot build` of a Dockerfile: what is asked for, where it goes, what is said. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, it, test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { noise, sha256 } from "./support/archive.ts";
 import { ingot } from "./support/ingot.ts";
 import { readTar } from "./support/raw-tar.ts";
 import { type Ends, tempDir, tidily } from "./support/temp.ts";
@@ -381,6 +389,29 @@ describe("a build that cannot be", () => {
       assert.ok(existsSync(file));
     }),
   );
+});
+
+test("a layer that is worth threads is the same with any number of them, and is what its digests say", async (t) => {
+  const folder = context(t, "FROM scratch\nCOPY large /large\n");
+  mkdirSync(join(folder, "large"));
+  for (let i = 0; i < 12; i++) writeFileSync(join(folder, `large/${i}`), noise(3_000_000 + i, i));
+  for (let i = 0; i < 500; i++) writeFileSync(join(folder, `large/small-${i}`), noise(i, i));
+  for (const compression of ["none", "gzip"]) {
+    const said = new Set<string>();
+    for (const jobs of ["1", "2", "5"]) {
+      const store = join(tempDir(t), "s");
+      const words = ["--jobs", jobs, "--compression", compression];
+      const { digest, layers } = await build(folder, store, ...words);
+      const [layer] = layers;
+      const blob = readFileSync(join(store, "blobs/sha256", layer!.digest.slice(7)));
+      assert.equal(sha256(blob), layer?.digest);
+      assert.equal(sha256(compression === "gzip" ? gunzipSync(blob) : blob), layer?.diffID);
+      // A second build finds it, by what the first one wrote down.
+      assert.equal((await build(folder, store, ...words)).layers[0]?.known, true);
+      said.add(digest);
+    }
+    assert.equal(said.size, 1);
+  }
 });
 
 test("a Dockerfile of another name brings its own list of ignored files", async (t) => {

@@ -2,6 +2,7 @@ import { type Bytes, utf8 } from "../base/bytes.ts";
 import { WrittenFile } from "../base/file-written.ts";
 import { GZIP_FORMAT, gzip } from "../base/gzip.ts";
 import { Sha256 } from "../base/hash.ts";
+import { HashLine } from "../base/hash-line.ts";
 import type { Entry } from "../layer/entry.ts";
 import { Fingerprint, fingerprintOf } from "../layer/fingerprint.ts";
 import { headerBytes, pack } from "../layer/pack.ts";
@@ -58,32 +59,34 @@ export class LayerMaker {
    * @throws changed for a file that is no longer as it was listed, io, no-space
    */
   async make(entries: readonly Entry[]): Promise<Layer> {
+    if (this.#made.size === 0 && !this.#mayBeKnown) {
+      const { layer, shape } = await this.#write(entries);
+      this.#made.set(shape, [{ entries, layer }]);
+      return layer;
+    }
     const shape = this.#shapeOf(entries);
     const before = this.#made.get(shape) ?? [];
     const same = before.find((one) => haveSameSources(one.entries, entries));
     const layer =
-      same?.layer ?? (await this.#known(shape, entries)) ?? (await this.#write(shape, entries));
+      same?.layer ?? (await this.#known(shape, entries)) ?? (await this.#write(entries)).layer;
     this.#made.set(shape, [...before, { entries, layer }]);
     return layer;
   }
 
+  /** Whether there is any layer that this one might be: else nobody need ask for its shape before it is made. */
+  get #mayBeKnown(): boolean {
+    const { cached, session } = this.#options;
+    return cached && !session.store.layers.isEmpty;
+  }
+
   #shapeOf(entries: readonly Entry[]): string {
-    const hash = new Sha256().update(utf8(`${FORMAT} ${this.#format}\n`));
-    const some = new Uint8Array(HEADERS);
-    let used = 0;
-    for (const entry of entries) {
-      const header = headerBytes(entry);
-      if (used + header.length > HEADERS) {
-        hash.update(some.subarray(0, used));
-        used = 0;
-      }
-      if (header.length > HEADERS) hash.update(header);
-      else {
-        some.set(header, used);
-        used += header.length;
-      }
-    }
-    return hash.update(some.subarray(0, used)).hex();
+    const shape = this.#shape();
+    for (const entry of entries) shape.add(headerBytes(entry));
+    return shape.hex();
+  }
+
+  #shape(): Shape {
+    return new Shape(`${FORMAT} ${this.#format}\n`);
   }
 
   get #format(): string {
@@ -118,44 +121,73 @@ export class LayerMaker {
     return threadsFor(bytes, working) === 0 ? undefined : helpers;
   }
 
-  async #write(shape: string, entries: readonly Entry[]): Promise<Layer> {
+  async #write(entries: readonly Entry[]): Promise<{ layer: Layer; shape: string }> {
     const { session, compression, lasting, helpers, working } = this.#options;
     const print = new Fingerprint(entries);
-    const diff = new Sha256();
-    const blob = compression === "gzip" ? new Sha256() : diff;
     const readers = this.#readers(entries);
-    const tar = counted(
-      pack(entries, print.isTar ? { readers } : { readers, print }),
-      diff,
-      working,
+    const diff = new HashLine(
+      readers !== undefined && working.threads > 1 ? working.entry : undefined,
     );
+    const blob = compression === "gzip" ? new Sha256() : undefined;
+    const shape = this.#shape();
+    const onHeader = (header: Uint8Array) => shape.add(header);
+    const packing = { readers, onHeader, ...(print.isTar ? {} : { print }) };
+    const tar = counted(pack(entries, packing), diff, working);
     const file = session.newFile();
     const out = new WrittenFile(file, lasting);
     try {
-      for await (const piece of compression === "gzip"
-        ? gzip(tar, { encoders: helpers, reuse: true })
-        : tar) {
-        if (blob !== diff) blob.update(piece);
+      for await (const piece of blob === undefined
+        ? tar
+        : gzip(tar, { encoders: helpers, reuse: true })) {
+        blob?.update(piece);
         await out.write(piece);
       }
-      await out.end();
+      const [tarHex] = await Promise.all([diff.hex(), out.end()]);
+      const { size } = out;
+      const diffID: Digest = `sha256:${tarHex}`;
+      const digest: Digest = blob === undefined ? diffID : `sha256:${blob.hex()}`;
+      session.adopt(file, digest);
+      const layer = { digest, size, diffID };
+      const content = print.isTar ? tarHex : print.hex();
+      const key = shape.hex();
+      if (content !== undefined) session.store.layers.put({ shape: key, content }, layer);
+      return { layer: this.#layer(layer, false), shape: key };
     } finally {
+      await diff.end();
       await out.drop();
     }
-    const { size } = out;
-    const tarHex = diff.hex();
-    const diffID: Digest = `sha256:${tarHex}`;
-    const digest: Digest = blob === diff ? diffID : `sha256:${blob.hex()}`;
-    session.adopt(file, digest);
-    const layer = { digest, size, diffID };
-    const content = print.isTar ? tarHex : print.hex();
-    if (content !== undefined) session.store.layers.put({ shape, content }, layer);
-    return this.#layer(layer, false);
   }
 
   #layer({ digest, size, diffID }: KnownLayer, known: boolean): Layer {
     const mediaType = this.#options.compression === "gzip" ? LAYER_GZIP : LAYER;
     return { descriptor: { mediaType, digest, size }, diffID, known };
+  }
+}
+
+/** The headers of a layer as one digest. */
+class Shape {
+  readonly #hash: Sha256;
+  readonly #some = new Uint8Array(HEADERS);
+  #used = 0;
+
+  constructor(format: string) {
+    this.#hash = new Sha256().update(utf8(format));
+  }
+
+  add(header: Uint8Array): void {
+    if (this.#used + header.length > HEADERS) {
+      this.#hash.update(this.#some.subarray(0, this.#used));
+      this.#used = 0;
+    }
+    if (header.length > HEADERS) this.#hash.update(header);
+    else {
+      this.#some.set(header, this.#used);
+      this.#used += header.length;
+    }
+  }
+
+  hex(): string {
+    return this.#hash.update(this.#some.subarray(0, this.#used)).hex();
   }
 }
 
@@ -167,11 +199,17 @@ function haveSameSources(a: readonly Entry[], b: readonly Entry[]): boolean {
   });
 }
 
-/** The pieces of a tar, hashed and counted as they pass. */
-async function* counted(tar: Bytes, hash: Sha256, { tally }: Working): Bytes {
+/** The pieces of a tar, hashed and counted as they pass. A piece is valid until the next but one is asked for. */
+async function* counted(tar: Bytes, hash: HashLine, { tally }: Working): Bytes {
+  let before: Promise<void> | undefined;
   for await (const piece of tar) {
-    hash.update(piece);
+    const hashing = hash.update(piece);
+    hashing.catch(() => {});
     count(piece.length, tally);
     yield piece;
+    // The one before it is about to be written anew.
+    await before;
+    before = hashing;
   }
+  await before;
 }

@@ -2,6 +2,7 @@
 import { type FaultData, packFault } from "../base/fault.ts";
 import { openWrite } from "../base/file.ts";
 import { Syncs } from "../base/file-sync.ts";
+import { type HashTask, hashTask } from "../base/hash-line.ts";
 import type { Tally } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
 import { Arrival } from "../store/arrival.ts";
@@ -41,14 +42,15 @@ export interface TakeTask {
 /** For each blob of a TakeTask: whether it was written to `to`. */
 export type Taken = readonly boolean[];
 
-export type Task = FillTask | CheckTask | InflateTask | TakeTask | HelpTask;
+export type Task = FillTask | CheckTask | InflateTask | TakeTask | HashTask | HelpTask;
 
 /** Does one task. @throws digest-differs, size-differs, io; `internal` when told to stop */
 export async function perform(
   task: Task,
   tally: Tally,
-): Promise<undefined | number | Checked[] | Looked[] | Taken> {
+): Promise<undefined | number | string | Checked[] | Looked[] | Taken> {
   if (task.kind === "encode" || task.kind === "gather") return help(task);
+  if (task.kind === "hash") return hashTask(task);
   if (task.kind === "fill") {
     fill(task, tally);
     return undefined;

@@ -57,7 +57,7 @@ export async function fingerprintOf(
 ): Promise<string | undefined> {
   const print = new Fingerprint(entries);
   try {
-    for await (const piece of readPieces(entries, readers)) {
+    for await (const piece of readPieces(entries, { readers })) {
       print.add(piece);
       onPiece(piece.bytes.length);
     }

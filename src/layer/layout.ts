@@ -100,12 +100,17 @@ function held(bytes: Uint8Array, size: number): Uint8Array {
  * The pieces of the tar of `entries`, in order; each is in `make`'s hands again when the next one is asked for.
  * @throws unsupported for what tar cannot say; internal for entries in another order
  */
-export function* layOut(entries: readonly Entry[], make: () => Piece): Generator<Piece> {
+export function* layOut(
+  entries: readonly Entry[],
+  make: () => Piece,
+  onHeader?: (header: Uint8Array) => void,
+): Generator<Piece> {
   let out = make();
   const inOrder = judgeOrder();
   for (const entry of entries) {
     inOrder(entry);
     const header = headerBytes(entry);
+    onHeader?.(header);
     const file = entry.node?.kind === "file" ? entry.node : undefined;
     const whole = file !== undefined && file.size <= SMALL ? file.size : 0;
     if (out.lacks(header.length + whole)) {

@@ -14,10 +14,12 @@ export interface PackOptions {
   readonly readers?: Readers | undefined;
   /** Is given each piece, in order, when all of it was read. */
   readonly print?: Fingerprint | undefined;
+  /** Is given each header, in order, when it is laid out. */
+  readonly onHeader?: ((header: Uint8Array) => void) | undefined;
 }
 
 /**
- * The tar of `entries`, in their order, which is that of a walk: for each a header, its content where it has
+ * The tar of `entries`, in their order, which is that of the bytes of their names: for each a header, its content where it has
  * some, zeros to the end of the block; two zero blocks at the end. The bytes follow from the entries and the
  * contents alone. Each source is read once; an archive from which files come, as `Contents` says.
  * A piece is valid until the next but one is asked for: then its memory is written anew.
@@ -26,11 +28,15 @@ export interface PackOptions {
  */
 export async function* pack(
   entries: readonly Entry[],
-  { readers, print }: PackOptions = {},
+  { readers, print, onHeader }: PackOptions = {},
 ): Bytes {
   const sources = new Sources(entries);
   try {
-    for await (const piece of readPieces(entries, readers, (piece) => sources.fill(piece))) {
+    for await (const piece of readPieces(entries, {
+      readers,
+      fill: (piece) => sources.fill(piece),
+      onHeader,
+    })) {
       print?.add(piece);
       yield piece.bytes;
     }

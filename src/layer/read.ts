@@ -11,6 +11,13 @@ const inThisThread = (): Readers => new Crew({ handler: gather, entry: undefined
 /** Pieces under way for each thread: one that is read, and some that wait, as their sizes differ in what they cost. */
 const DEPTH = 4;
 
+export interface ReadOptions {
+  readonly readers?: Readers | undefined;
+  readonly fill?: (piece: Piece) => Promise<void>;
+  /** Is given each header, in order, when it is laid out. */
+  readonly onHeader?: ((header: Uint8Array) => void) | undefined;
+}
+
 /**
  * The pieces of the tar of `entries`, in order, when what comes from the disk was read; `fill`, called in order, puts the rest there.
  * Without `readers` this thread reads, each piece when it is asked for. A piece is valid until the next but one is asked for.
@@ -18,8 +25,7 @@ const DEPTH = 4;
  */
 export async function* readPieces(
   entries: readonly Entry[],
-  readers: Readers = inThisThread(),
-  fill?: (piece: Piece) => Promise<void>,
+  { readers = inThisThread(), fill, onHeader }: ReadOptions,
 ): AsyncGenerator<Piece> {
   const free: Piece[] = [];
   const queue: { readonly piece: Piece; readonly done: Promise<unknown> }[] = [];
@@ -37,7 +43,7 @@ export async function* readPieces(
     return piece;
   };
   try {
-    for (const piece of layOut(entries, () => free.pop() ?? new Piece())) {
+    for (const piece of layOut(entries, () => free.pop() ?? new Piece(), onHeader)) {
       await fill?.(piece);
       const done = readers.ask(piece.task());
       // It is waited for in its turn, when one before it may have failed already.
