@@ -504,6 +504,8 @@ describe("a PAX header", () => {
     assert.equal(await limit({ name: "K", type: "K", body: Buffer.alloc(4097, "n") }), 4096);
     assert.equal(await limit(rawPax({ path: "n".repeat(4097) })), 4096);
     assert.equal(await limit(rawPax({ linkpath: "n".repeat(4097) })), 4096);
+    assert.equal(await limit(rawPax({ path: `${"d/".repeat(256)}f` })), 256);
+    await unpacked(tar(rawPax({ path: `${"d/".repeat(255)}f` }), file));
     const [entry] = await unpacked(tar(rawPax({ path: "n".repeat(4096) }), file));
     assert.equal(entry?.path.length, 4096);
   });

@@ -28,6 +28,8 @@ export interface FoundEntry {
 
 /** Bounds that no image comes near and that keep memory small. A name: no system takes a longer path (PATH_MAX, limits.h). */
 const NAME_LIMIT = 4096;
+/** Folders above one another: what a tree costs grows with them, and images have some thirty. */
+const DEPTH_LIMIT = 256;
 const EXTENDED_LIMIT = 1024 * 1024;
 const MEMBER_LIMIT = 1_000_000;
 /** Of all names, targets and extended attributes together, which are held as long as the tree. */
@@ -64,6 +66,7 @@ export async function* scanEntries(
       throw new Fault("too-large", { ...facts, actual: count + 1, limit: members });
     }
     if (entry === "no member") continue;
+    checkDepth(entry.path, input.at);
     held += heldBy(entry);
     if (held > HELD_LIMIT) {
       const what = "the names and extended attributes in";
@@ -81,6 +84,13 @@ export async function* scanEntries(
     }
   }
   await input.pass(Number.POSITIVE_INFINITY);
+}
+
+function checkDepth(path: string, at: string): void {
+  const actual = path.split("/", DEPTH_LIMIT + 1).length;
+  if (actual <= DEPTH_LIMIT) return;
+  const what = `the path of ${path.slice(0, 40).toWellFormed()}…`;
+  throw new Fault("too-large", { what, at, actual, limit: DEPTH_LIMIT, unit: "folders" });
 }
 
 function heldBy({ path, target, xattrs }: FoundEntry): number {
