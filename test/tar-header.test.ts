@@ -71,7 +71,12 @@ describe("a canonical header", () => {
   test("is read back as it was meant", () => {
     fc.assert(
       fc.property(anyName, anySize, (name, size) => {
-        assert.deepEqual(decodeHeader(writer(name, size), "x"), { type: "file", name, size });
+        assert.deepEqual(decodeHeader(writer(name, size), "x"), {
+          type: "file",
+          name,
+          size,
+          link: "",
+        });
       }),
     );
   });
@@ -88,7 +93,7 @@ describe("a canonical header", () => {
       assert.deepEqual([...records], [["size", `${size}`]]);
       assert.ok(header.subarray(512 + first.size, 1024).every((byte) => byte === 0));
       const last = decodeHeader(header.subarray(1024), "x");
-      assert.deepEqual(last, { type: "file", name: "a", size: 0 });
+      assert.deepEqual(last, { type: "file", name: "a", size: 0, link: "" });
     }
   });
 
