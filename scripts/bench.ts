@@ -1,10 +1,11 @@
-// bun scripts/bench.ts [--only images,tree,files,encoder] [--dir DIR] [--size 1GiB] [--blobs 5000] [--files 100000] [--runs 5]
+// bun scripts/bench.ts [--only images,registry,tree,files,encoder] [--dir DIR] [--size 1GiB] [--blobs 5000] [--files 100000] [--runs 5]
 //                      [--cores 0,1] [--ingot dist/ingot] [--json]
 //
 // Measures ingot beside others, and prints Markdown tables:
 //
 // - images: export, import and verify beside cat, openssl, skopeo and GNU tar, on an image of four large blobs that are SIZE
 //   together and on one of many BLOBS of 20 kB;
+// - registry: export and pull of an image of SIZE from a docker-registry on loopback, beside curl of its blobs and skopeo;
 // - tree: a build of a folder of SIZE in files of all sizes, beside GNU tar, pigz, umoci, buildah and docker (a daemon of its own);
 // - files: the same of a folder of that many small FILES;
 // - encoder: the compressor alone beside gzip, pigz and fflate.
@@ -71,7 +72,7 @@ async function main(): Promise<string[]> {
   const cores = has("taskset") ? flags.cores : undefined;
   const programs = [
     [ingot, "--version"],
-    ...["cat", "skopeo", "tar", "umoci", "buildah", "pigz", "gzip"].map(
+    ...["cat", "skopeo", "tar", "umoci", "buildah", "pigz", "gzip", "curl"].map(
       (name) => [name, "--version"] as const,
     ),
     ["openssl", "version"],

@@ -87,6 +87,45 @@ export function imageRatios(measured: readonly Measured[], inMemory: boolean): R
   ];
 }
 
+/** Of an image of a registry that becomes an archive. */
+export function registryRatios(measured: readonly Measured[], inMemory: boolean): Ratio[] {
+  const wall = walls(measured);
+  const [exported] = measured.filter(({ id }) => id === "export");
+  const written = exported && median(exported.runs.map((run) => run.written));
+  return [
+    {
+      what: "skopeo / export",
+      value: over(wall("skopeo"), wall("export")),
+      target: { atLeast: 3 },
+    },
+    {
+      what: "export / curl, which proves and syncs nothing",
+      value: over(wall("export"), wall("curl")),
+      target: { atMost: 1.5 },
+    },
+    { what: "export / (curl, sync)", value: over(wall("export"), wall("curl-sync")) },
+    { what: "export to a pipe / curl", value: over(wall("export-pipe"), wall("curl")) },
+    { what: "pull / export", value: over(wall("pull"), wall("export")) },
+    {
+      what: "peak memory of any ingot, all its processes",
+      value: peakOf(measured) / MIB,
+      unit: " MiB",
+      target: { atMost: 200 },
+    },
+    {
+      what: "export: bytes written / size of the archive",
+      value: inMemory || !exported ? undefined : written! / exported.result,
+      target: { atMost: 1.01 },
+    },
+    {
+      what: "export: temporary disk",
+      value: exported && exported.temporary / MIB,
+      unit: " MiB",
+      target: { atMost: 0 },
+    },
+  ];
+}
+
 /** Of a folder that becomes a layer. */
 export function buildRatios(
   measured: readonly Measured[],

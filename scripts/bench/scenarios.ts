@@ -8,7 +8,9 @@ import { startDaemon } from "./daemon.ts";
 import { ENCODER_CASES } from "./encoder-cases.ts";
 import { makeImage } from "./layout.ts";
 import { has } from "./machine.ts";
-import { buildRatios, encoderRatios, imageRatios } from "./ratios.ts";
+import { buildRatios, encoderRatios, imageRatios, registryRatios } from "./ratios.ts";
+import { startRegistry } from "./registry.ts";
+import { REGISTRY_CASES } from "./registry-cases.ts";
 import { measure, type Setting } from "./series.ts";
 import { figures, judge, type Measured, median } from "./tables.ts";
 import { type Folder, makeMany, makeMixed, makeOne } from "./trees.ts";
@@ -46,6 +48,7 @@ type Scenario = (bench: Bench) => AsyncGenerator<Result>;
 /** By the names that `--only` takes. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   images,
+  registry,
   tree: (bench) => build(bench, "tree", (at) => makeMixed(at, bench.size)),
   files: (bench) => build(bench, "files", (at) => makeMany(at, bench.files)),
   encoder,
@@ -74,6 +77,48 @@ async function* images(bench: Bench): AsyncGenerator<Result> {
     };
     if (name === "large") yield await start(bench, setting);
     for (const at of [layout, archive]) fs.rmSync(at, { recursive: true });
+  }
+}
+
+async function* registry(bench: Bench): AsyncGenerator<Result> {
+  if (!has("docker-registry")) {
+    yield {
+      ...{ name: "registry", input: {}, measured: [], missed: [] },
+      text: "## From a registry on loopback\n\nnot here: docker-registry\n",
+    };
+    return;
+  }
+  const each = Math.ceil(bench.size / 4);
+  const large = { count: 4, size: each, name: "registry" };
+  const { layout, bytes } = makeImage(join(bench.work, "registry"), large);
+  const server = await startRegistry(join(bench.work, "server"));
+  try {
+    const image = `${server.host}/bench/registry:v1`;
+    const urls = join(bench.work, "urls");
+    const blobs = join(layout, "blobs/sha256");
+    const layers = fs
+      .readdirSync(blobs)
+      .filter((hex) => fs.statSync(join(blobs, hex)).size === each);
+    const lines = layers.map(
+      (hex) => `url = "http://${server.host}/v2/bench/registry/blobs/sha256:${hex}"\n`,
+    );
+    fs.writeFileSync(urls, lines.join(""));
+    execFileSync(bench.ingot, ["copy", `oci:${layout}`, `docker://${image}`], { stdio: "ignore" });
+    fs.rmSync(layout, { recursive: true });
+    const environment = { INGOT: bench.ingot, IMAGE: image, URLS: urls };
+    const measured = await measure(REGISTRY_CASES, settingOf(bench, environment));
+    const judged = judge(registryRatios(measured, bench.inMemory));
+    const title = `## From a registry on loopback: 4 blobs, ${(bytes / MIB).toFixed(0)} MiB`;
+    yield {
+      name: "registry",
+      input: { count: 4, each, bytes },
+      measured,
+      missed: judged.missed,
+      text: `${title}\n\n${figures(measured, { bytes })}\n\n${judged.table}\n`,
+    };
+  } finally {
+    await server.stop();
+    fs.rmSync(join(bench.work, "server"), { recursive: true, force: true });
   }
 }
 

@@ -50,7 +50,11 @@ export interface Faults {
   /** Another process holds what is needed. */
   busy: { what: string; at: string; holder: string };
   /** The archive that was to be imported is not so; every finding is listed. */
-  unproven: { at: string; findings: readonly { code: string; at: string; message: string }[] };
+  unproven: {
+    at: string;
+    findings: readonly { code: string; at: string; message: string }[];
+    hint?: string;
+  };
   /** A mistake of ours. */
   internal: { message: string };
 }

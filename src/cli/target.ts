@@ -2,13 +2,34 @@
 import { isatty } from "node:tty";
 import { Fault } from "../base/fault.ts";
 import { openWrite, stat } from "../base/file.ts";
-import { fdSink } from "../base/file-stream.ts";
+import { fdSink, type Sink } from "../base/file-stream.ts";
+import { isRemote } from "../image/endpoint.ts";
 import { streamArchive, writeArchive } from "../image/export.ts";
 import type { Plan } from "../image/plan.ts";
+import type { Pushable } from "../image/push.ts";
+import { streamRemote, writeRemote } from "../image/remote-archive.ts";
 import type { Working } from "../image/working.ts";
 
-/** Writes a planned archive. */
-export type WritePlan = (plan: Plan, working: Working) => Promise<void>;
+/** Writes a planned archive. @param images those that it was planned from, where some of them may be in registries */
+export type WritePlan = (
+  plan: Plan,
+  working: Working,
+  images?: readonly Pushable[],
+) => Promise<void>;
+
+const toFile =
+  (at: string): WritePlan =>
+  (plan, working, images) =>
+    images?.some(isRemote)
+      ? writeRemote(plan, images, at, working)
+      : writeArchive(plan, at, working);
+
+const toStream =
+  (sink: Sink): WritePlan =>
+  (plan, working, images) =>
+    images?.some(isRemote)
+      ? streamRemote(plan, images, sink, working)
+      : streamArchive(plan, sink, working);
 
 /**
  * How to write to `output`: `-` is stdout; a pipe or a device takes the bytes as they come; anything else is a file, which
@@ -17,7 +38,7 @@ export type WritePlan = (plan: Plan, working: Working) => Promise<void>;
 export function archiveTarget(output: string): WritePlan {
   if (output === "-") {
     if (!isatty(1)) {
-      return (plan, working) => streamArchive(plan, fdSink(1, "standard output"), working);
+      return toStream(fdSink(1, "standard output"));
     }
     throw new Fault("usage", {
       message: "standard output is a terminal, should be a file or a pipe",
@@ -25,12 +46,12 @@ export function archiveTarget(output: string): WritePlan {
     });
   }
   if (stat(output)?.kind !== "other") {
-    return (plan, working) => writeArchive(plan, output, working);
+    return toFile(output);
   }
-  return async (plan, working) => {
+  return async (plan, working, images) => {
     const file = openWrite(output, "pipe");
     try {
-      await streamArchive(plan, fdSink(file.fd, output), working);
+      await toStream(fdSink(file.fd, output))(plan, working, images);
     } finally {
       file.close();
     }

@@ -83,10 +83,10 @@ const WORDS: Words = {
     message: `cannot have ${what} ${quotePlace(at)} alone: ${holder} is using it`,
     hint: "wait until the other process is done, then run this again",
   }),
-  unproven: ({ at, findings }) => ({
+  unproven: ({ at, findings, hint }) => ({
     message: `cannot take ${quotePlace(at)}: it has ${count(findings.length, "finding")}, should have none`,
     details: findings.map(formatFinding),
-    hint: "nothing was changed: bring the archive again from where it came from",
+    hint: hint ?? "nothing was changed: bring the archive again from where it came from",
   }),
   internal: ({ message }) => ({
     message: `a mistake in ingot itself: ${message.split("\n", 1)[0]}`,

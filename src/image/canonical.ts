@@ -42,7 +42,7 @@ export async function checkCanonical(inventory: Inventory): Promise<Finding[]> {
     descriptor,
     store: inventory,
   }));
-  const { members } = plan(images, await headerWriter());
+  const { members } = plan(images, await headerWriter(), inventory.relies);
   for (const [i, expected] of members.entries()) {
     const found = compare(expected, inventory, i);
     if (found !== undefined) return [found];

@@ -3,15 +3,16 @@ import { Aside } from "../base/file-aside.ts";
 import type { Sink } from "../base/file-stream.ts";
 import { work } from "../base/pool.ts";
 import { BLOCK, END, headerWriter, padding } from "../tar/header.ts";
+import type { Holdings } from "./holdings.ts";
 import { type Member, type Plan, plan } from "./plan.ts";
 import { type Piece, render } from "./render.ts";
 import type { Selected } from "./select.ts";
 import { type FillTask, perform } from "./work.ts";
 import { STRETCH, threadsFor, type Working } from "./working.ts";
 
-/** The archive that `images` make, before anything is written. */
-export async function planArchive(images: readonly Selected[]): Promise<Plan> {
-  return plan(images, await headerWriter());
+/** The archive that `images` make, before anything is written; with a base, what it has is left out. */
+export async function planArchive(images: readonly Selected[], base?: Holdings): Promise<Plan> {
+  return plan(images, await headerWriter(), base);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Fault, type Faults } from "../base/fault.ts";
 import { excerpt } from "../base/json.ts";
+import type { Summary } from "./holdings.ts";
 
 /** What can be wrong with an archive, a layout or an image. */
 export type FindingCode =
@@ -15,6 +16,7 @@ export type FindingCode =
   | "diff-id-differs"
   | "platform-differs"
   | "blob-missing"
+  | "left-out"
   | "member-missing"
   | "unreachable"
   | "padding"
@@ -92,11 +94,18 @@ export interface Report {
   readonly compression?: string;
   /** Whether the bytes are exactly what export would write; undefined when that was not asked. */
   readonly canonical?: boolean;
+  /** Of a delta: what it relies on. */
+  readonly base?: Summary;
+  /** How many layers of its base were not looked at: nobody can say whether they are there. */
+  readonly leftOut?: number;
 }
 
-/** A verdict is a yes only when nothing was found and something was checked. */
-export const isProven = ({ images, blobs, findings }: Report) =>
+/** Whether something was checked, and nothing of it is wrong. */
+export const isSound = ({ images, blobs, findings }: Report) =>
   images.length > 0 && blobs > 0 && !findings.some(({ level }) => level === "finding");
+
+/** A verdict is a yes only when nothing was found, something was checked, and nothing is left that was not. */
+export const isProven = (report: Report) => isSound(report) && !report.leftOut;
 
 type Wrong = { [C in keyof Faults]?: (facts: Faults[C]) => Finding };
 

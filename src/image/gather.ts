@@ -6,7 +6,7 @@ import { Sha256 } from "../base/hash.ts";
 import { sortedUnique } from "../base/order.ts";
 import type { Tally } from "../base/pool.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
-import { BLOBS, INDEX_FILE, LAYOUT_FILE, LAYOUT_LIMIT } from "../oci/layout.ts";
+import { BASE_FILE, BLOBS, INDEX_FILE, LAYOUT_FILE, LAYOUT_LIMIT } from "../oci/layout.ts";
 import { INDEX_LIMIT, MANIFEST_LIMIT } from "../oci/manifest.ts";
 import { sizeOf } from "../store/content.ts";
 import { Layout } from "../store/layout.ts";
@@ -54,6 +54,8 @@ export interface Passing {
   readonly takeStray?: (size: number) => Taker;
   /** Whether to look what compressed blobs are uncompressed. */
   readonly layers?: boolean;
+  /** Hears what a delta leaves out as soon as it comes, which is first where export wrote it. What it throws ends the reading. */
+  readonly heed?: (list: Uint8Array) => Promise<void>;
 }
 
 /**
@@ -81,6 +83,7 @@ export async function gatherStream(bytes: Bytes, at: string, passing: Passing): 
           throw new Fault("too-large", { what: "the member", at: name, actual: size, limit });
         const body = (await input.take(size)).slice();
         if (body.length < size) throw cutBody(name, size, body.length, at);
+        if (what === BASE_FILE) await passing.heed?.(body);
         return { content: body };
       }
       const take = passing.take?.(what, size);

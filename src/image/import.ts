@@ -1,6 +1,8 @@
 import { Fault } from "../base/fault.ts";
+import { Tally } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
+  BASE_FILE,
   checkLayout,
   DOCKER_FILE,
   INDEX_FILE,
@@ -13,11 +15,13 @@ import { REF_NAME } from "../oci/media.ts";
 import { bytesOf } from "../store/content.ts";
 import type { FolderStore } from "../store/folder.ts";
 import type { Session } from "../store/session.ts";
-import type { Named } from "../store/store.ts";
+import type { Named, ReadStore } from "../store/store.ts";
 import { checkCanonical } from "./canonical.ts";
+import { missingFrom, readBase, surplusOf } from "./delta.ts";
 import { adoptDocker } from "./docker-archive.ts";
 import { type Finding, type FindingCode, finding, note, uniqueFindings } from "./finding.ts";
 import { gatherFile, gatherStream } from "./gather.ts";
+import { type Holdings, parseHoldings, type Summary, summaryOf } from "./holdings.ts";
 import { dockerOf, type Inventory } from "./inventory.ts";
 import { judge, nameTwice } from "./judge.ts";
 import { completeNames, isTagOnly } from "./name.ts";
@@ -27,12 +31,14 @@ import { StrayTaker } from "./strays.ts";
 import { StreamTaker, takeAll } from "./take.ts";
 import type { Working } from "./working.ts";
 
-/** What came into the store. `added` = blobs that were not there whole before. */
+/** What came into the store. `blobs` and `bytes` = what the images need of the archive; `added` = blobs that were not there whole before. */
 export interface Imported {
   readonly images: readonly Named[];
   readonly blobs: number;
   readonly added: number;
   readonly bytes: number;
+  /** Of a delta: what it relies on. All of it is in the store, proven. */
+  readonly base?: Summary;
   readonly warnings: readonly Finding[];
 }
 
@@ -44,7 +50,8 @@ const TOLERATED: ReadonlySet<FindingCode> = new Set<FindingCode>([
 
 /**
  * Takes an archive's images into the store. Afterwards every blob they need is there, proven, and each has its name;
- * on a failure nothing is named that was not before. A blob that was there and damaged is whole again.
+ * on a failure nothing is named that was not before. A blob that was there and damaged is whole again. What a delta leaves
+ * out must be in the store, and is proven there.
  * @param name what to call the one image that the archive gives no name
  * @throws unproven with every finding, usage for a name that no image or several want, no-space, io
  */
@@ -63,13 +70,18 @@ export async function importArchive(
         ? await gatherFile(source.path)
         : await receive(source, session, strays, working);
     if (inventory.isDocker) await adoptDocker(inventory, working);
-    const { reached, images } = await prove(inventory, name);
+    const { reached: needed, images } = await prove(inventory, name);
+    const { relies } = inventory;
+    if ("path" in source && relies) await mustHave(store, relies, inventory.at, working);
+    const reached = new Set([...needed].filter((digest) => !relies?.has(digest)));
     if ("path" in source) await takeAll(inventory, reached, session, working);
     await strays.settle(reached);
     if (inventory.isDocker) putMade(inventory, reached, session);
     const added = await session.commit(reached, images);
     const bytes = [...reached].reduce((sum, digest) => sum + inventory.blobs.get(digest)!.size, 0);
-    return { images, blobs: reached.size, added, bytes, warnings: [...inventory.findings] };
+    const warnings = [...inventory.findings];
+    const base = relies && { base: summaryOf(relies) };
+    return { images, blobs: reached.size, added, bytes, ...base, warnings };
   } finally {
     strays.drop();
     session.drop();
@@ -84,20 +96,35 @@ function putMade(inventory: Inventory, reached: ReadonlySet<Digest>, session: Se
   }
 }
 
-/** Reads an archive from a stream; what it has and the store has not is staged. */
+/** What a delta leaves out must be here, whole. @throws unproven with everything that is not */
+async function mustHave(
+  store: ReadStore,
+  relies: Holdings,
+  at: string,
+  working: Working,
+): Promise<void> {
+  const missing = await missingFrom(store, relies, { ...working, tally: new Tally() });
+  if (missing !== undefined) throw new Fault("unproven", { at, ...missing });
+}
+
+/**
+ * Reads an archive from a stream; what it has and the store has not is staged. A delta is read on only where the store has
+ * all that it leaves out.
+ */
 async function receive(
   { bytes, at }: Exclude<ArchiveSource, { path: string }>,
   session: Session,
   strays: StrayTaker,
-  { tally }: Working,
+  working: Working,
 ): Promise<Inventory> {
   const taker = new StreamTaker(session);
   let inventory: Inventory;
   try {
     inventory = await gatherStream(bytes, at, {
-      tally,
+      tally: working.tally,
       take: taker.take,
       takeStray: strays.take,
+      heed: (list) => mustHave(session.store, parseHoldings(list, BASE_FILE), at, working),
     });
   } catch (error) {
     await taker.settle().catch(() => {});
@@ -120,7 +147,11 @@ async function prove(
     if (grave.length > 0) throw new Fault("unproven", { at: inventory.at, findings: grave });
   };
   refuse([]);
-  if (!inventory.isDocker) readIndex(inventory, refuse);
+  if (!inventory.isDocker) {
+    readBase(inventory);
+    refuse([]);
+    readIndex(inventory, refuse);
+  }
   if (name !== undefined) inventory.roots = nameOne(inventory, name);
   const roots = inventory.roots.filter((root) => fullNameOf(root) !== undefined);
   const nameless = inventory.roots.length - roots.length;
@@ -142,6 +173,7 @@ async function prove(
     );
   const judgement = judge(roots, inventory);
   refuse(judgement.findings);
+  refuse(surplusOf(inventory.relies ?? new Map(), judgement.reached));
   inventory.json = judgement.json;
   if (inventory.isOwn) refuse(await checkCanonical(inventory));
   const images = completeNames(

@@ -1,6 +1,6 @@
 import { Fault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
-import { BLOBS, DOCKER_FILE, digestAt, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
+import { BASE_FILE, BLOBS, DOCKER_FILE, digestAt, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
 import { type Descriptor, INDEX_LIMIT, MANIFEST_LIMIT } from "../oci/manifest.ts";
 import { bytesOf, type Content, sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
@@ -8,6 +8,8 @@ import type { MemberType } from "../tar/decode.ts";
 import { cleanName } from "../tar/name.ts";
 import type { End, Member } from "../tar/scan.ts";
 import { FINDING_LIMIT, type Finding, Findings, finding, note, toFinding } from "./finding.ts";
+import { Gone, goneLayer } from "./gone.ts";
+import type { Holdings } from "./holdings.ts";
 import type { Inside } from "./inflate.ts";
 
 /** A blob as it was met: under its name's digest. `content` is undefined when it passed by and was not kept. */
@@ -47,29 +49,20 @@ const OLD_LIST = "repositories";
 /** So many files that are none of a layout's are remembered: some 5000 layers, as Docker's old form has them. */
 const STRAY_LIMIT = 16_384;
 
-/** The files of a layout beside its blobs. */
-export type LayoutFile = typeof LAYOUT_FILE | typeof INDEX_FILE | typeof DOCKER_FILE;
+/** The files of a layout, and of an archive, beside the blobs. */
+export type LayoutFile =
+  | typeof LAYOUT_FILE
+  | typeof INDEX_FILE
+  | typeof DOCKER_FILE
+  | typeof BASE_FILE;
 
-/** A blob that passed by and was not kept, because it cannot be JSON: its size is known, its bytes are gone. */
-class Passed {
-  readonly offset = 0;
-  readonly size: number;
-  readonly #digest: Digest;
-
-  constructor(digest: Digest, size: number) {
-    this.#digest = digest;
-    this.size = size;
-  }
-
-  /** @throws malformed: only JSON is ever asked for */
-  get path(): string {
-    throw new Fault("malformed", {
-      what: "JSON",
-      at: this.#digest,
-      why: this.size > MANIFEST_LIMIT ? "it is too long" : "it does not begin with {",
-    });
-  }
-}
+const FILES: ReadonlySet<string> = new Set<LayoutFile>([
+  LAYOUT_FILE,
+  INDEX_FILE,
+  DOCKER_FILE,
+  BASE_FILE,
+]);
+const isLayoutFile = (name: string): name is LayoutFile => FILES.has(name);
 
 const A: Readonly<Record<MemberType, string>> = {
   file: "a file",
@@ -98,6 +91,8 @@ export class Inventory implements ReadStore {
   /** Bytes read and hashed. */
   bytes = 0;
   roots: readonly Descriptor[] = [];
+  /** Of a delta, once it was read: what it leaves out. */
+  relies: Holdings | undefined;
   /** Bytes of the manifests and indexes that the roots reach, once they were judged. */
   json = 0;
   /** What is odd in a layout, and part of the form in an archive of Docker's old form. */
@@ -114,7 +109,9 @@ export class Inventory implements ReadStore {
 
   find(digest: Digest): Content | undefined {
     const held = this.blobs.get(digest);
-    return held && (held.content ?? new Passed(digest, held.size));
+    const left = held === undefined ? this.relies?.get(digest) : undefined;
+    if (left !== undefined) return goneLayer(digest, left);
+    return held && (held.content ?? passed(digest, held.size));
   }
 
   /**
@@ -145,8 +142,7 @@ export class Inventory implements ReadStore {
       return this.#find(finding("unsafe-member", name, `it is ${A[type]}, not a file`));
     const digest = digestAt(name);
     if (digest !== undefined) return this.blobs.has(digest) ? this.#twice(name) : digest;
-    if (name === LAYOUT_FILE || name === INDEX_FILE || name === DOCKER_FILE)
-      return this.files.has(name) ? this.#twice(name) : name;
+    if (isLayoutFile(name)) return this.files.has(name) ? this.#twice(name) : name;
     if (this.#isKnown(name)) return this.#twice(name);
     const odd = finding("unexpected-member", name, "a file that no image layout has");
     if (this.strays.size >= STRAY_LIMIT) return this.#find(odd);
@@ -163,6 +159,8 @@ export class Inventory implements ReadStore {
     // Docker writes a second list of images, for its readers of before 2015, also into a layout.
     const odd = this.isSave ? this.#odd.filter(({ at }) => at !== OLD_LIST) : this.#odd;
     if (!this.isDocker) this.findings.push(...odd);
+    else if (this.files.has(BASE_FILE))
+      this.#find(finding("unexpected-member", BASE_FILE, "no archive of Docker's has it"));
     this.#odd.length = 0;
   }
 
@@ -237,6 +235,10 @@ export class Inventory implements ReadStore {
     this.findings.push(found);
   }
 }
+
+/** A blob that passed by and was not kept, because it cannot be JSON. */
+const passed = (digest: Digest, size: number) =>
+  new Gone(digest, size, size > MANIFEST_LIMIT ? "it is too long" : "it does not begin with {");
 
 /** Where a link leads: a symbolic one from its folder on, a hard one from the root. */
 function targetOf(name: string, { type, link = "" }: Member): string | undefined {

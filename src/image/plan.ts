@@ -2,6 +2,7 @@ import { Fault } from "../base/fault.ts";
 import { byBytes, sortedBy } from "../base/order.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
+  BASE_FILE,
   blobPath,
   checkIndexSize,
   DOCKER_FILE,
@@ -17,6 +18,7 @@ import type { ReadStore } from "../store/store.ts";
 import { END, type HeaderWriter, padding } from "../tar/header.ts";
 import { MEMBER_LIMIT } from "../tar/scan.ts";
 import { formatDocker } from "./docker.ts";
+import { formatHoldings, type Holdings, reliedOn } from "./holdings.ts";
 import { completeNames } from "./name.ts";
 import { platformOf, type Selected } from "./select.ts";
 import { type Reached, walk } from "./walk.ts";
@@ -38,28 +40,33 @@ export interface Plan {
   readonly images: readonly { readonly reference: string; readonly digest: Digest }[];
   readonly blobs: number;
   readonly size: number;
+  /** The layers that are left out; none, unless there is a base that has them. */
+  readonly relies: Holdings;
 }
 
 /**
  * Version 1 of the canonical archive of `images` (docs/canonical-archive.md). A pure function of the images and
- * their names: their order, where they come from and how they got there do not matter.
+ * their names: their order, where they come from and how they got there do not matter. With a base, the layers that it has
+ * are left out, and listed (docs/delta-archive.md); where it has none of them, the archive is a whole one.
  * @throws blob-missing, size-differs, digest-differs, `usage` for two images under one name, too-large for an archive
  * that nobody would read back
  */
-export function plan(images: readonly Selected[], writer: HeaderWriter): Plan {
+export function plan(images: readonly Selected[], writer: HeaderWriter, base?: Holdings): Plan {
   const named = unique(completeNames(images));
-  const blobs = new Map<Digest, { content: Content; size: number }>();
-  const walked = new Map<string, ReturnType<typeof walk>>();
-  const walks = named.map(({ descriptor, store }) => {
-    const { mediaType, digest, size } = descriptor;
+  const walked = new Map<string, Selected & { reached: ReturnType<typeof walk> }>();
+  const walks = named.map((image) => {
+    const { mediaType, digest, size } = image.descriptor;
     const key = `${digest} ${mediaType} ${size}`;
-    const reached = walked.get(key) ?? walk(descriptor, store);
-    if (walked.has(key)) return reached;
-    walked.set(key, reached);
-    for (const found of reached.values())
-      blobs.set(found.descriptor.digest, locate(found, store, descriptor));
+    const { reached } = walked.get(key) ?? { reached: walk(image.descriptor, image.store) };
+    if (!walked.has(key)) walked.set(key, { ...image, reached });
     return reached;
   });
+  const relies = reliedOn(base, walked.values());
+  const blobs = new Map<Digest, { content: Content; size: number }>();
+  for (const { reached, store, descriptor } of walked.values())
+    for (const found of reached.values())
+      if (!relies.has(found.descriptor.digest))
+        blobs.set(found.descriptor.digest, locate(found, store, descriptor));
   const members = [...blobs].map(([digest, { content }]) => ({
     name: blobPath(digest),
     content,
@@ -72,7 +79,7 @@ export function plan(images: readonly Selected[], writer: HeaderWriter): Plan {
       reached: walks[i]!,
     })),
   );
-  const count = blobs.size + (docker === undefined ? 2 : 3);
+  const count = blobs.size + (docker === undefined ? 2 : 3) + (relies.size > 0 ? 1 : 0);
   if (count > MEMBER_LIMIT)
     throw new Fault("too-large", {
       what: "the number of members",
@@ -83,6 +90,7 @@ export function plan(images: readonly Selected[], writer: HeaderWriter): Plan {
     });
   if (docker !== undefined) checkIndexSize(docker, DOCKER_FILE);
   const made = [
+    ...(relies.size > 0 ? [{ name: BASE_FILE, content: formatHoldings(relies, BASE_FILE) }] : []),
     { name: INDEX_FILE, content: formatArchiveIndex(named.map(entry)) },
     ...(docker === undefined ? [] : [{ name: DOCKER_FILE, content: docker }]),
     { name: LAYOUT_FILE, content: LAYOUT_BYTES },
@@ -92,6 +100,7 @@ export function plan(images: readonly Selected[], writer: HeaderWriter): Plan {
     ...placed,
     images: named.map(({ reference, descriptor }) => ({ reference, digest: descriptor.digest })),
     blobs: blobs.size,
+    relies,
   };
 }
 

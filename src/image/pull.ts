@@ -1,23 +1,17 @@
 import { Fault, isFault } from "../base/fault.ts";
 import { freeSpace } from "../base/file.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Descriptor } from "../oci/manifest.ts";
 import type { FolderStore } from "../store/folder.ts";
 import type { PartialBlob } from "../store/partial.ts";
 import { isWhole } from "../store/partial.ts";
-import type { Repository } from "../store/registry.ts";
 import type { Session } from "../store/session.ts";
+import type { Needed } from "./fetch.ts";
+import { Fetching } from "./fetching.ts";
 import { inParallel, type Stop } from "./parallel.ts";
 import type { RemoteImage } from "./remote.ts";
 import { count } from "./render.ts";
 import { walk } from "./walk.ts";
 import type { Working } from "./working.ts";
-
-/** What images need that is not in their manifests, each once, and where it is. */
-export interface Needed {
-  readonly descriptor: Descriptor;
-  readonly from: Repository;
-}
 
 /** What came into the store. `fetched` = blobs that were not there whole before, manifests not counted. Bytes. */
 export interface Pulled {
@@ -26,7 +20,7 @@ export interface Pulled {
   readonly bytes: number;
 }
 
-/** What the images reach: their manifests' and configs' bytes, and the blobs that are to be fetched. */
+/** What the images reach: their manifests' and configs' bytes, and the blobs that are to be fetched, each once. */
 export function reachOf(images: readonly RemoteImage[]): {
   readonly read: ReadonlyMap<Digest, Uint8Array>;
   readonly needed: readonly Needed[];
@@ -63,11 +57,12 @@ export async function pullImages(
   working: Working,
 ): Promise<Pulled> {
   const session = await store.begin();
+  const fetching = new Fetching(working);
   try {
     const { read, needed } = reachOf(images);
     checkSpace(needed, session);
     const got = await inParallel(needed, working.threads, (each, stop) =>
-      fetchBlob(each, session, stop, working),
+      fetchBlob(each, session, { stop, working, fetching }),
     );
     for (const [digest, bytes] of read) session.put(digest, bytes);
     const digests = new Set([...read.keys(), ...needed.map(({ descriptor }) => descriptor.digest)]);
@@ -81,17 +76,20 @@ export async function pullImages(
       bytes: got.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0),
     };
   } finally {
+    await fetching.end();
     session.drop();
   }
 }
 
 /** Afterwards the blob is in the store, whole. @returns how many bytes came for it; undefined when it was there */
 async function fetchBlob(
-  { descriptor, from }: Needed,
+  needed: Needed,
   session: Session,
-  stop: Stop,
-  { tally }: Working,
+  how: { readonly stop: Stop; readonly working: Working; readonly fetching: Fetching },
 ): Promise<number | undefined> {
+  const { descriptor, from } = needed;
+  const { stop, fetching } = how;
+  const { tally } = how.working;
   const { digest, size } = descriptor;
   const existing = session.existing(digest);
   if (existing !== undefined && (await isWhole(existing, descriptor))) {
@@ -102,22 +100,29 @@ async function fetchBlob(
     const partial = await session.store.partials.open(descriptor);
     let came = 0;
     try {
-      count(partial.size, tally);
-      for await (const piece of from.blob(descriptor, partial)) {
-        if (stop.stopped) throw new Fault("internal", { message: "stopped" });
-        partial.write(piece);
-        came += piece.length;
-        count(piece.length, tally);
+      if (partial.size === 0) {
+        came = await fetching.fetch(needed, { file: partial.file, path: partial.path, offset: 0 });
+      } else {
+        count(partial.size, tally);
+        for await (const piece of from.blob(descriptor, partial)) {
+          if (stop.stopped) throw new Fault("internal", { message: "stopped" });
+          partial.write(piece);
+          came += piece.length;
+          count(piece.length, tally);
+        }
       }
       await partial.take();
       session.land(partial.path, digest);
       return came;
     } catch (error) {
-      if (!isWrong(error)) throw error;
+      if (!isWrong(error)) {
+        tally.stop();
+        throw error;
+      }
       // What was begun earlier may be what is wrong: then it is fetched from its beginning, once.
       const begun = partial.size > 0;
       partial.drop();
-      count(-partial.size - came, tally);
+      tally.add(-partial.size - came);
       if (!begun) throw error;
     } finally {
       leave(partial);

@@ -1,32 +1,70 @@
-/** Images of registries, straight into an archive: no store and no other file is between. */
+/** Images of registries, beside others where there are some, straight into an archive: no store and no other file is between. */
 import { Fault } from "../base/fault.ts";
 import { Aside } from "../base/file-aside.ts";
+import type { Sink } from "../base/file-stream.ts";
+import { work } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Content } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
+import { END, padding } from "../tar/header.ts";
+import { isRemote } from "./endpoint.ts";
 import { planArchive } from "./export.ts";
+import type { Needed } from "./fetch.ts";
+import { Fetching } from "./fetching.ts";
+import type { Holdings } from "./holdings.ts";
 import { inParallel } from "./parallel.ts";
 import type { Member, Plan } from "./plan.ts";
-import { type Needed, reachOf } from "./pull.ts";
-import type { RemoteImage } from "./remote.ts";
-import { count } from "./render.ts";
-import type { Working } from "./working.ts";
+import { reachOf } from "./pull.ts";
+import type { Pushable } from "./push.ts";
+import { CHUNK, count, type Piece, render } from "./render.ts";
+import { walk } from "./walk.ts";
+import { type FillTask, perform } from "./work.ts";
+import { STRETCH, threadsFor, type Working } from "./working.ts";
 
-/** The archive that the images make: their manifests say all that a plan needs. */
-export function planRemote(images: readonly RemoteImage[]): Promise<Plan> {
-  const needed = new Map(reachOf(images).needed.map((it) => [it.descriptor.digest, it]));
-  return planArchive(images.map((image) => ({ ...image, store: withNeeded(image.store, needed) })));
+/** The archive that the images make: the manifests of those in registries say all that a plan needs. */
+export function planRemote(images: readonly Pushable[], base?: Holdings): Promise<Plan> {
+  const { away, here } = findBlobs(images);
+  return planArchive(
+    images.map((image) =>
+      isRemote(image) ? { ...image, store: withBlobs(image.store, away, here) } : image,
+    ),
+    base,
+  );
 }
 
-/** A store that knows of blobs that are elsewhere how large they are. */
-function withNeeded(store: ReadStore, needed: ReadonlyMap<Digest, Needed>): ReadStore {
+/** Where blobs are that images of registries need: what an image that is here has, too, is not fetched. */
+function findBlobs(images: readonly Pushable[]): {
+  readonly away: ReadonlyMap<Digest, Needed>;
+  readonly here: ReadonlyMap<Digest, Content>;
+} {
+  const { needed } = reachOf(images.filter(isRemote));
+  const away = new Map(needed.map((it) => [it.descriptor.digest, it]));
+  const here = new Map<Digest, Content>();
+  if (away.size === 0) return { away, here };
+  for (const { descriptor, store } of images.filter((image) => !isRemote(image))) {
+    for (const digest of walk(descriptor, store).keys()) {
+      const content = away.has(digest) ? store.find(digest) : undefined;
+      if (content === undefined) continue;
+      here.set(digest, content);
+      away.delete(digest);
+    }
+  }
+  return { away, here };
+}
+
+/** A store that knows of blobs that are elsewhere where they are, or how large. */
+function withBlobs(
+  store: ReadStore,
+  away: ReadonlyMap<Digest, Needed>,
+  here: ReadonlyMap<Digest, Content>,
+): ReadStore {
   return {
     at: store.at,
     images: () => store.images(),
     find(digest): Content | undefined {
-      const found = needed.get(digest);
-      const away = found && { path: found.from.at, offset: 0, size: found.descriptor.size };
-      return store.find(digest) ?? away;
+      const found = away.get(digest);
+      const place = found && { path: found.from.at, offset: 0, size: found.descriptor.size };
+      return store.find(digest) ?? here.get(digest) ?? place;
     },
   };
 }
@@ -37,38 +75,150 @@ function withNeeded(store: ReadStore, needed: ReadonlyMap<Digest, Needed>): Read
  */
 export async function writeRemote(
   plan: Plan,
-  images: readonly RemoteImage[],
+  images: readonly Pushable[],
   at: string,
   working: Working,
 ): Promise<void> {
-  const { tally, threads } = working;
-  const needed = new Map(reachOf(images).needed.map((it) => [it.descriptor.digest, it]));
+  const { away } = findBlobs(images);
   const aside = new Aside(at, plan.size);
   try {
     aside.file.truncate(plan.size);
-    const fill = async (
-      { header, start, content, digest, name }: Member,
-      stopped: () => boolean,
-    ) => {
-      aside.file.write(header, start);
-      let position = start + header.length;
-      const put = (piece: Uint8Array) => {
-        if (stopped()) throw new Fault("internal", { message: "stopped" });
-        aside.file.write(piece, position);
-        position += piece.length;
-        count(piece.length, tally);
-      };
-      const from = digest && needed.get(digest);
-      if (content instanceof Uint8Array) return put(content);
-      if (from === undefined) throw new Fault("internal", { message: `${name} is nowhere` });
-      for await (const piece of from.from.blob(from.descriptor)) put(piece);
+    const isAway = ({ digest }: Member) => digest !== undefined && away.has(digest);
+    const write = async () => {
+      await fillIn(
+        plan.members.filter((member) => !isAway(member)),
+        aside.path,
+        working,
+      );
+      await fetchIn(plan.members.filter(isAway), away, aside, working);
     };
-    const done = inParallel(plan.members, threads, (member, stop) =>
-      fill(member, () => stop.stopped),
-    );
-    await aside.syncWhile(done, () => tally.stop());
+    await aside.syncWhile(write(), () => working.tally.stop());
     aside.keep();
   } finally {
     aside.drop();
+  }
+}
+
+/** Writes the members that are here, each to its place. */
+async function fillIn(members: readonly Member[], path: string, working: Working): Promise<void> {
+  const bytes = members.reduce((sum, { size }) => sum + size, 0);
+  await work(fillTasks(members, path), {
+    ...working,
+    threads: threadsFor(bytes, working),
+    handler: perform,
+  });
+}
+
+/** Writes the members whose blobs are in registries, each to its place, the largest first. */
+async function fetchIn(
+  members: readonly Member[],
+  away: ReadonlyMap<Digest, Needed>,
+  { file, path }: Aside,
+  working: Working,
+): Promise<void> {
+  const fetching = new Fetching(working);
+  try {
+    const ordered = [...members].sort((a, b) => b.size - a.size);
+    await inParallel(ordered, working.threads, async ({ start, header, digest }) => {
+      file.write(header, start);
+      const to = { file, path, offset: start + header.length };
+      await fetching.fetch(away.get(digest!)!, to);
+    });
+  } finally {
+    await fetching.end();
+  }
+}
+
+/** Members that follow each other are written together, up to some size. */
+function fillTasks(members: readonly Member[], path: string): FillTask[] {
+  const tasks: { task: FillTask & { readonly pieces: Piece[] }; end: number }[] = [];
+  for (const member of members) {
+    const { start, header, size } = member;
+    const end = start + header.length + size + padding(size);
+    const last = tasks.at(-1);
+    if (last?.end === start && end - last.task.offset <= STRETCH) {
+      last.task.pieces.push(...piecesOf(member));
+      last.end = end;
+    } else {
+      const task = { kind: "fill", path, offset: start, pieces: piecesOf(member) } as const;
+      tasks.push({ task, end });
+    }
+  }
+  return tasks.map(({ task }) => task);
+}
+
+/**
+ * Writes the planned archive to a stream, front to back. Every blob is proven before its last bytes go out.
+ * @throws digest-differs, size-differs, registry, io
+ */
+export async function streamRemote(
+  plan: Plan,
+  images: readonly Pushable[],
+  sink: Sink,
+  { tally }: Working,
+): Promise<void> {
+  const { away } = findBlobs(images);
+  const out = new Gathered(sink);
+  for (const member of plan.members) {
+    const needed = member.digest && away.get(member.digest);
+    if (needed === undefined) {
+      for (const chunk of render(piecesOf(member), tally)) await out.write(chunk);
+    } else {
+      await out.write(member.header);
+      for await (const piece of blobOf(needed)) {
+        count(piece.length, tally);
+        await out.write(piece);
+      }
+      await out.write(new Uint8Array(padding(member.size)));
+    }
+  }
+  await out.write(END);
+  await out.end();
+}
+
+const blobOf = ({ from, descriptor }: Needed) => from.blob(descriptor);
+
+function piecesOf({ header, content, size, digest, name }: Member): Piece[] {
+  const zeros = new Uint8Array(padding(size));
+  if (content instanceof Uint8Array) return [header, content, zeros];
+  if (digest === undefined) throw new Fault("internal", { message: `${name} has no digest` });
+  return [header, { ...content, digest }, zeros];
+}
+
+/** Pieces of any size, written in full chunks; one is on its way while the next is gathered. */
+class Gathered {
+  readonly #sink: Sink;
+  #buffer = new Uint8Array(CHUNK);
+  #spare = new Uint8Array(CHUNK);
+  #used = 0;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(sink: Sink) {
+    this.#sink = sink;
+  }
+
+  /** Afterwards the piece may be changed. */
+  async write(piece: Uint8Array): Promise<void> {
+    for (let done = 0; done < piece.length; ) {
+      const part = piece.subarray(done, done + CHUNK - this.#used);
+      this.#buffer.set(part, this.#used);
+      this.#used += part.length;
+      done += part.length;
+      if (this.#used === CHUNK) await this.#flush();
+    }
+  }
+
+  /** Afterwards all of it is written. */
+  async end(): Promise<void> {
+    await this.#flush();
+    await this.#writing;
+  }
+
+  async #flush(): Promise<void> {
+    await this.#writing;
+    this.#writing = this.#sink.write(this.#buffer.subarray(0, this.#used));
+    this.#writing.catch(() => {});
+    [this.#buffer, this.#spare] = [this.#spare, this.#buffer];
+    this.#used = 0;
   }
 }

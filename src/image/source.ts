@@ -2,15 +2,17 @@ import { basename, join as joinPath, resolve as resolvePath } from "node:path";
 import { Fault } from "../base/fault.ts";
 import { readFile, stat } from "../base/file.ts";
 import { Tally } from "../base/pool.ts";
-import { DOCKER_FILE, nameOf } from "../oci/layout.ts";
+import { BASE_FILE, DOCKER_FILE, nameOf } from "../oci/layout.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
 import { Archive } from "../store/archive.ts";
 import type { FolderStore } from "../store/folder.ts";
 import { Layout } from "../store/layout.ts";
 import { type ReadStore, resolve } from "../store/store.ts";
+import { withLeftOut } from "./delta.ts";
 import { adoptDocker } from "./docker-archive.ts";
 import { uniqueFindings } from "./finding.ts";
 import { gatherFile } from "./gather.ts";
+import { parseHoldings } from "./holdings.ts";
 import { renamed } from "./naming.ts";
 import { mustBePlain } from "./opening.ts";
 import type { Selected } from "./select.ts";
@@ -65,15 +67,22 @@ function splitPath(rest: string): { path: string; reference: string | undefined 
   return { path: rest.slice(0, colon), reference: rest.slice(colon + 1) };
 }
 
-/** The images that `text` stands for; of a path without a reference, all that it names. @throws not-found, ambiguous */
-export async function openSources(text: string, openStore: () => FolderStore): Promise<Selected[]> {
+/**
+ * The images that `text` stands for; of a path without a reference, all that it names.
+ * @param deltas whether it may be a delta, whose layers are not all there @throws not-found, ambiguous, unsupported for a delta
+ */
+export async function openSources(
+  text: string,
+  openStore: () => FolderStore,
+  deltas = false,
+): Promise<Selected[]> {
   const source = parseSource(text);
   if (source.kind === "stored") {
     const store = openStore();
     return [{ ...resolve(store, source.reference), store }];
   }
   const { path, kind, reference } = source;
-  return pick(kind === "layout" ? openLayout(path) : await openArchive(path), reference);
+  return pick(kind === "layout" ? openLayout(path) : await openArchive(path, deltas), reference);
 }
 
 function openLayout(path: string): ReadStore {
@@ -85,15 +94,29 @@ function openLayout(path: string): ReadStore {
 }
 
 /** An archive in a file, of either form. @throws unsupported for a compressed one, unproven for one of Docker's that is not so */
-async function openArchive(path: string): Promise<ReadStore> {
+async function openArchive(path: string, deltas: boolean): Promise<ReadStore> {
   mustBePlain(path);
   const archive = await Archive.openUnlessDocker(path);
-  if (archive !== undefined) return renamed(archive, archive.docker());
+  if (archive !== undefined) return renamed(wholeOf(archive, deltas), archive.docker());
   const inventory = await gatherFile(resolvePath(path));
   await adoptDocker(inventory, { entry: undefined, threads: 0, tally: new Tally() });
   const grave = uniqueFindings(inventory.findings).filter(({ level }) => level === "finding");
   if (grave.length > 0) throw new Fault("unproven", { at: inventory.at, findings: grave });
   return inventory;
+}
+
+/** The archive, or, of a delta, what it is together with its base. @throws unsupported where it may be none */
+function wholeOf(archive: Archive, deltas: boolean): ReadStore {
+  const base = archive.base();
+  if (base === undefined) return archive;
+  if (deltas) return withLeftOut(archive, parseHoldings(base, `${BASE_FILE} in ${archive.at}`));
+  throw new Fault("unsupported", {
+    what: "the archive",
+    at: archive.at,
+    found: "a delta, which leaves out layers that its base has",
+    expected: "an archive with all layers",
+    hint: "import it on top of its base (ingot import BASE, then ingot import DELTA) and name its images; ingot verify DELTA says what it relies on",
+  });
 }
 
 function pick(store: ReadStore, reference: string | undefined): Selected[] {

@@ -13,20 +13,23 @@ import {
 import { INDEX_LIMIT, parseIndex } from "../oci/manifest.ts";
 import { isImage } from "../oci/media.ts";
 import { bytesOf, sizeOf } from "../store/content.ts";
+import type { ReadStore } from "../store/store.ts";
 import { checkCanonical } from "./canonical.ts";
+import { leftOut, lend, readBase, surplusOf } from "./delta.ts";
 import { checkDocker } from "./docker.ts";
 import { adoptDocker } from "./docker-archive.ts";
 import {
   collect,
   type Finding,
   finding,
-  isProven,
+  isSound,
   note,
   type Report,
   uniqueFindings,
 } from "./finding.ts";
 import { gatherFile, gatherLayout, gatherStream } from "./gather.ts";
 import { checkClaims, hashAll } from "./hash-all.ts";
+import { summaryOf } from "./holdings.ts";
 import { dockerOf, type Held, Inventory, type LayoutFile } from "./inventory.ts";
 import { judge } from "./judge.ts";
 import { nameRoots } from "./naming.ts";
@@ -40,6 +43,8 @@ export interface Exactness {
   readonly canonical: boolean;
   /** That every layer is, uncompressed, what its config says. */
   readonly layers?: boolean;
+  /** Of a delta: where the layers are that it leaves out. Without them nobody can say whether its images are whole. */
+  readonly bases?: readonly ReadStore[];
 }
 
 /**
@@ -51,7 +56,7 @@ export interface Exactness {
  */
 export async function verifyArchive(
   archive: ArchiveSource,
-  { canonical, layers = false }: Exactness,
+  { canonical, layers = false, bases = [] }: Exactness,
   working: Working,
 ): Promise<Report> {
   const { source, compression } = await openSource(archive);
@@ -60,10 +65,17 @@ export async function verifyArchive(
       ? await gatherFile(source.path)
       : await gatherStream(source.bytes, source.at, { tally: working.tally, layers });
   if (inventory.isDocker) await adoptDocker(inventory, working);
-  if ("path" in source) await hashAll(inventory, inventory.blobs.keys(), working, layers);
-  const report = await conclude(inventory, { unreachable: "finding", layers });
+  else readBase(inventory);
+  const lent = lend(inventory, bases);
+  const unread = "path" in source ? inventory.blobs.keys() : lent;
+  if ("path" in source || lent.length > 0) await hashAll(inventory, unread, working, layers);
+  const report = await conclude(inventory, {
+    unreachable: "finding",
+    layers,
+    hasBase: bases.length > 0,
+  });
   const isAsked = canonical || inventory.isOwn;
-  const deviations = isProven(report) && isAsked ? await checkCanonical(inventory) : [];
+  const deviations = isSound(report) && isAsked ? await checkCanonical(inventory) : [];
   const packed =
     canonical && compression !== undefined
       ? [finding("not-canonical", inventory.at, `it is compressed with ${compression}`)]
@@ -73,7 +85,7 @@ export async function verifyArchive(
     ...(compression && { compression }),
     findings: [...report.findings, ...packed, ...deviations],
   };
-  return canonical ? { ...judged, canonical: isProven(judged) } : judged;
+  return canonical ? { ...judged, canonical: isSound(judged) } : judged;
 }
 
 /** Proves an image layout in a folder, all of it. */
@@ -118,12 +130,14 @@ interface Concluding {
   /** How grave a blob is that no image needs. */
   readonly unreachable: Finding["level"];
   readonly layers: boolean;
+  /** Whether a base was named that should have what a delta leaves out. */
+  readonly hasBase?: boolean;
 }
 
 /** Judges what was gathered. */
 async function conclude(
   inventory: Inventory,
-  { unreachable, layers }: Concluding,
+  { unreachable, layers, hasBase = false }: Concluding,
 ): Promise<Report> {
   const { findings } = inventory;
   const isLayout = !inventory.isDocker;
@@ -132,6 +146,8 @@ async function conclude(
   const judgement = judge(inventory.roots, inventory, layers);
   inventory.json = judgement.json;
   findings.push(...judgement.findings, ...checkClaims(inventory, judgement.claims));
+  const left = leftOut(inventory, hasBase);
+  findings.push(...surplusOf(inventory.relies ?? new Map(), judgement.reached), ...left.said);
   for (const digest of sortedBy(inventory.blobs.keys(), hexOf)) {
     if (findings.isFull || judgement.reached.has(digest)) continue;
     const isKnown = inventory.isSave && isOldConfig(inventory.blobs.get(digest));
@@ -160,6 +176,8 @@ async function conclude(
     blobs: inventory.blobs.size,
     bytes: inventory.bytes,
     findings: uniqueFindings(findings),
+    ...(inventory.relies && { base: summaryOf(inventory.relies) }),
+    ...(left.count > 0 && { leftOut: left.count }),
   };
 }
 

@@ -8,6 +8,7 @@ import type { Digest } from "../oci/digest.ts";
 import { Arrival } from "../store/arrival.ts";
 import type { Extent } from "../store/content.ts";
 import { type Files, type Located, Stretch, withFiles } from "../store/stretch.ts";
+import { type FetchTask, fetchTask } from "./fetch.ts";
 import { type HelpTask, help } from "./helpers.ts";
 import { type InflateTask, inflate, type Looked } from "./inflate.ts";
 import { CHUNK, count, type Piece, render } from "./render.ts";
@@ -42,15 +43,16 @@ export interface TakeTask {
 /** For each blob of a TakeTask: whether it was written to `to`. */
 export type Taken = readonly boolean[];
 
-export type Task = FillTask | CheckTask | InflateTask | TakeTask | HashTask | HelpTask;
+export type Task = FillTask | CheckTask | InflateTask | TakeTask | FetchTask | HashTask | HelpTask;
 
-/** Does one task. @throws digest-differs, size-differs, io; `internal` when told to stop */
+/** Does one task. @throws digest-differs, size-differs, io, registry; `internal` when told to stop */
 export async function perform(
   task: Task,
   tally: Tally,
 ): Promise<undefined | number | string | Checked[] | Looked[] | Taken> {
   if (task.kind === "encode" || task.kind === "gather") return help(task);
   if (task.kind === "hash") return hashTask(task);
+  if (task.kind === "fetch") return fetchTask(task, tally);
   if (task.kind === "fill") {
     fill(task, tally);
     return undefined;

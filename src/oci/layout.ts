@@ -11,6 +11,8 @@ export const LAYOUT_FILE = "oci-layout";
 export const INDEX_FILE = "index.json";
 /** Docker's list of images, which `docker load` reads. */
 export const DOCKER_FILE = "manifest.json";
+/** What an archive leaves out because its base has it. No layout in a folder has this. */
+export const BASE_FILE = "base.json";
 export const BLOBS = "blobs/sha256";
 
 /** What `oci-layout` holds, to the byte. */

@@ -24,6 +24,9 @@ export const REF_NAME = "org.opencontainers.image.ref.name";
 /** On an archive's index: the digest of the bytes of its `manifests`. */
 export const LIST_DIGEST = "io.ingot.manifests.digest";
 
+/** A list of layers and of the images that have them (docs/delta-archive.md). */
+export const INVENTORY = "application/vnd.ingot.inventory.v1+json";
+
 /** Whether content of this type names manifests. */
 export const isIndex = (mediaType: string) => mediaType === INDEX || mediaType === DOCKER_LIST;
 

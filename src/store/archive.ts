@@ -2,13 +2,20 @@ import * as path from "node:path";
 import { Fault } from "../base/fault.ts";
 import { openRead } from "../base/file.ts";
 import type { Digest } from "../oci/digest.ts";
-import { checkLayout, DOCKER_FILE, digestAt, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
+import {
+  BASE_FILE,
+  checkLayout,
+  DOCKER_FILE,
+  digestAt,
+  INDEX_FILE,
+  LAYOUT_FILE,
+} from "../oci/layout.ts";
 import { type Descriptor, INDEX_LIMIT, parseIndex } from "../oci/manifest.ts";
 import { headerWriter } from "../tar/header.ts";
 import { FileInput } from "../tar/input.ts";
 import { cleanName } from "../tar/name.ts";
 import { scan } from "../tar/scan.ts";
-import { type Content, type Extent, readExtent } from "./content.ts";
+import { bytesOf, type Content, type Extent, readExtent } from "./content.ts";
 import type { ReadStore } from "./store.ts";
 
 /** An OCI archive in a file: a layout in a tar, read where it lies. It may have Docker's list of images, too. */
@@ -17,6 +24,7 @@ export class Archive implements ReadStore {
   readonly #blobs: ReadonlyMap<Digest, Extent>;
   readonly #images: readonly Descriptor[];
   readonly #docker: Extent | undefined;
+  readonly #base: Extent | undefined;
 
   private constructor(
     at: string,
@@ -32,6 +40,7 @@ export class Archive implements ReadStore {
     this.#blobs = blobs;
     this.#images = images;
     this.#docker = members.get(DOCKER_FILE);
+    this.#base = members.get(BASE_FILE);
   }
 
   /** Opens an archive: reads its headers and its index, no blob. @throws malformed, not-found, too-large, io */
@@ -62,6 +71,11 @@ export class Archive implements ReadStore {
   docker(): Uint8Array | undefined {
     const found = this.#docker;
     return found === undefined || found.size > INDEX_LIMIT ? undefined : readExtent(found);
+  }
+
+  /** The bytes of the list of what the archive leaves out, if it is a delta. @throws too-large */
+  base(): Uint8Array | undefined {
+    return this.#base && bytesOf(this.#base, INDEX_LIMIT, `${BASE_FILE} in ${this.at}`);
   }
 
   images(): readonly Descriptor[] {

@@ -69,9 +69,10 @@ export class Partials {
 /** The file of a blob that is arriving. */
 export class PartialBlob {
   readonly path: string;
+  /** Whoever else writes into it does so from its beginning, front to back. */
+  readonly file: OpenFile;
   /** Its name when nobody writes it. */
   readonly #free: string;
-  readonly #file: OpenFile;
   /** How much of the blob is there. Bytes. */
   readonly size: number;
   /** Over what is there. */
@@ -86,28 +87,29 @@ export class PartialBlob {
   ) {
     this.path = names.own;
     this.#free = names.free;
-    this.#file = file;
+    this.file = file;
     this.size = size;
     this.hash = hash;
     this.#done = size;
   }
 
   write(bytes: Uint8Array): void {
-    this.#file.write(bytes, this.#done);
+    this.file.write(bytes, this.#done);
     this.#done += bytes.length;
   }
 
   /** All of it is there, and proven. Afterwards it is on the disk, and the file at `path` is the caller's. @throws io */
   async take(): Promise<void> {
-    await this.#file.syncAside();
+    await this.file.syncAside();
     this.#close();
   }
 
   /** Whoever comes next goes on here. Does nothing after `take` or `drop`. */
   leave(): void {
     if (!this.#open) return;
+    const isEmpty = this.file.stat().size === 0;
     this.#close();
-    if (this.#done === 0 || !renamed(this.path, this.#free)) discard(this.path);
+    if (isEmpty || !renamed(this.path, this.#free)) discard(this.path);
   }
 
   /** It is of no use. */
@@ -119,7 +121,7 @@ export class PartialBlob {
 
   #close(): void {
     this.#open = false;
-    this.#file.close();
+    this.file.close();
   }
 }
 

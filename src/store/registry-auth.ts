@@ -81,10 +81,10 @@ export class Authorizer {
     const challenge = bearer ?? found.find(({ scheme }) => scheme === "basic");
     if (challenge === undefined) return false;
     // Of several that were refused at once, the first asks anew.
-    const current = await (this.#tokens.get(scope) ?? Promise.resolve(undefined)).catch(
-      () => undefined,
-    );
-    if (current !== undefined && sent === `Bearer ${current}`) this.#tokens.delete(scope);
+    const held = this.#tokens.get(scope);
+    const current = await held?.catch(() => undefined);
+    const isRefused = current !== undefined && sent === `Bearer ${current}`;
+    if (isRefused && this.#tokens.get(scope) === held) this.#tokens.delete(scope);
     this.#challenge = challenge;
     if (challenge.scheme === "basic") {
       const header = basic(await this.#who());

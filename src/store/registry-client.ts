@@ -24,6 +24,18 @@ export interface RegistryOptions {
   readonly patience?: Patience;
 }
 
+/**
+ * What another thread needs to ask the registry as we do: plain data. Who asks is in it as well: it is given to a thread of this
+ * process, and to nobody else.
+ */
+export interface Errand {
+  readonly name: string;
+  readonly options: Omit<RegistryOptions, "credentials" | "patience">;
+  readonly patience: Omit<Patience, "pause">;
+  /** The value of `Authorization`, as far as is known what the registry wants. */
+  readonly authorization: string | undefined;
+}
+
 export interface Ask {
   readonly method: Call["method"];
   /** Below `/v2/`, or a URL that the registry gave. */
@@ -50,7 +62,9 @@ export class Client {
   readonly base: URL;
   readonly #wire: Wire;
   readonly #options: RegistryOptions;
-  readonly #authorizers = new Map<string, Authorizer>();
+  readonly #authorizers = new Map<string, Pick<Authorizer, "header" | "meet">>();
+  /** Who asks, where that is settled: then nothing better is looked for. */
+  #settled: Pick<Authorizer, "header" | "meet"> | undefined;
 
   constructor(name: string, options: RegistryOptions) {
     const { plainHttp, ca, client, silence = 60_000, patience = PATIENCE } = options;
@@ -67,6 +81,22 @@ export class Client {
       proxies: options.proxies ?? NO_PROXIES,
       patience: silence,
     });
+  }
+
+  /** A client that asks as `errand` says. What the registry does not take from it, it refuses: code 401. */
+  static of({ name, options, patience, authorization }: Errand): Client {
+    const { pause } = PATIENCE;
+    const client = new Client(name, { ...options, patience: { ...patience, pause } });
+    client.#settled = { header: async () => authorization, meet: async () => false };
+    return client;
+  }
+
+  /** What another thread needs to ask for `scope`. @throws registry when a token is needed and not to be had */
+  async errand(scope: Scope): Promise<Errand> {
+    const { credentials: _, patience: __, ...options } = this.#options;
+    const { tries, first, longest } = this.patience;
+    const authorization = await this.#authorizer(scope).header(scope);
+    return { name: this.name, options, patience: { tries, first, longest }, authorization };
   }
 
   /** Ends all connections. */
@@ -144,7 +174,8 @@ export class Client {
   }
 
   /** Credentials may be those of a part of the registry: each repository has its own memory of them. */
-  #authorizer(scope: Scope): Authorizer {
+  #authorizer(scope: Scope): Pick<Authorizer, "header" | "meet"> {
+    if (this.#settled !== undefined) return this.#settled;
     const repository = /^repository:([^: ]+):/.exec(scope)?.[1];
     const key = repository ?? "";
     const found = this.#authorizers.get(key);

@@ -5,7 +5,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { Scope } from "./registry-auth.ts";
 import { type Begun, getBlob, hasBlob } from "./registry-blob.ts";
-import { Client, type RegistryOptions } from "./registry-client.ts";
+import { Client, type Errand, type RegistryOptions } from "./registry-client.ts";
 import { addReferrer, listReferrers, listTags } from "./registry-lists.ts";
 import {
   type Fetched,
@@ -48,6 +48,13 @@ export class Registry {
   }
 }
 
+/** An errand to a repository. */
+export interface RepositoryErrand {
+  readonly asks: Errand;
+  readonly name: string;
+  readonly scope: Scope;
+}
+
 /** A repository of a registry. Whatever it gives is proven to be what was asked for. */
 export class Repository implements Place {
   readonly client: Client;
@@ -58,6 +65,17 @@ export class Repository implements Place {
     this.client = client;
     this.name = name;
     this.scope = scope;
+  }
+
+  /** The repository that `errand` was asked for, for this thread. Call `client.close` at the end. */
+  static of({ asks, name, scope }: RepositoryErrand): Repository {
+    return new Repository(Client.of(asks), name, scope);
+  }
+
+  /** What another thread needs to ask as this one does. @throws registry */
+  async errand(): Promise<RepositoryErrand> {
+    const { name, scope } = this;
+    return { asks: await this.client.errand(scope), name, scope };
   }
 
   /** `registry/repository`. */

@@ -1,6 +1,7 @@
 import { importArchive } from "../../image/import.ts";
 import { FolderStore } from "../../store/folder.ts";
 import { command } from "../command.ts";
+import { summaryJson } from "../delta.ts";
 import { storePath } from "../settings.ts";
 import { archiveSource, imageLine, JOBS, threadsFor, watched } from "../task.ts";
 import { count, formatBytes } from "../text.ts";
@@ -23,7 +24,7 @@ export const importCommand = command({
     jobs: JOBS,
   },
   notes: [
-    "Nothing gets a name unless everything it needs has arrived and is proven. A blob in the store that was damaged is\nwhole afterwards. Prints `REF sha256:…` for each image.",
+    "Nothing gets a name unless everything it needs has arrived and is proven. A blob in the store that was damaged is\nwhole afterwards. What a delta leaves out must be in the store, whole: else it says what is missing. Prints `REF sha256:…` for each image.",
   ],
   examples: [
     { line: "ingot import trace.tar", does: "an archive in a file" },
@@ -31,7 +32,7 @@ export const importCommand = command({
     { line: "ingot import app.tar.zst --name ghcr.io/me/app:v1", does: "compressed, and nameless" },
   ],
   document:
-    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "blobs", "added", "bytes",\n "warnings": [{"code", "at", "message"}]}',
+    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "blobs", "added", "bytes",\n "base"?, "warnings": [{"code", "at", "message"}]}',
   async run({ file, name, jobs, store: folder }, context) {
     const { talk, settings } = context;
     const threads = threadsFor(jobs);
@@ -46,6 +47,10 @@ export const importCommand = command({
     talk.info(
       `${count(done.blobs, "blob")}, ${formatBytes(done.bytes)}; ${done.added} of them new in ${store.at}`,
     );
+    if (done.base !== undefined)
+      talk.info(
+        `${count(done.base.layers, "layer")} that the delta leaves out: in ${store.at}, and proven there`,
+      );
     talk.document({
       store: store.at,
       images: done.images.map(({ reference, descriptor: { digest, mediaType, size } }) => ({
@@ -57,6 +62,7 @@ export const importCommand = command({
       blobs: done.blobs,
       added: done.added,
       bytes: done.bytes,
+      base: done.base && summaryJson(done.base),
       warnings: done.warnings.map(findingJson),
     });
     return 0;

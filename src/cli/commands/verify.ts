@@ -1,14 +1,17 @@
 import { Fault } from "../../base/fault.ts";
 import { stat } from "../../base/file.ts";
-import { isProven, type Report } from "../../image/finding.ts";
+import { openLenders } from "../../image/bases.ts";
+import { isProven, isSound, type Report } from "../../image/finding.ts";
 import { openSources, parseSource } from "../../image/source.ts";
 import { verifyArchive, verifyImage, verifyLayout } from "../../image/verify.ts";
 import type { FolderStore } from "../../store/folder.ts";
+import type { ReadStore } from "../../store/store.ts";
 import { type Context, command, type ExitCode } from "../command.ts";
+import { summaryJson } from "../delta.ts";
 import type { Json } from "../talk.ts";
 import { archiveSource, imageLine, JOBS, storeOpener, threadsFor, watched } from "../task.ts";
-import { count, formatBytes } from "../text.ts";
-import { findingJson, formatFinding, sentence } from "../words.ts";
+import { count, formatBytes, quotePlace } from "../text.ts";
+import { findingJson, formatFinding, type Sentence, sentence } from "../words.ts";
 
 export const verifyCommand = command({
   name: "verify",
@@ -29,10 +32,18 @@ export const verifyCommand = command({
       type: "boolean",
       description: "archives: also that they are, to the byte, what ingot export writes",
     },
+    base: {
+      type: "string",
+      valueHint: "OLD",
+      multiple: true,
+      description:
+        "deltas: prove what they leave out where it is, in an archive, a layout or the store",
+    },
     jobs: JOBS,
   },
   notes: [
     "Every byte is read and hashed. All sources are looked at; the exit code is that of the worst. Nothing checked is no yes.",
+    "Of a delta alone, all that is in it is proven; whether its images are whole nobody can say without its base.",
   ],
   examples: [
     { line: "ingot verify trace.tar", does: "an archive" },
@@ -41,21 +52,26 @@ export const verifyCommand = command({
       does: "from a pipe, to the byte, for a program",
     },
     { line: "ingot verify trace:v1 oci:/srv/layout", does: "a stored image and a layout" },
+    { line: "ingot verify v1-to-v2.tar --base app-v1.tar", does: "a delta with what it relies on" },
   ],
   no: "no: something is not what it says; every finding is listed",
   document:
-    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}], "blobs", "bytes",\n "compression"?, "canonical"?,\n "findings": [{"code", "level", "at", "message"}]}]}; a source that nobody could judge has "error" instead',
-  async run({ source: sources, layers, canonical, jobs, store: folder }, context) {
+    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}], "blobs", "bytes",\n "compression"?, "canonical"?, "base"?,\n "findings": [{"code", "level", "at", "message"}]}]}; a source that nobody could judge has "error" instead',
+  async run({ source: sources, layers, canonical, base, jobs, store: folder }, context) {
     const { talk } = context;
     const threads = threadsFor(jobs);
     if (sources.filter((source) => source === "-").length > 1)
       throw new Fault("usage", { message: "standard input (-) is given twice, should be once" });
-    if (canonical) sources.forEach(mustBeArchive);
+    for (const source of sources) {
+      if (canonical) mustBeArchive(source, "--canonical");
+      if (base.length > 0) mustBeArchive(source, "--base");
+    }
     const openStore = storeOpener(context, folder);
+    const bases = await openLenders(base, openStore);
     let worst: ExitCode = 0;
     const documents: Json[] = [];
     for (const source of sources) {
-      const judged = await judge(source, { layers, canonical, threads, openStore }, context);
+      const judged = await judge(source, { layers, canonical, bases, threads, openStore }, context);
       documents.push(judged.document);
       if (judged.code > worst) worst = judged.code;
     }
@@ -64,13 +80,13 @@ export const verifyCommand = command({
   },
 });
 
-/** @throws usage for what --canonical cannot be asked of; whether it is there at all is found out later */
-function mustBeArchive(text: string): void {
+/** @throws usage for what the flag cannot be asked of; whether it is there at all is found out later */
+function mustBeArchive(text: string, flag: string): void {
   const isFile = isStream(text) || stat(text)?.kind === "file";
   const source = isFile || /\.(?:tar|oci)$/.test(text) ? undefined : parseSource(text);
   if (source === undefined || (source.kind === "archive" && source.reference === undefined)) return;
   throw new Fault("usage", {
-    message: `--canonical is about archives, and ${JSON.stringify(text)} is ${source.kind === "layout" ? "a layout" : "an image"}`,
+    message: `${flag} is about archives, and ${JSON.stringify(text)} is ${source.kind === "layout" ? "a layout" : "an image"}`,
     hint: "leave it out, or name the archive alone",
   });
 }
@@ -83,6 +99,7 @@ function isStream(text: string): boolean {
 interface Options {
   readonly layers: boolean;
   readonly canonical: boolean;
+  readonly bases: readonly ReadStore[];
   readonly threads: number;
   readonly openStore: () => FolderStore;
 }
@@ -96,11 +113,13 @@ async function judge(
   const { talk } = context;
   try {
     const report = await prove(source, options, context);
-    const ok = isProven(report) && report.canonical !== false;
-    say(report, ok, source, context);
-    const { images, blobs, bytes, compression, canonical, findings } = report;
+    const code = codeOf(report);
+    const ok = code === 0;
+    say(report, VERDICTS[code], source, context);
+    if (code === 2) talk.error(unsaid(report, source));
+    const { images, blobs, bytes, compression, canonical, base, findings } = report;
     return {
-      code: ok ? 0 : 1,
+      code,
       document: {
         source,
         ok,
@@ -109,6 +128,7 @@ async function judge(
         bytes,
         compression,
         canonical,
+        base: base && summaryJson(base),
         findings: findings.map((found) => ({ ...findingJson(found), level: found.level })),
       },
     };
@@ -116,7 +136,7 @@ async function judge(
     if (!(error instanceof Fault) || error.code === "usage" || error.code === "internal")
       throw error;
     const words = sentence(error);
-    talk.print(`COULD NOT SAY ${source}`);
+    talk.print(`${VERDICTS[2]} ${source}`);
     talk.error(words);
     return {
       code: 2,
@@ -125,16 +145,29 @@ async function judge(
   }
 }
 
+const VERDICTS: Readonly<Record<ExitCode, string>> = { 0: "OK", 1: "NOT OK", 2: "COULD NOT SAY" };
+
+/** Of a delta without its base nothing is wrong, and yet nobody can say that its images are whole. */
+function codeOf(report: Report): ExitCode {
+  if (!isSound(report) || report.canonical === false) return 1;
+  return isProven(report) ? 0 : 2;
+}
+
+const unsaid = ({ leftOut = 0 }: Report, source: string): Sentence => ({
+  message: `cannot say whether the images of ${quotePlace(source)} are whole: it is a delta, what is in it is proven, and it relies on ${count(leftOut, "layer")} of its base`,
+  hint: "name the base as well: ingot verify DELTA --base OLD (or import it, which proves the same in the store)",
+});
+
 async function prove(
   text: string,
-  { layers, canonical, threads, openStore }: Options,
+  { layers, canonical, bases, threads, openStore }: Options,
   context: Context,
 ): Promise<Report> {
   const label = `verify ${text}`;
   const archive = (path: string) => {
     const { source, total } = archiveSource(path);
     return watched(context, { label, total, threads }, (working) =>
-      verifyArchive(source, { canonical, layers }, working),
+      verifyArchive(source, { canonical, layers, bases }, working),
     );
   };
   if (isStream(text)) return archive(text);
@@ -153,16 +186,17 @@ async function prove(
 }
 
 function say(
-  { images, blobs, bytes, compression, canonical, findings }: Report,
-  ok: boolean,
+  { images, blobs, bytes, compression, canonical, base, findings }: Report,
+  verdict: string,
   source: string,
   { talk }: Context,
 ): void {
   const checked = `${count(images.length, "image")}, ${count(blobs, "blob")}, ${formatBytes(bytes)}`;
   const packed = compression === undefined ? "" : `, ${compression}`;
   talk.print(
-    `${ok ? "OK" : "NOT OK"} ${source}: ${checked}${packed}${canonical === undefined ? "" : canonical ? ", canonical" : ", not canonical"}`,
+    `${verdict} ${source}: ${checked}${packed}${canonical === undefined ? "" : canonical ? ", canonical" : ", not canonical"}`,
   );
   for (const image of images) talk.print(`  ${imageLine(image)}`);
+  for (const image of base?.images ?? []) talk.print(`  relies on ${imageLine(image)}`);
   for (const found of findings) talk.print(`  ${found.level}: ${formatFinding(found)}`);
 }

@@ -1,0 +1,77 @@
+/** What `export` says of deltas: the flags, and what was left out. */
+import { resolve } from "node:path";
+import { Fault } from "../base/fault.ts";
+import { writeWhole } from "../base/file-aside.ts";
+import { holdingsOf, openBases } from "../image/bases.ts";
+import { formatHoldings, type Holdings, type Summary, summaryOf } from "../image/holdings.ts";
+import type { Plan } from "../image/plan.ts";
+import type { Selected } from "../image/select.ts";
+import type { FolderStore } from "../store/folder.ts";
+import type { Json, Talk } from "./talk.ts";
+import { count, formatBytes } from "./text.ts";
+
+/** For the command that makes deltas. */
+export const BASE = {
+  base: {
+    type: "string",
+    valueHint: "OLD",
+    multiple: true,
+    description:
+      "leave out layers that this has: an archive, a layout, a stored name, or a list saved with --inventory",
+  },
+  inventory: {
+    type: "string",
+    valueHint: "FILE",
+    description: "also save the list of the images' layers, to be a --base later",
+  },
+} as const;
+
+/** What the bases have; undefined where none was named. @throws usage, and whatever says that one is not whole */
+export async function baseOf(
+  words: {
+    readonly base: readonly string[];
+    readonly inventory: string | undefined;
+    readonly output: string;
+  },
+  openStore: () => FolderStore,
+): Promise<Holdings | undefined> {
+  const { base, inventory, output } = words;
+  if (inventory !== undefined && resolve(inventory) === resolve(output))
+    throw new Fault("usage", {
+      message: `--inventory and --output are both ${JSON.stringify(output)}, should be two files`,
+    });
+  return base.length === 0 ? undefined : openBases(base, openStore);
+}
+
+/** Tells what the archive leaves out, and gives it for the document; nothing where no base was named. */
+export function leftOutOf(
+  { relies }: Plan,
+  base: Holdings | undefined,
+  talk: Talk,
+): { readonly [name: string]: Json } {
+  if (base === undefined) return {};
+  const summary = summaryOf(relies);
+  if (relies.size === 0)
+    talk.warn(
+      "the base has none of the layers: nothing is left out, and the archive is a whole one",
+    );
+  else
+    talk.info(
+      `${count(relies.size, "layer")}, ${formatBytes(summary.bytes)}, left out: the archive is whole only where the base is`,
+    );
+  return { base: summaryJson(summary) };
+}
+
+/** What a delta relies on, as it stands in JSON answers. */
+export function summaryJson({ images, layers, bytes }: Summary): Json {
+  return {
+    images: images.map(({ reference, digest }) => ({ reference, digest })),
+    layers,
+    bytes,
+  };
+}
+
+/** Afterwards the list of the images' layers is in the file. @throws too-large, io */
+export function saveInventory(images: readonly Selected[], file: string): void {
+  writeWhole(file, formatHoldings(holdingsOf(images), file));
+}

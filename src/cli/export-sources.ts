@@ -1,0 +1,23 @@
+/** What `export` takes its images from: registries, and what is here. */
+import { Fault } from "../base/fault.ts";
+import { type Choice, choose, isRemote } from "../image/endpoint.ts";
+import type { Pushable } from "../image/push.ts";
+
+/**
+ * The images that all of `texts` stand for, in their order, each with what refers to it where that is wanted. Of those in
+ * registries the manifests are read, and nothing else. @throws not-found, ambiguous, registry, usage for one without a tag
+ */
+export async function exportSources(texts: readonly string[], choice: Choice): Promise<Pushable[]> {
+  const all: Pushable[] = [];
+  for (const text of texts) {
+    const { images, referring } = await choose(text, choice);
+    const nameless = images.find((image) => isRemote(image) && image.reference.includes("@"));
+    if (nameless !== undefined)
+      throw new Fault("usage", {
+        message: `${nameless.reference} is a digest without a tag, should have a name in the archive`,
+        hint: "give it one: docker://registry/repository:tag@sha256:…",
+      });
+    all.push(...images, ...referring);
+  }
+  return all;
+}

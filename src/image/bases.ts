@@ -1,0 +1,97 @@
+/** What the far side has already: the bases that a delta is made on. */
+import { Fault } from "../base/fault.ts";
+import { readFile } from "../base/file.ts";
+import type { Digest } from "../oci/digest.ts";
+import { INDEX_LIMIT } from "../oci/manifest.ts";
+import { readExtent, sizeOf } from "../store/content.ts";
+import type { FolderStore } from "../store/folder.ts";
+import type { ReadStore } from "../store/store.ts";
+import { type Holdings, layersOf, parseHoldings, together } from "./holdings.ts";
+import { completeNames } from "./name.ts";
+import type { Selected } from "./select.ts";
+import { openSources, parseSource } from "./source.ts";
+import { type Reached, walk } from "./walk.ts";
+
+/**
+ * What all of the bases have: archives, deltas with what they rely on, layouts, stored images, and saved lists. Of a list
+ * its digest is checked; of everything else the manifests and indexes are proven, and every other blob must be there and of
+ * its size. (Their bytes are hashed where the delta is imported, or verified with its base.)
+ * @throws blob-missing, size-differs, digest-differs, malformed, not-found
+ */
+export async function openBases(
+  texts: readonly string[],
+  openStore: () => FolderStore,
+): Promise<Holdings> {
+  const parts: Holdings[] = [];
+  for (const text of texts) {
+    const list = listIn(text);
+    if (list === undefined) parts.push(holdingsOf(await openSources(text, openStore, true), true));
+    else parts.push(parseHoldings(readFile(list, INDEX_LIMIT), list));
+  }
+  return together(parts);
+}
+
+/** Where the layers are that a delta leaves out. @throws usage for a list, which has none */
+export async function openLenders(
+  texts: readonly string[],
+  openStore: () => FolderStore,
+): Promise<ReadStore[]> {
+  const stores: ReadStore[] = [];
+  for (const text of texts) {
+    if (listIn(text) !== undefined)
+      throw new Fault("usage", {
+        message: `the base ${text} is a list, should be what has the layers: they are to be read`,
+        hint: "name the archive, layout or stored image",
+      });
+    stores.push(...(await openSources(text, openStore, true)).map(({ store }) => store));
+  }
+  return [...new Set(stores)];
+}
+
+/**
+ * The layers of images, and which image has which.
+ * @param whole whether every blob must be there, of its size @throws blob-missing, size-differs
+ */
+export function holdingsOf(images: readonly Selected[], whole = false): Holdings {
+  const known = new Map<string, ReadonlyMap<Digest, number>>();
+  return together(
+    completeNames(images).map(({ reference, descriptor, store }) => {
+      const { digest, mediaType } = descriptor;
+      const key = `${digest} ${mediaType} ${store.at}`;
+      let layers = known.get(key);
+      if (layers === undefined) {
+        const reached = [...walk(descriptor, store).values()];
+        if (whole) for (const one of reached) mustBeThere(one, { descriptor, store });
+        layers = layersOf(reached);
+        known.set(key, layers);
+      }
+      const owners = [{ reference, digest }];
+      return new Map([...layers].map(([layer, size]) => [layer, { size, owners }]));
+    }),
+  );
+}
+
+function mustBeThere(
+  { descriptor: { digest, size }, bytes }: Reached,
+  image: Pick<Selected, "descriptor" | "store">,
+): void {
+  if (bytes !== undefined) return;
+  const { at } = image.store;
+  const content = image.store.find(digest);
+  if (content === undefined)
+    throw new Fault("blob-missing", { digest, at, neededBy: image.descriptor.digest });
+  if (sizeOf(content) !== size)
+    throw new Fault("size-differs", {
+      at: `${digest} in ${at}`,
+      expected: size,
+      actual: sizeOf(content),
+    });
+}
+
+/** The path of a saved list: a file that begins as JSON does, and no archive can. */
+function listIn(text: string): string | undefined {
+  const source = parseSource(text);
+  if (source.kind !== "archive" || source.reference !== undefined) return undefined;
+  const [first] = readExtent({ path: source.path, offset: 0, size: 1 });
+  return first === 0x7b ? source.path : undefined;
+}
