@@ -37,8 +37,11 @@ function tarEntry(entry: Entry): TarEntry {
   }
   const { node } = entry;
   switch (node.kind) {
-    case "file":
-      return { type: "file", path, ...node.meta, size: node.size };
+    case "file": {
+      // Nearly all are files: spelled out it takes a third of the time.
+      const { mode, uid, gid, mtime, xattrs } = node.meta;
+      return { type: "file", path, mode, uid, gid, mtime, xattrs, size: node.size };
+    }
     case "symlink":
       // Systems differ in the mode of a link, which means nothing: 0777 is Linux's.
       return { type: "symlink", path, ...node.meta, mode: 0o777, target: node.target };

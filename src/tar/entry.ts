@@ -58,9 +58,8 @@ export function entryHeader(entry: TarEntry): Uint8Array {
   const { path, target = "", size = 0, mtime } = entry;
   const folder = entry.type === "directory" ? "/" : "";
   const name = path === "" ? "./" : path + folder;
-  if (!block.name(said(name, "the name"))) records.push(["path", name]);
-  if (target !== "" && !block.text(said(target, "the target of a link"), 157, NAME))
-    records.push(["linkpath", target]);
+  if (!block.name(name)) records.push(["path", name]);
+  if (target !== "" && !block.text(target, 157, NAME)) records.push(["linkpath", target]);
   block.octal(whole(entry.mode, 0o7777, entry), 100);
   for (const [key, at] of OWNERS) {
     const id = whole(entry[key], OWNER_MAX, entry);
@@ -100,9 +99,23 @@ function extended(records: Records, header: Uint8Array): Uint8Array {
   return all;
 }
 
+/** Blocks are cut from larger stretches of zeros: to make one by one takes longer than to fill them. */
+const STRETCH = 128 * BLOCK;
+let stretch = new Uint8Array(0);
+let cut = 0;
+
+function zeroBlock(): Uint8Array {
+  if (cut === stretch.length) {
+    stretch = new Uint8Array(STRETCH);
+    cut = 0;
+  }
+  cut += BLOCK;
+  return stretch.subarray(cut - BLOCK, cut);
+}
+
 /** One block of ustar that is being filled. It keeps its sum: going over the block again would take most of the time. */
 class Block {
-  readonly #bytes = new Uint8Array(BLOCK);
+  readonly #bytes = zeroBlock();
   #sum = 8 * 0x20;
 
   constructor(type: string) {
@@ -113,7 +126,7 @@ class Block {
   /** Whether ustar says all of the name, in one part or two. */
   name(name: string): boolean {
     if (name.length <= NAME && this.#ascii(name, 0)) return true;
-    const bytes = utf8(name);
+    const bytes = utf8(said(name, "the name"));
     const cut = splitAt(bytes);
     if (cut === undefined) {
       this.#set(startOf(bytes, NAME), 0);
@@ -127,7 +140,7 @@ class Block {
   /** Whether the field says all of the text. */
   text(text: string, at: number, width: number): boolean {
     if (text.length <= width && this.#ascii(text, at)) return true;
-    this.#set(startOf(utf8(text), width), at);
+    this.#set(startOf(utf8(said(text, "the target of a link")), width), at);
     return false;
   }
 
@@ -159,9 +172,12 @@ class Block {
     }
   }
 
-  /** Whether the text is ASCII, and stands there now. */
+  /** Whether the text is ASCII without NUL, and stands there now. */
   #ascii(text: string, at: number): boolean {
-    for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f || code === 0) return false;
+    }
     for (let i = 0; i < text.length; i++) this.#put(text.charCodeAt(i), at + i);
     return true;
   }
