@@ -29,6 +29,10 @@ test("a folder is left out whole unless something below may come back", () => {
   assert.equal(ignore("a", "!b/c").excluded("a", true), true);
 });
 
+test("many stars take no time", () => {
+  assert.equal(ignore(`${"*a".repeat(40)}b`).ignores("a".repeat(255)), false);
+});
+
 test("the Dockerfile and the list itself can be left out", () => {
   const both = ignore("Dockerfile", ".dockerignore");
   assert.equal(both.excluded("Dockerfile", false), true);

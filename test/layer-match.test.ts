@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type Above, hasWildcard, matcher, Patterns } from "../src/layer/match.ts";
+import { type Above, BadPattern, hasWildcard, partMatcher } from "../src/base/pattern.ts";
+import { listPattern, Patterns } from "../src/layer/match.ts";
 
 /** The table of Go's own test (path/filepath/match_test.go), without the slashes that a part of a path cannot have. */
 const GO: readonly (readonly [pattern: string, name: string, fits: boolean | "bad"])[] = [
@@ -55,9 +56,25 @@ const GO: readonly (readonly [pattern: string, name: string, fits: boolean | "ba
   ["*", "a/b", false],
 ];
 
+/** What `read` gives, or "bad" where it is no pattern. */
+function orBad<T>(read: () => T): T | "bad" {
+  try {
+    return read();
+  } catch (error) {
+    assert.ok(error instanceof BadPattern, String(error));
+    return "bad";
+  }
+}
+
+/** A list as `--exclude` has it. */
+const listOf = (...texts: string[]) =>
+  new Patterns(texts.flatMap((text) => listPattern(text) ?? []));
+
 test("a part of a path fits by Go's rules", () => {
-  for (const [pattern, name, fits] of GO)
-    assert.equal(matcher(pattern)?.(name) ?? "bad", fits, `${pattern} ${name}`);
+  for (const [pattern, name, fits] of GO) {
+    const found = orBad(() => partMatcher(pattern)(name));
+    assert.equal(found, fits, `${pattern} ${name}`);
+  }
 });
 
 test("a wildcard is one unless a backslash stands before it", () => {
@@ -66,14 +83,13 @@ test("a wildcard is one unless a backslash stands before it", () => {
 });
 
 test("many stars take no time", () => {
-  assert.equal(matcher(`${"*a".repeat(40)}b`)?.("a".repeat(255)), false);
+  assert.equal(partMatcher(`${"*a".repeat(40)}b`)("a".repeat(255)), false);
   assert.equal(matched([`${"**/a/".repeat(20)}b*c`], "a/".repeat(500)), false);
 });
 
 /** What the patterns say of `path`, walking down to it as a copy does. */
 function matched(texts: readonly string[], path: string): boolean {
-  const patterns = Patterns.of(texts);
-  assert.ok(typeof patterns !== "string", `${patterns} is no pattern`);
+  const patterns = listOf(...texts);
   let above: Above | undefined;
   let said = false;
   const parts = path.split("/");
@@ -124,14 +140,16 @@ describe("a list of patterns", () => {
     });
   }
 
-  test("gives the text that is no pattern", () => {
-    assert.equal(Patterns.of(["a", "[b"]), "[b");
-    assert.equal(Patterns.of(["!"]), "!");
-    assert.equal(Patterns.of(["a\\"]), "a\\");
+  test("has no pattern that cannot be understood", () => {
+    for (const text of ["[b", "!", "a\\", "[b-a]"])
+      assert.equal(
+        orBad(() => listOf("a", text)),
+        "bad",
+      );
   });
 
   test("knows whether one takes back", () => {
-    const has = (...texts: string[]) => (Patterns.of(texts) as Patterns).hasExceptions;
+    const has = (...texts: string[]) => listOf(...texts).hasExceptions;
     assert.deepEqual([has("a"), has("a", "!b"), has()], [false, true, false]);
   });
 });
@@ -147,7 +165,7 @@ test("a pattern without classes fits what its regular expression does", () => {
       const source = pattern.replace(/\*+|\?|[^*?]/g, (part) =>
         part === "?" ? "[^/]" : part.startsWith("*") ? "[^/]*" : part.replace(".", "\\."),
       );
-      assert.equal(matcher(pattern)?.(text), new RegExp(`^${source}$`, "u").test(text));
+      assert.equal(partMatcher(pattern)(text), new RegExp(`^${source}$`, "u").test(text));
     }),
     { numRuns: 2000 },
   );
@@ -167,7 +185,7 @@ test("two stars fit what Docker's regular expression does", () => {
         if (part === "?") return "[^/]";
         return at + part.length === text.length ? ".*" : "(.*/)?";
       });
-      const patterns = Patterns.of([text]) as Patterns;
+      const patterns = listOf(text);
       // A pattern that is two stars and no other wildcard fits by its end alone, which for these parts is the same.
       const whole = path.join("/");
       assert.equal(

@@ -1,7 +1,13 @@
 import { posix } from "node:path";
 import { text } from "../base/bytes.ts";
 import { Fault } from "../base/fault.ts";
-import { BadPattern, compilePattern, type Pattern } from "./pattern.ts";
+import {
+  BadPattern,
+  type ListPattern,
+  matchList,
+  partMatcher,
+  pathMatcher,
+} from "../base/pattern.ts";
 import { quote, Report } from "./report.ts";
 
 /** What of a context is left out. Paths have no slash at either end. */
@@ -54,8 +60,8 @@ export function ignoreFor(bytes: Uint8Array, at: string): Ignore {
     const pattern = readPattern(line.replace(/\r$/, ""));
     if (pattern === undefined) continue;
     try {
-      if (pattern.text === "") throw new BadPattern("it names nothing");
-      patterns.push(compilePattern(pattern.text, pattern.negated));
+      const { text, negated } = pattern;
+      patterns.push({ negated, fits: pathMatcher(text), reaches: reachOf(text) });
     } catch (error) {
       if (!(error instanceof BadPattern)) throw error;
       report.error(place, `${quote(line.trim())} cannot be used: ${error.message}`);
@@ -77,11 +83,12 @@ function readPattern(line: string): { text: string; negated: boolean } | undefin
   return { text: negated && text === "/" ? "" : text, negated };
 }
 
-/** What is known of a folder: whether it is ignored, and which patterns match it or a folder above. */
-interface Known {
-  readonly ignored: boolean;
-  readonly matched: readonly boolean[];
+interface Pattern extends ListPattern {
+  /** Whether it may fit something below the folder. Never no where it does. */
+  readonly reaches: (folder: string) => boolean;
 }
+
+type Known = ReturnType<typeof matchList>;
 
 /** The most folders that are remembered. */
 const REMEMBERED = 1000;
@@ -95,7 +102,7 @@ class Walked implements Ignore {
   }
 
   ignores(path: string): boolean {
-    return this.#patterns.length > 0 && this.#judge(path).ignored;
+    return this.#patterns.length > 0 && this.#judge(path).matched;
   }
 
   excluded(path: string, isDirectory: boolean): boolean {
@@ -103,20 +110,11 @@ class Walked implements Ignore {
     return !isDirectory || !this.#patterns.some(({ negated, reaches }) => negated && reaches(path));
   }
 
-  /**
-   * A pattern that matches a folder matches all below it. Whether one is tried at all depends on what those before it
-   * say: `!` only where the path is ignored so far. Of a folder that is remembered, as BuildKit does.
-   */
+  /** Of a folder that is remembered, as BuildKit does. */
   #judge(path: string): Known {
     const slash = path.lastIndexOf("/");
-    const above = slash < 0 ? undefined : this.#folder(path.slice(0, slash));
-    let ignored = false;
-    const matched = this.#patterns.map(({ negated, matches }, i) => {
-      const found = above?.matched[i] || (negated === ignored && matches(path));
-      if (found) ignored = !negated;
-      return found;
-    });
-    return { ignored, matched };
+    const above = slash < 0 ? undefined : this.#folder(path.slice(0, slash)).above;
+    return matchList(this.#patterns, path, above);
   }
 
   #folder(path: string): Known {
@@ -128,4 +126,22 @@ class Walked implements Ignore {
     }
     return known;
   }
+}
+
+/** Compares name by name, up to a `**`; a class may fit "/", so that it says nothing. */
+function reachOf(text: string): (folder: string) => boolean {
+  if (/[[\\]/.test(text)) return () => true;
+  const names = text
+    .split("/")
+    .map((name) => (name.includes("**") ? undefined : partMatcher(name)));
+  return (folder) => {
+    const parts = folder.split("/");
+    for (const [i, part] of parts.entries()) {
+      if (i >= names.length) return false;
+      const fits = names[i];
+      if (fits === undefined) return true;
+      if (!fits(part)) return false;
+    }
+    return names.length > parts.length;
+  };
 }

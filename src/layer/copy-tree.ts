@@ -1,7 +1,8 @@
 import { Fault } from "../base/fault.ts";
+import type { Above } from "../base/pattern.ts";
 import { refusal } from "./changes.ts";
 import type { Meta, Node } from "./entry.ts";
-import type { Above, Patterns } from "./match.ts";
+import type { Patterns } from "./match.ts";
 import { join } from "./path.ts";
 import type { Target } from "./place.ts";
 import type { ReadTree } from "./tree.ts";

@@ -1,9 +1,9 @@
 import { Fault } from "../base/fault.ts";
+import { hasWildcard } from "../base/pattern.ts";
 import { addArchive } from "./add.ts";
 import type { Changes } from "./changes.ts";
 import { type CopyRules, TreeCopy } from "./copy-tree.ts";
 import type { FileNode, Meta, Node } from "./entry.ts";
-import { hasWildcard } from "./match.ts";
 import { type Chmod, parseMode } from "./mode.ts";
 import { type Owner, ownerOf } from "./owner.ts";
 import { clean, follow, join, nameOf, parentOf } from "./path.ts";

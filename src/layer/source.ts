@@ -1,7 +1,8 @@
 /** What the sources of a COPY mean. */
 import { Fault } from "../base/fault.ts";
 import { nearest } from "../base/near.ts";
-import { hasWildcard, matcher, Patterns } from "./match.ts";
+import { BadPattern, hasWildcard, partMatcher } from "../base/pattern.ts";
+import { listPattern, Patterns } from "./match.ts";
 import { clean, follow, join, nameOf, parentOf } from "./path.ts";
 import type { ReadTree } from "./tree.ts";
 
@@ -20,8 +21,7 @@ export function matchesOf(from: ReadTree, text: string, place: string): readonly
   if (base === undefined || (base !== "" && from.get(base) === undefined)) return [before];
   let found = [base];
   for (const part of parts.slice(at)) {
-    const fits = matcher(part);
-    if (fits === undefined) throw badPattern(text, "the source", place);
+    const fits = understood(() => partMatcher(part), text, "the source", place);
     found = found.flatMap((folder) =>
       from
         .list(folder)
@@ -46,16 +46,22 @@ export function patternsOf(
   place: string,
 ): Patterns | undefined {
   if (texts.length === 0) return undefined;
-  const patterns = Patterns.of(texts);
-  if (typeof patterns === "string") throw badPattern(patterns, option, place);
-  return patterns;
+  return new Patterns(
+    texts.flatMap((text) => understood(() => listPattern(text), text, option, place) ?? []),
+  );
 }
 
-function badPattern(text: string, what: string, place: string): Fault {
-  return new Fault("usage", {
-    message: `${place}: ${what} ${JSON.stringify(text)} is no pattern: a class or a backslash does not end`,
-    hint: "a bracket that means itself is written [[]",
-  });
+/** What `read` makes of a pattern. @throws usage where it is none */
+function understood<T>(read: () => T, text: string, what: string, place: string): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof BadPattern)) throw error;
+    throw new Fault("usage", {
+      message: `${place}: ${what} ${JSON.stringify(text)} is no pattern: ${error.message}`,
+      hint: "a bracket that means itself is written [[]",
+    });
+  }
 }
 
 /** The fault for a source that is not there, with what looks like it, and whether it is left out. */
