@@ -26,6 +26,8 @@ export const LIST_DIGEST = "io.ingot.manifests.digest";
 
 /** A list of layers and of the images that have them (docs/delta-archive.md). */
 export const INVENTORY = "application/vnd.ingot.inventory.v1+json";
+/** The list of an archive's volumes (docs/volumes.md). */
+export const VOLUMES = "application/vnd.ingot.volumes.v1+json";
 
 /** Whether content of this type names manifests. */
 export const isIndex = (mediaType: string) => mediaType === INDEX || mediaType === DOCKER_LIST;
