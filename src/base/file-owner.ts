@@ -53,13 +53,24 @@ function namespace(): string {
 
 /**
  * When a process started, in ticks since boot, and whether it has ended and only waits for its parent to notice:
- * fields 22 and 3 of /proc/PID/stat (proc(5)); the name in field 2 may hold anything.
+ * fields 22 and 3 of /proc/PID/stat (proc(5)); the name in field 2 may hold anything. A thread of a process that was killed may
+ * still be in the middle of a write when the first one has ended.
  */
 function statusOf(pid: string): { start: string; ended: boolean } | undefined {
   const line = readText(`/proc/${pid}/stat`);
   const [state = "", ...rest] = line?.slice(line.lastIndexOf(")") + 2).split(" ") ?? [];
   const start = rest[18];
-  return start === undefined ? undefined : { start, ended: /^[ZXx]$/.test(state) };
+  return start === undefined
+    ? undefined
+    : { start, ended: /^[ZXx]$/.test(state) && threadsOf(pid) <= 1 };
+}
+
+function threadsOf(pid: string): number {
+  try {
+    return fs.readdirSync(`/proc/${pid}/task`).length;
+  } catch {
+    return 0;
+  }
 }
 
 function readText(at: string): string | undefined {

@@ -7,12 +7,13 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { Fault, guard, ioFault } from "./fault.ts";
 
-/** What is at a path. Bytes; seconds (whole, rounded down). */
+/** What is at a path. Bytes; seconds (whole, rounded down). `links` = how many names it has. */
 export interface Stat {
   readonly kind: "file" | "directory" | "symlink" | "other";
   readonly size: number;
   readonly mtime: number;
   readonly mode: number;
+  readonly links: number;
 }
 
 function toStat(stat: fs.Stats): Stat {
@@ -28,6 +29,7 @@ function toStat(stat: fs.Stats): Stat {
     size: stat.size,
     mtime: Math.floor(stat.mtimeMs / 1000),
     mode: stat.mode & 0o7777,
+    links: stat.nlink,
   };
 }
 

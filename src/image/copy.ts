@@ -108,7 +108,7 @@ export async function takeImages(
   store: FolderStore,
   working: Working,
 ): Promise<void> {
-  const session = await store.begin();
+  const session = await store.begin({ resumable: true });
   try {
     const taken = new Set<Digest>();
     for (const { descriptor, store: from } of images) {
@@ -124,7 +124,8 @@ export async function takeImages(
       taken,
       images.map(({ reference, descriptor }) => ({ reference, descriptor })),
     );
-  } finally {
-    session.drop();
+  } catch (error) {
+    session.fail(error);
+    throw error;
   }
 }

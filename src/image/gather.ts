@@ -95,6 +95,7 @@ export async function gatherStream(bytes: Bytes, at: string, passing: Passing): 
   } finally {
     await input.close();
   }
+  inventory.brokeOff = input.isOver && (inventory.end?.zeroBlocks ?? 0) < 2;
   return inventory;
 }
 

@@ -48,10 +48,14 @@ const TOLERATED: ReadonlySet<FindingCode> = new Set<FindingCode>([
   "unreachable",
 ]);
 
+const BROKE_OFF =
+  "nothing was changed: bring the archive again from where it came from; what has come of it is kept for a day, and not written again";
+
 /**
  * Takes an archive's images into the store. Afterwards every blob they need is there, proven, and each has its name;
- * on a failure nothing is named that was not before. A blob that was there and damaged is whole again. What a delta leaves
- * out must be in the store, and is proven there.
+ * on a failure nothing is named that was not before. A blob that was there and damaged is whole again. What an import has
+ * staged that was stopped, killed or cut is compared and not written again. What a delta leaves out must be in the store, and
+ * is proven there.
  * @param name what to call the one image that the archive gives no name
  * @throws unproven with every finding, usage for a name that no image or several want, no-space, io
  */
@@ -61,11 +65,12 @@ export async function importArchive(
   working: Working,
   name?: string,
 ): Promise<Imported> {
-  const session = await store.begin();
+  const session = await store.begin({ resumable: true });
   const strays = new StrayTaker(session);
+  let inventory: Inventory | undefined;
   try {
     const { source } = await openSource(archive);
-    const inventory =
+    inventory =
       "path" in source
         ? await gatherFile(source.path)
         : await receive(source, session, strays, working);
@@ -78,13 +83,15 @@ export async function importArchive(
     await strays.settle(reached);
     if (inventory.isDocker) putMade(inventory, reached, session);
     const added = await session.commit(reached, images);
-    const bytes = [...reached].reduce((sum, digest) => sum + inventory.blobs.get(digest)!.size, 0);
-    const warnings = [...inventory.findings];
+    const { blobs, findings } = inventory;
+    const bytes = [...reached].reduce((sum, digest) => sum + blobs.get(digest)!.size, 0);
+    const warnings = [...findings];
     const base = relies && { base: summaryOf(relies) };
     return { images, blobs: reached.size, added, bytes, ...base, warnings };
-  } finally {
+  } catch (error) {
     strays.drop();
-    session.drop();
+    session.fail(error, inventory?.brokeOff);
+    throw error;
   }
 }
 
@@ -139,12 +146,13 @@ async function prove(
   inventory: Inventory,
   name: string | undefined,
 ): Promise<{ reached: ReadonlySet<Digest>; images: Named[] }> {
-  const { findings } = inventory;
+  const { at, findings } = inventory;
+  const hint = inventory.brokeOff ? { hint: BROKE_OFF } : {};
   const refuse = (more: Iterable<Finding>) => {
     const grave = uniqueFindings([...findings, ...more]).filter(
       ({ level, code }) => level === "finding" && !TOLERATED.has(code),
     );
-    if (grave.length > 0) throw new Fault("unproven", { at: inventory.at, findings: grave });
+    if (grave.length > 0) throw new Fault("unproven", { at, findings: grave, ...hint });
   };
   refuse([]);
   if (!inventory.isDocker) {

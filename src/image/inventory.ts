@@ -88,6 +88,8 @@ export class Inventory implements ReadStore {
   /** The members in their order: what `--canonical` compares. */
   readonly members: Pick<Member, "name" | "size" | "deviation">[] = [];
   end: End | undefined;
+  /** Whether it came from a stream that ended before the archive did. */
+  brokeOff = false;
   /** Bytes read and hashed. */
   bytes = 0;
   roots: readonly Descriptor[] = [];

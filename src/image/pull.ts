@@ -1,5 +1,4 @@
 import { Fault, isFault } from "../base/fault.ts";
-import { freeSpace } from "../base/file.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { FolderStore } from "../store/folder.ts";
 import type { PartialBlob } from "../store/partial.ts";
@@ -143,11 +142,5 @@ function leave(partial: PartialBlob): void {
 }
 
 function checkSpace(needed: readonly Needed[], session: Session): void {
-  const { at } = session.store;
-  const missing = needed.filter(
-    ({ descriptor }) => session.existing(descriptor.digest) === undefined,
-  );
-  const free = freeSpace(at);
-  const bytes = bytesOf(missing);
-  if (free !== undefined && free < bytes) throw new Fault("no-space", { at, needed: bytes, free });
+  session.checkRoom(needed.map(({ descriptor: { digest, size } }) => session.coming(digest, size)));
 }

@@ -1,7 +1,7 @@
 /** Files of a stream whose digests are known only at their end, on their way into a session of the store. */
-import { Fault } from "../base/fault.ts";
-import { freeSpace, type OpenFile, openRead, openWrite, remove } from "../base/file.ts";
+import { openRead, remove } from "../base/file.ts";
 import type { Digest } from "../oci/digest.ts";
+import { Arrival } from "../store/arrival.ts";
 import type { Session } from "../store/session.ts";
 import { Stretch, withFiles } from "../store/stretch.ts";
 import type { Taker } from "./gather.ts";
@@ -11,7 +11,7 @@ import { CHUNK } from "./render.ts";
 export class StrayTaker {
   readonly #session: Session;
   readonly #written = new Map<Digest, { path: string; size: number }>();
-  #open: OpenFile | undefined;
+  #arrival: Arrival | undefined;
 
   constructor(session: Session) {
     this.#session = session;
@@ -19,18 +19,18 @@ export class StrayTaker {
 
   /** A file of `size` bytes begins. @throws no-space */
   readonly take = (size: number): Taker => {
-    const { at } = this.#session.store;
-    const free = freeSpace(at);
-    if (free !== undefined && free < size) throw new Fault("no-space", { at, needed: size, free });
-    const path = this.#session.newFile();
-    const file = openWrite(path, "create");
-    this.#open = file;
+    const session = this.#session;
+    const coming = session.comingFile(size);
+    session.checkRoom([coming]);
+    const arrival = new Arrival(coming);
+    this.#arrival = arrival;
     return {
-      write: (bytes) => file.write(bytes, null),
+      write: (bytes) => arrival.write(bytes),
       end: (digest) => {
-        this.drop();
-        if (this.#written.has(digest)) remove(path);
-        else this.#written.set(digest, { path, size });
+        if (!arrival.isDone) return this.drop();
+        arrival.end(digest)?.close();
+        if (this.#written.has(digest)) remove(coming.to);
+        else this.#written.set(digest, { path: session.identify(coming.to, digest), size });
       },
     };
   };
@@ -51,8 +51,8 @@ export class StrayTaker {
 
   /** Afterwards nothing is open. */
   drop(): void {
-    this.#open?.close();
-    this.#open = undefined;
+    this.#arrival?.drop();
+    this.#arrival = undefined;
   }
 
   async #hasWhole(digest: Digest, size: number): Promise<boolean> {

@@ -1,6 +1,4 @@
 /** The blobs of an archive on their way into a session of the store. */
-import { Fault } from "../base/fault.ts";
-import { freeSpace } from "../base/file.ts";
 import { Syncs } from "../base/file-sync.ts";
 import { work } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -21,22 +19,12 @@ export async function takeAll(
   session: Session,
   working: Working,
 ): Promise<void> {
-  const { store } = session;
   const blobs = [...reached].flatMap((digest) => {
     const content = from.find(digest);
     if (content === undefined || content instanceof Uint8Array) return [];
-    return [
-      {
-        from: { ...content, digest },
-        to: session.fileFor(digest),
-        existing: session.existing(digest),
-      },
-    ];
+    return [{ ...session.coming(digest, content.size), from: { ...content, digest } }];
   });
-  checkSpace(
-    store.at,
-    blobs.reduce((sum, { from, existing }) => sum + (existing === undefined ? from.size : 0), 0),
-  );
+  session.checkRoom(blobs);
   const total = blobs.reduce((sum, { from }) => sum + from.size, 0);
   const groups = batches(blobs, ({ from }) => from.size);
   const tasks: TakeTask[] = groups.map((items) => ({ kind: "take", blobs: items }));
@@ -61,15 +49,15 @@ export class StreamTaker {
   }
 
   readonly take = (digest: Digest, size: number): Taker => {
-    const existing = this.#session.existing(digest);
-    if (existing === undefined) checkSpace(this.#session.store.at, size);
-    const arrival = new Arrival({ digest, size, to: this.#session.fileFor(digest), existing });
+    const coming = this.#session.coming(digest, size);
+    this.#session.checkRoom([coming]);
+    const arrival = new Arrival(coming);
     this.#arrival = arrival;
     return {
       write: (bytes) => arrival.write(bytes),
       end: (actual) => {
         if (actual !== digest) return arrival.drop();
-        const written = arrival.end();
+        const written = arrival.end(digest);
         if (written === undefined) return;
         this.#syncs.add(written);
         this.#session.staged(digest);
@@ -82,9 +70,4 @@ export class StreamTaker {
     this.#arrival?.drop();
     await this.#syncs.settle();
   }
-}
-
-function checkSpace(at: string, needed: number): void {
-  const free = freeSpace(at);
-  if (free !== undefined && free < needed) throw new Fault("no-space", { at, needed, free });
 }

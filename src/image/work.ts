@@ -5,7 +5,7 @@ import { Syncs } from "../base/file-sync.ts";
 import { type HashTask, hashTask } from "../base/hash-line.ts";
 import type { Tally } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
-import { Arrival } from "../store/arrival.ts";
+import { Arrival, type Coming } from "../store/arrival.ts";
 import type { Extent } from "../store/content.ts";
 import { type Files, type Located, Stretch, withFiles } from "../store/stretch.ts";
 import { type FetchTask, fetchTask } from "./fetch.ts";
@@ -30,17 +30,13 @@ export interface CheckTask {
 /** What a checked stretch is: its digest, or why it could not be read whole. */
 export type Checked = { readonly digest: Digest } | { readonly fault: FaultData };
 
-/** Copies blobs into files of their own, where `existing` is not the same already; afterwards they are on the disk. */
+/** Copies blobs into files of their own, where what is there is not the same already; afterwards they are on the disk. */
 export interface TakeTask {
   readonly kind: "take";
-  readonly blobs: readonly {
-    readonly from: Located;
-    readonly to: string;
-    readonly existing: string | undefined;
-  }[];
+  readonly blobs: readonly (Coming & { readonly from: Located })[];
 }
 
-/** For each blob of a TakeTask: whether it was written to `to`. */
+/** For each blob of a TakeTask: whether it is in the file `to`. */
 export type Taken = readonly boolean[];
 
 export type Task = FillTask | CheckTask | InflateTask | TakeTask | FetchTask | HashTask | HelpTask;
@@ -109,23 +105,24 @@ async function take({ blobs }: TakeTask, files: Files, tally: Tally): Promise<Ta
   return taken;
 }
 
-/** Proves the blob, and writes it unless it is there already; whether it was written. */
+/** Proves the blob, and writes it unless it is there already; whether it is in the file that it was to be. */
 function takeOne(
-  { from, to, existing }: TakeTask["blobs"][number],
+  coming: TakeTask["blobs"][number],
   files: Files,
   buffer: Uint8Array,
   syncs: Syncs,
   tally: Tally,
 ): boolean {
+  const { from } = coming;
   const source = new Stretch(from, files);
-  const arrival = new Arrival({ digest: from.digest, size: from.size, to, existing });
+  const arrival = new Arrival(coming);
   try {
     for (let got = source.read(buffer); got > 0; got = source.read(buffer)) {
       arrival.write(buffer.subarray(0, got));
       count(got, tally);
     }
     source.prove();
-    const written = arrival.end();
+    const written = arrival.end(from.digest);
     if (written !== undefined) syncs.add(written);
     return written !== undefined;
   } finally {

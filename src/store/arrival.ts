@@ -1,14 +1,19 @@
 import { sameBytes } from "../base/bytes.ts";
-import { type OpenFile, openRead, openWrite } from "../base/file.ts";
+import { discard, lstat, type OpenFile, openRead, openWrite, rename } from "../base/file.ts";
 import type { Digest } from "../oci/digest.ts";
+import { PART } from "./leftovers.ts";
 import { Files, Stretch } from "./stretch.ts";
 
-/** A blob that comes, where it is to be written, and the file that may be it already. */
+/**
+ * A blob that comes, and the file it is to be: until all of it is there, that has PART at the end of its name.
+ * `existing` = a file that may be the blob and is not ours to change; `begun` = that file of ours, which is there already,
+ * with all of the blob, a part of it, or anything else.
+ */
 export interface Coming {
-  readonly digest: Digest;
   readonly size: number;
   readonly to: string;
   readonly existing: string | undefined;
+  readonly begun?: string | undefined;
 }
 
 const PIECE = 256 * 1024;
@@ -16,20 +21,25 @@ let scratch = new Uint8Array(0);
 
 /**
  * A blob on its way into the store. As long as its bytes are those of the file that is there already, nothing is written;
- * where they first differ (the file is damaged), or when there is none, they go into a new file.
- * That the bytes are the blob's is for the caller to prove. Call `end` or `drop`, whatever happens.
+ * where they first differ (the file is damaged, or ends), or when there is none, they go into a new file, and into one that is
+ * ours as it is. That the bytes are the blob's is for the caller to prove. Call `end` or `drop`, whatever happens.
  */
 export class Arrival {
   readonly #coming: Coming;
   #existing: OpenFile | undefined;
+  #begun: OpenFile | undefined;
   #out: OpenFile | undefined;
+  /** Where our own file is for now. */
+  #path: string;
   #done = 0;
   #mended = false;
 
   constructor(coming: Coming) {
     this.#coming = coming;
+    this.#path = coming.begun ?? coming.to + PART;
     this.#existing = openSame(coming);
-    if (this.#existing === undefined) this.#out = openWrite(coming.to, "create");
+    this.#begun = this.#existing === undefined ? openBegun(coming.begun) : undefined;
+    if (this.#existing === undefined && this.#begun === undefined) this.#create();
   }
 
   write(bytes: Uint8Array): void {
@@ -38,10 +48,24 @@ export class Arrival {
     this.#done += bytes.length;
   }
 
-  /** All bytes were here. The file that was written, still to be synced and closed; undefined when the one there is the same. */
-  end(): OpenFile | undefined {
-    if (this.#mended) this.#readBack();
-    const out = this.#out;
+  /** Whether all bytes were here. */
+  get isDone(): boolean {
+    return this.#done === this.#coming.size;
+  }
+
+  /**
+   * All bytes were here, and are those of `digest`. The file that is the blob now, still to be synced and closed; undefined when the
+   * existing one is the same. @throws digest-differs, size-differs where what was there and what was written do not make the blob
+   */
+  end(digest: Digest): OpenFile | undefined {
+    if (this.#begun !== undefined && this.#begun.stat().size !== this.#done) this.#part();
+    if (this.#mended) {
+      this.#out!.truncate(this.#done);
+      this.#readBack(digest);
+    }
+    const out = this.#begun ?? this.#out;
+    if (out !== undefined) this.#move(this.#coming.to);
+    this.#begun = undefined;
     this.#out = undefined;
     this.drop();
     return out;
@@ -49,27 +73,45 @@ export class Arrival {
 
   /** Closes what is open. What was written stays where it is: it is the session's. */
   drop(): void {
-    const open = [this.#existing, this.#out];
+    const open = [this.#existing, this.#begun, this.#out];
     this.#existing = undefined;
+    this.#begun = undefined;
     this.#out = undefined;
     for (const file of open) file?.close();
+  }
+
+  #create(): void {
+    this.#path = this.#coming.to + PART;
+    this.#out = openWrite(this.#path, "create");
+  }
+
+  #move(to: string): void {
+    if (this.#path !== to) rename(this.#path, to);
+    this.#path = to;
   }
 
   #isSame(bytes: Uint8Array): boolean {
     if (scratch.length < bytes.length) scratch = new Uint8Array(bytes.length);
     const there = scratch.subarray(0, bytes.length);
     try {
-      return this.#existing!.read(there, this.#done) === bytes.length && sameBytes(there, bytes);
+      const file = this.#existing ?? this.#begun!;
+      return file.read(there, this.#done) === bytes.length && sameBytes(there, bytes);
     } catch {
       return false;
     }
   }
 
-  /** The file that is there is the same up to here, and no further: what it has of the blob begins the new one. */
+  /** The file that is there is the same up to here, and no further: one of ours goes on from here, else what it has begins a new one. */
   #part(): void {
-    const out = openWrite(this.#coming.to, "create");
-    this.#out = out;
     this.#mended = true;
+    if (this.#begun !== undefined) {
+      this.#move(this.#coming.to + PART);
+      this.#out = this.#begun;
+      this.#begun = undefined;
+      return;
+    }
+    this.#create();
+    const out = this.#out!;
     const piece = new Uint8Array(Math.min(PIECE, this.#done));
     for (let at = 0; at < this.#done; ) {
       const got = this.#existing!.read(
@@ -82,12 +124,12 @@ export class Arrival {
     }
   }
 
-  /** A disk that damaged a file once may do so twice: what came from there is proven again. @throws digest-differs, size-differs */
-  #readBack(): void {
-    const { digest, size, to } = this.#coming;
+  /** A disk that damaged a file once may do so twice: what was there is proven again. @throws digest-differs, size-differs */
+  #readBack(digest: Digest): void {
     const files = new Files();
     try {
-      const written = new Stretch({ path: to, offset: 0, size, digest }, files);
+      const { size } = this.#coming;
+      const written = new Stretch({ path: this.#path, offset: 0, size, digest }, files);
       const piece = new Uint8Array(PIECE);
       while (written.read(piece) > 0);
       written.prove();
@@ -108,5 +150,25 @@ function openSame({ existing, size }: Coming): OpenFile | undefined {
     // It is replaced.
   }
   file?.close();
+  return undefined;
+}
+
+/**
+ * The file that a session before us began. One that is also elsewhere, under another name, is not ours to change: then, and where it
+ * cannot be written, it is removed.
+ */
+function openBegun(begun: string | undefined): OpenFile | undefined {
+  if (begun === undefined) return undefined;
+  let file: OpenFile | undefined;
+  try {
+    if (lstat(begun)?.kind === "file") {
+      file = openWrite(begun, "existing");
+      if (file.stat().links === 1) return file;
+    }
+  } catch {
+    // It is of no use.
+  }
+  file?.close();
+  discard(begun);
   return undefined;
 }

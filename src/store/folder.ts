@@ -30,6 +30,7 @@ import { REF_NAME } from "../oci/media.ts";
 import { sizeOf } from "./content.ts";
 import { LayerCache } from "./layer-cache.ts";
 import { Layout } from "./layout.ts";
+import { Leftovers, ownerOf } from "./leftovers.ts";
 import { Partials } from "./partial.ts";
 import { Session } from "./session.ts";
 import type { Named } from "./store.ts";
@@ -41,6 +42,9 @@ const OWN = ".ingot";
 const BEGUN = /^(?:\.ingot|blobs|\.(?:oci-layout|index\.json)\.partial\..*|lost\+found)$/;
 
 const A_DAY = 24 * 3600;
+
+/** In the name of a session's folder, after its owner's: another session can use what is in it. */
+const RESUMABLE = "-again.";
 
 /**
  * The store: an image layout in a folder that several processes may use at once and any may be killed at any moment.
@@ -80,12 +84,21 @@ export class FolderStore extends Layout {
     return new Partials(this.#own("partial"));
   }
 
-  /** A session to add blobs in. Call `commit` or `drop`, whatever happens. */
-  async begin(): Promise<Session> {
+  /** What sessions left that were killed or broke off. */
+  get leftovers(): Leftovers {
+    return new Leftovers(this.#own("left"));
+  }
+
+  /**
+   * A session to add blobs in. Call `commit`, `fail` or `drop`, whatever happens.
+   * @param how `resumable` = when it is killed or stopped, the next such session takes over what it has staged
+   */
+  async begin({ resumable = false } = {}): Promise<Session> {
     makeDirectory(path.join(this.at, BLOBS));
     return this.#locked(() => {
       this.#sweep();
-      return new Session(this, makeUnique(this.#own("work", `${owner()}-`)));
+      const prefix = owner() + (resumable ? RESUMABLE : "-");
+      return new Session(this, makeUnique(this.#own("work", prefix)), { resumable });
     });
   }
 
@@ -142,6 +155,7 @@ export class FolderStore extends Layout {
       }
       this.layers.prune((digest) => this.find(digest) !== undefined);
       this.partials.prune();
+      this.leftovers.drop();
       return removed.sort((a, b) => byBytes(a.digest, b.digest));
     });
   }
@@ -166,21 +180,25 @@ export class FolderStore extends Layout {
   }
 
   /**
-   * Removes the work of sessions whose process is certainly gone, and of those that nobody can judge after a day.
+   * Removes the work of sessions whose process is certainly gone, and of those that nobody can judge after a day. What can be used of the
+   * former is among the leftovers then.
    * @returns what is left: the sessions there are. Only under the lock, whose time is now
    */
   #sweep(): string[] {
     const work = this.#own("work");
     makeDirectory(work);
     const now = lstat(this.#own("lock"))?.mtime ?? 0;
-    return readDirectory(work).filter((name) => {
+    const { leftovers } = this;
+    const there = readDirectory(work).filter((name) => {
       const at = path.join(work, name);
-      const judged = judgeOwner(name.slice(0, Math.max(0, name.indexOf("-"))));
+      const judged = judgeOwner(ownerOf(name));
       const isOld = now - (lstat(at)?.mtime ?? now) > A_DAY;
       if (judged === "alive" || (judged === "unknown" && !isOld)) return true;
-      discard(at);
+      if (isOld || !name.includes(RESUMABLE) || !leftovers.add(at)) discard(at);
       return false;
     });
+    leftovers.sweep(now);
+    return there;
   }
 
   /** Entries that stay do so as they are; the named ones stand in the order of their names, the others after them. */

@@ -1,11 +1,13 @@
 import * as path from "node:path";
-import { discard, lstat, remove, rename, syncDirectory } from "../base/file.ts";
+import { Fault, isFault } from "../base/fault.ts";
+import { discard, freeSpace, lstat, remove, rename, stat, syncDirectory } from "../base/file.ts";
 import { atExit } from "../base/file-cleanup.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { BLOBS } from "../oci/layout.ts";
-import { Arrival } from "./arrival.ts";
+import { Arrival, type Coming } from "./arrival.ts";
 import type { LayerCache } from "./layer-cache.ts";
 import type { Layout } from "./layout.ts";
+import type { Leftovers } from "./leftovers.ts";
 import type { Partials } from "./partial.ts";
 import type { Named } from "./store.ts";
 
@@ -13,21 +15,29 @@ import type { Named } from "./store.ts";
 export interface Taggable extends Layout {
   readonly layers: LayerCache;
   readonly partials: Partials;
+  readonly leftovers: Leftovers;
   tag(images: readonly Named[]): Promise<void>;
 }
 
-/** Blobs on their way into a store: nobody sees them before `commit`, and nothing of them stays after `drop`. */
+/**
+ * Blobs on their way into a store: nobody sees them before `commit`, and nothing of them stays after `drop`. Of one that is resumable,
+ * what was staged waits for the next such session when the program is stopped or killed.
+ */
 export class Session {
   readonly store: Taggable;
   readonly #work: string;
+  readonly #resumable: boolean;
+  readonly #leftovers: Leftovers;
   readonly #release: () => void;
   readonly #staged = new Set<Digest>();
   #files = 0;
 
-  constructor(store: Taggable, work: string) {
+  constructor(store: Taggable, work: string, { resumable }: { readonly resumable: boolean }) {
     this.store = store;
     this.#work = work;
-    this.#release = atExit(() => takeAway(work));
+    this.#resumable = resumable;
+    this.#leftovers = store.leftovers;
+    this.#release = atExit(() => this.#leave());
   }
 
   /** The file to write the blob into; call `staged` when all of it is there, checked and synced. */
@@ -40,6 +50,35 @@ export class Session {
     return this.store.find(digest) === undefined ? undefined : this.store.blobFile(digest);
   }
 
+  /** How the blob is to come: what the store has of it, or else what a session left that is gone. It is the caller's to compare. */
+  coming(digest: Digest, size: number): Coming {
+    const [to, existing] = [this.fileFor(digest), this.existing(digest)];
+    const begun = this.#resumable ? this.#leftovers.take(digest, to) : undefined;
+    if (existing !== undefined && begun !== undefined) discard(begun);
+    return { size, to, existing, begun: existing === undefined ? begun : undefined };
+  }
+
+  /** The same for a file of the session's own, whose digest is known only at its end: what is left that has its size. */
+  comingFile(size: number): Coming {
+    const to = this.newFile();
+    const begun = this.#resumable ? this.#leftovers.takeSized(size, to) : undefined;
+    return { size, to, existing: undefined, begun };
+  }
+
+  /** Makes sure that there is room for what is to come; if need be, by removing what other sessions left. @throws no-space */
+  checkRoom(coming: Iterable<Coming>): void {
+    const { at } = this.store;
+    let needed = 0;
+    for (const { size, existing, begun } of coming) {
+      const there = begun === undefined ? 0 : (stat(begun)?.size ?? 0);
+      if (existing === undefined) needed += Math.max(0, size - there);
+    }
+    const free = () => freeSpace(at) ?? needed;
+    if (free() >= needed) return;
+    this.#leftovers.drop();
+    if (free() < needed) throw new Fault("no-space", { at, needed, free: free() });
+  }
+
   /** The blob's file is written, checked and on the disk. */
   staged(digest: Digest): void {
     this.#staged.add(digest);
@@ -48,6 +87,13 @@ export class Session {
   /** A new file of the session's own, for bytes whose digest is known only at their end; then call `adopt`. */
   newFile(): string {
     return path.join(this.#work, `${++this.#files}.new`);
+  }
+
+  /** All of the file is there, and these are its bytes; where it is now. It is not staged yet. */
+  identify(file: string, digest: Digest): string {
+    const to = this.fileFor(digest);
+    rename(file, to);
+    return to;
   }
 
   /** The file is written, checked and on the disk; afterwards it is staged as the blob. */
@@ -68,15 +114,10 @@ export class Session {
   /** Stages a blob that was made here, unless the store has it whole. Safe to call again. */
   put(digest: Digest, bytes: Uint8Array): void {
     if (this.#staged.has(digest)) return;
-    const arrival = new Arrival({
-      digest,
-      size: bytes.length,
-      to: this.fileFor(digest),
-      existing: this.existing(digest),
-    });
+    const arrival = new Arrival(this.coming(digest, bytes.length));
     try {
       arrival.write(bytes);
-      const written = arrival.end();
+      const written = arrival.end(digest);
       if (written === undefined) return;
       try {
         written.sync();
@@ -113,9 +154,33 @@ export class Session {
   /** Afterwards nothing is left of what was staged and not committed. Never throws: what stays, the next session removes. */
   drop(): void {
     takeAway(this.#work);
+    this.#leftovers.tidy();
     this.#release();
   }
+
+  /**
+   * Ends the session after `error`, when nothing writes any more. What was staged waits for the next one where reading the source broke
+   * off. It goes where what came is wrong, or the store's disk fails; where that is full, what others left goes with it.
+   * @param brokeOff whether what came has ended too early
+   */
+  fail(error: unknown, brokeOff = false): void {
+    if (isFull(error)) this.#leftovers.drop();
+    else if (brokeOff || (isFault(error, "io") && !this.#isOurs(error.facts.at))) this.#leave();
+    this.drop();
+  }
+
+  #isOurs(at: string): boolean {
+    return at === this.store.at || at.startsWith(this.store.at + path.sep);
+  }
+
+  #leave(): void {
+    if (!this.#resumable || !this.#leftovers.add(this.#work)) takeAway(this.#work);
+  }
 }
+
+const isFull = (error: unknown) =>
+  isFault(error, "no-space") ||
+  (isFault(error, "io") && ["ENOSPC", "EDQUOT"].includes(error.facts.code));
 
 /** Removes the folder, also while threads put files into it: under another name they do not find it any more. */
 function takeAway(work: string): void {

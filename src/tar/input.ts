@@ -78,6 +78,8 @@ export class FileInput implements Input {
 export class StreamInput implements Input {
   readonly at: string;
   position = 0;
+  /** Whether the stream has ended, well or not. */
+  isOver = false;
   readonly #pieces: AsyncIterator<Uint8Array>;
   #piece: Uint8Array = new Uint8Array(0);
 
@@ -101,9 +103,7 @@ export class StreamInput implements Input {
     let done = 0;
     while (done < count) {
       if (this.#piece.length === 0) {
-        const { value, done: over } = await this.#pieces.next();
-        if (over === true) break;
-        this.#piece = value;
+        if (!(await this.#next())) break;
         continue;
       }
       const piece = this.#advance(Math.min(count - done, this.#piece.length));
@@ -115,12 +115,17 @@ export class StreamInput implements Input {
 
   /** What comes next, at least one byte and at most `limit`; none only at the end. Nothing is copied. */
   async some(limit: number): Promise<Uint8Array> {
-    while (this.#piece.length === 0) {
-      const { value, done } = await this.#pieces.next();
-      if (done === true) break;
-      this.#piece = value;
-    }
+    while (this.#piece.length === 0 && (await this.#next()));
     return this.#advance(Math.min(limit, this.#piece.length));
+  }
+
+  async #next(): Promise<boolean> {
+    this.isOver = true;
+    const { value, done } = await this.#pieces.next();
+    if (done === true) return false;
+    this.isOver = false;
+    this.#piece = value;
+    return true;
   }
 
   #advance(count: number): Uint8Array {

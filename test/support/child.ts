@@ -26,7 +26,7 @@ export class Child {
     argv: readonly string[],
     options: {
       readonly env?: Readonly<Record<string, string | undefined>>;
-      readonly stdin?: number | "ignore";
+      readonly stdin?: number | "ignore" | "pipe";
     } = {},
   ) {
     const [program = "", ...args] = argv;
