@@ -69,6 +69,33 @@ const samples: Samples = {
       { hint: /^did you mean "\/t"\? \(make it\)$/ },
     ],
   ],
+  "volumes-missing": [
+    [
+      {
+        at: "/s/big.tar.volumes.json",
+        count: 5,
+        missing: [
+          { file: "big.tar.002", number: 2, size: 512, digest: A },
+          {
+            file: "big.tar.003",
+            number: 3,
+            size: 512,
+            digest: B,
+            found: { path: "/s/big.tar.003", size: 1 },
+          },
+        ],
+        folders: ["/s", "/t"],
+      },
+      'cannot find all volumes of "/s/big.tar.volumes.json": 2 of 5 are not there, looked in "/s", "/t"',
+      {
+        details: [
+          `big.tar.002: volume 2 of 5, 512 bytes, ${A}`,
+          `big.tar.003: volume 3 of 5, 512 bytes, ${B}; "/s/big.tar.003" has 1 byte`,
+        ],
+        hint: /bring them/,
+      },
+    ],
+  ],
   ambiguous: [
     [
       { what: "the image", at: "x", matches: ["a", "b"] },

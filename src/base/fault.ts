@@ -20,6 +20,19 @@ export interface Faults {
   "size-differs": { at: string; expected: number; actual: number };
   /** A blob that an image needs is not where it should be. */
   "blob-missing": { digest: string; at: string; neededBy?: string };
+  /** Of an archive's volumes, those that are not there whole; `found` is a file that has the name and another size. Bytes. */
+  "volumes-missing": {
+    at: string;
+    count: number;
+    missing: readonly {
+      file: string;
+      number: number;
+      size: number;
+      digest: string;
+      found?: { path: string; size: number };
+    }[];
+    folders: readonly string[];
+  };
   /** Content that is not well formed: JSON, YAML, a tar header, a reference, a wasm file. */
   malformed: { what: string; at: string; why: string; hint?: string };
   /** Content that exceeds a bound that protects memory, time or disk. */

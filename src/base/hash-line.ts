@@ -25,9 +25,9 @@ export function hashTask({ memory, length, last }: HashTask): string {
 
 const NOTHING = new SharedArrayBuffer(0);
 
-/** Call `hex` or `end`, whatever happens. */
+/** Hashes one thing after the other. Call `end`, whatever happens. */
 export class HashLine {
-  readonly #here = new Sha256();
+  #here = new Sha256();
   readonly #thread: Thread | undefined;
   #asked = 0;
 
@@ -44,12 +44,12 @@ export class HashLine {
     else await this.#ask(bytes.buffer as unknown as SharedArrayBuffer, bytes.length, false);
   }
 
-  /** The SHA-256 of all pieces, as 64 lower-case hexadecimal digits. */
+  /** The SHA-256 of all pieces since the last answer, as 64 lower-case hexadecimal digits. */
   async hex(): Promise<string> {
-    if (this.#thread === undefined) return this.#here.hex();
-    const hex = await this.#ask(NOTHING, 0, true);
-    await this.end();
-    return hex as string;
+    if (this.#thread !== undefined) return (await this.#ask(NOTHING, 0, true)) as string;
+    const hex = this.#here.hex();
+    this.#here = new Sha256();
+    return hex;
   }
 
   #ask(memory: SharedArrayBuffer, length: number, last: boolean): Promise<unknown> {

@@ -40,6 +40,14 @@ const WORDS: Words = {
     message: `cannot find a blob: ${digest} is not in ${quotePlace(at)}${neededBy ? `, and ${neededBy} needs it` : ""}`,
     hint: "the image is not whole here: build or import it again",
   }),
+  "volumes-missing": ({ at, count: all, missing, folders }) => ({
+    message: `cannot find all volumes of ${quotePlace(at)}: ${missing.length} of ${all} ${missing.length === 1 ? "is" : "are"} not there, looked in ${folders.map(quote).join(", ")}`,
+    details: missing.map(
+      ({ file, number, size, digest, found }) =>
+        `${file}: volume ${number} of ${all}, ${bytes(size)}, ${digest}${found === undefined ? "" : `; ${quote(found.path)} has ${bytes(found.size)}`}`,
+    ),
+    hint: "bring them to one of these folders, or name them where they are, beside the list",
+  }),
   malformed: ({ what, at, why, hint }) => ({
     message: `cannot read ${what} ${quotePlace(at)}: ${why}`,
     hint,

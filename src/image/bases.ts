@@ -10,6 +10,7 @@ import { type Holdings, layersOf, parseHoldings, together } from "./holdings.ts"
 import { completeNames } from "./name.ts";
 import type { Selected } from "./select.ts";
 import { openSources, parseSource } from "./source.ts";
+import { mustBeOneFile } from "./volume-look.ts";
 import { type Reached, walk } from "./walk.ts";
 
 /**
@@ -93,5 +94,7 @@ function listIn(text: string): string | undefined {
   const source = parseSource(text);
   if (source.kind !== "archive" || source.reference !== undefined) return undefined;
   const [first] = readExtent({ path: source.path, offset: 0, size: 1 });
-  return first === 0x7b ? source.path : undefined;
+  if (first !== 0x7b) return undefined;
+  mustBeOneFile(source.path);
+  return source.path;
 }

@@ -23,6 +23,7 @@ export type FindingCode =
   | "cut"
   | "bytes-after-end"
   | "docker-differs"
+  | "list-differs"
   | "nothing"
   | "not-canonical";
 
@@ -53,6 +54,7 @@ export const FINDING_LIMIT = 1000;
 export class Findings implements Iterable<Finding> {
   readonly #at: string;
   readonly #listed: Finding[] = [];
+  #first: readonly Finding[] = [];
   #more: Finding | undefined;
 
   /** @param at what they are about */
@@ -72,12 +74,18 @@ export class Findings implements Iterable<Finding> {
     }
   }
 
+  /** Puts in front of all others what explains them: the first FINDING_LIMIT of it. */
+  lead(found: readonly Finding[]): void {
+    this.#first = found.slice(0, FINDING_LIMIT);
+  }
+
   /** Whether there is no sense in looking further. */
   get isFull(): boolean {
     return this.#more !== undefined;
   }
 
   *[Symbol.iterator](): Iterator<Finding> {
+    yield* this.#first;
     yield* this.#listed;
     if (this.#more !== undefined) yield this.#more;
   }
@@ -90,6 +98,8 @@ export interface Report {
   readonly blobs: number;
   readonly bytes: number;
   readonly findings: readonly Finding[];
+  /** In how many volumes the archive is; undefined when it is in one file. */
+  readonly volumes?: number;
   /** How the archive was compressed; undefined when it was not. */
   readonly compression?: string;
   /** Whether the bytes are exactly what export would write; undefined when that was not asked. */

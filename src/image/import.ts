@@ -20,15 +20,16 @@ import { checkCanonical } from "./canonical.ts";
 import { missingFrom, readBase, surplusOf } from "./delta.ts";
 import { adoptDocker } from "./docker-archive.ts";
 import { type Finding, type FindingCode, finding, note, uniqueFindings } from "./finding.ts";
-import { gatherFile, gatherStream } from "./gather.ts";
+import { gatherFile } from "./gather.ts";
 import { type Holdings, parseHoldings, type Summary, summaryOf } from "./holdings.ts";
 import { dockerOf, type Inventory } from "./inventory.ts";
 import { judge, nameTwice } from "./judge.ts";
 import { completeNames, isTagOnly } from "./name.ts";
 import { fullNameOf, nameRoots } from "./naming.ts";
-import { type ArchiveSource, openSource } from "./opening.ts";
+import { type ArchiveSource, gatherSource, openSource, type StreamSource } from "./opening.ts";
 import { StrayTaker } from "./strays.ts";
 import { StreamTaker, takeAll } from "./take.ts";
+import { checkList, mustBeWhole } from "./volume-check.ts";
 import type { Working } from "./working.ts";
 
 /** What came into the store. `blobs` and `bytes` = what the images need of the archive; `added` = blobs that were not there whole before. */
@@ -65,6 +66,7 @@ export async function importArchive(
   working: Working,
   name?: string,
 ): Promise<Imported> {
+  if ("volumes" in archive) mustBeWhole(archive.volumes);
   const session = await store.begin({ resumable: true });
   const strays = new StrayTaker(session);
   let inventory: Inventory | undefined;
@@ -75,7 +77,7 @@ export async function importArchive(
         ? await gatherFile(source.path)
         : await receive(source, session, strays, working);
     if (inventory.isDocker) await adoptDocker(inventory, working);
-    const { reached: needed, images } = await prove(inventory, name);
+    const { reached: needed, images } = await prove(inventory, source, name);
     const { relies } = inventory;
     if ("path" in source && relies) await mustHave(store, relies, inventory.at, working);
     const reached = new Set([...needed].filter((digest) => !relies?.has(digest)));
@@ -119,7 +121,7 @@ async function mustHave(
  * all that it leaves out.
  */
 async function receive(
-  { bytes, at }: Exclude<ArchiveSource, { path: string }>,
+  source: StreamSource,
   session: Session,
   strays: StrayTaker,
   working: Working,
@@ -127,12 +129,14 @@ async function receive(
   const taker = new StreamTaker(session);
   let inventory: Inventory;
   try {
-    inventory = await gatherStream(bytes, at, {
-      tally: working.tally,
-      take: taker.take,
-      takeStray: strays.take,
-      heed: (list) => mustHave(session.store, parseHoldings(list, BASE_FILE), at, working),
-    });
+    const at = "volumes" in source ? source.volumes.list.at : source.at;
+    const heed = (list: Uint8Array) =>
+      mustHave(session.store, parseHoldings(list, BASE_FILE), at, working);
+    inventory = await gatherSource(
+      source,
+      { take: taker.take, takeStray: strays.take, heed },
+      working,
+    );
   } catch (error) {
     await taker.settle().catch(() => {});
     throw error;
@@ -144,6 +148,7 @@ async function receive(
 /** The archive's named images, under their complete names, and the blobs that they reach. @throws unproven, malformed */
 async function prove(
   inventory: Inventory,
+  source: ArchiveSource,
   name: string | undefined,
 ): Promise<{ reached: ReadonlySet<Digest>; images: Named[] }> {
   const { at, findings } = inventory;
@@ -160,6 +165,7 @@ async function prove(
     refuse([]);
     readIndex(inventory, refuse);
   }
+  if ("volumes" in source) refuse(checkList(source.volumes, inventory));
   if (name !== undefined) inventory.roots = nameOne(inventory, name);
   const roots = inventory.roots.filter((root) => fullNameOf(root) !== undefined);
   const nameless = inventory.roots.length - roots.length;

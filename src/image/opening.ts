@@ -12,12 +12,20 @@ import {
   peek,
 } from "../base/gzip-decode.ts";
 import { readExtent } from "../store/content.ts";
+import { gatherStream, type Passing } from "./gather.ts";
+import type { Inventory } from "./inventory.ts";
 import { CHUNK } from "./render.ts";
+import type { VolumeSet } from "./volume-set.ts";
+import { VolumeStream } from "./volume-stream.ts";
+import type { Working } from "./working.ts";
+
+/** An archive that is read once, from front to back: through a pipe, or in volumes. */
+export type StreamSource =
+  | { readonly bytes: Bytes; readonly at: string }
+  | { readonly volumes: VolumeSet };
 
 /** An archive: a file, which can be read anywhere and in parallel, or a stream. */
-export type ArchiveSource =
-  | { readonly path: string }
-  | { readonly bytes: Bytes; readonly at: string };
+export type ArchiveSource = { readonly path: string } | StreamSource;
 
 /** An archive to be read, and how it was compressed. */
 export interface Opened {
@@ -27,7 +35,7 @@ export interface Opened {
 
 /**
  * The archive uncompressed: by its first bytes, whatever its name. A compressed file becomes a stream, of which nothing is
- * kept: it is decompressed as it is read. @throws not-found, io
+ * kept: it is decompressed as it is read. What is in volumes is not compressed. @throws not-found, io
  */
 export async function openSource(source: ArchiveSource): Promise<Opened> {
   if ("path" in source) {
@@ -37,12 +45,34 @@ export async function openSource(source: ArchiveSource): Promise<Opened> {
     if (!isCompressed(head)) return { source, compression };
     return { source: { bytes: decompressed(fileBytes(path), path), at: path }, compression };
   }
+  if ("volumes" in source) return { source, compression: undefined };
   const { at } = source;
   const peeked = await peek(source.bytes, HEAD);
   const { head } = peeked;
   const all = closing(peeked);
   const bytes = isCompressed(head) ? decompressed(all, at) : all;
   return { source: { bytes, at }, compression: compressionOf(head) };
+}
+
+/**
+ * Reads an archive once, as `gatherStream` does. Of volumes every byte is read, and those that are not what their list says are the
+ * first findings.
+ */
+export async function gatherSource(
+  source: StreamSource,
+  passing: Omit<Passing, "tally">,
+  working: Working,
+): Promise<Inventory> {
+  const how = { ...passing, tally: working.tally };
+  if (!("volumes" in source)) return gatherStream(source.bytes, source.at, how);
+  const stream = new VolumeStream(source.volumes, working);
+  try {
+    const inventory = await gatherStream(stream.bytes(), source.volumes.list.at, how);
+    inventory.findings.lead(await stream.settle());
+    return inventory;
+  } finally {
+    await stream.end();
+  }
 }
 
 async function* closing({ all, close }: Peeked): Bytes {

@@ -16,6 +16,7 @@ import { parseHoldings } from "./holdings.ts";
 import { renamed } from "./naming.ts";
 import { mustBePlain } from "./opening.ts";
 import type { Selected } from "./select.ts";
+import { mustBeOneFile } from "./volume-look.ts";
 
 /** What a SOURCE on the command line is. */
 export type Source =
@@ -95,6 +96,7 @@ function openLayout(path: string): ReadStore {
 
 /** An archive in a file, of either form. @throws unsupported for a compressed one, unproven for one of Docker's that is not so */
 async function openArchive(path: string, deltas: boolean): Promise<ReadStore> {
+  mustBeOneFile(path);
   mustBePlain(path);
   const archive = await Archive.openUnlessDocker(path);
   if (archive !== undefined) return renamed(wholeOf(archive, deltas), archive.docker());

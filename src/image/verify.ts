@@ -27,14 +27,15 @@ import {
   type Report,
   uniqueFindings,
 } from "./finding.ts";
-import { gatherFile, gatherLayout, gatherStream } from "./gather.ts";
+import { gatherFile, gatherLayout } from "./gather.ts";
 import { checkClaims, hashAll } from "./hash-all.ts";
 import { summaryOf } from "./holdings.ts";
 import { dockerOf, type Held, Inventory, type LayoutFile } from "./inventory.ts";
 import { judge } from "./judge.ts";
 import { nameRoots } from "./naming.ts";
-import { type ArchiveSource, openSource } from "./opening.ts";
+import { type ArchiveSource, gatherSource, openSource } from "./opening.ts";
 import type { Selected } from "./select.ts";
+import { checkCuts, checkList } from "./volume-check.ts";
 import type { Working } from "./working.ts";
 
 /** What of an archive is to be proven beside its digests. */
@@ -63,7 +64,7 @@ export async function verifyArchive(
   const inventory =
     "path" in source
       ? await gatherFile(source.path)
-      : await gatherStream(source.bytes, source.at, { tally: working.tally, layers });
+      : await gatherSource(source, { layers }, working);
   if (inventory.isDocker) await adoptDocker(inventory, working);
   else readBase(inventory);
   const lent = lend(inventory, bases);
@@ -76,6 +77,11 @@ export async function verifyArchive(
   });
   const isAsked = canonical || inventory.isOwn;
   const deviations = isSound(report) && isAsked ? await checkCanonical(inventory) : [];
+  if ("volumes" in source && isSound(report))
+    deviations.push(
+      ...checkList(source.volumes, inventory),
+      ...(canonical ? checkCuts(source.volumes) : []),
+    );
   const packed =
     canonical && compression !== undefined
       ? [finding("not-canonical", inventory.at, `it is compressed with ${compression}`)]
@@ -83,6 +89,7 @@ export async function verifyArchive(
   const judged = {
     ...report,
     ...(compression && { compression }),
+    ...("volumes" in source && { volumes: source.volumes.files.length }),
     findings: [...report.findings, ...packed, ...deviations],
   };
   return canonical ? { ...judged, canonical: isSound(judged) } : judged;
