@@ -155,7 +155,7 @@ describe("a place that is not as it should be", () => {
         /image\.tar": permission denied \(EACCES\)/,
         /who may read it says/,
       );
-      assertNothingLeft(join(own, "store"));
+      assert.deepEqual(readdirSync(own), []);
       refused(
         await other("export", `oci:${layout}`, "-o", join(dir, "out.tar")),
         /permission denied \(EACCES\)/,
@@ -168,7 +168,7 @@ describe("a place that is not as it should be", () => {
         /permission denied \(EACCES\)/,
         /who may read it says/,
       );
-      assert.deepEqual(readdirSync(own), ["store"]);
+      assert.deepEqual(readdirSync(own), []);
     }),
   );
 });

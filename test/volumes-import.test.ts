@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { isProven } from "../src/image/finding.ts";
 import { importArchive } from "../src/image/import.ts";
@@ -19,7 +20,17 @@ import { verifyArchive } from "../src/image/verify.ts";
 import { checkCuts, verifyVolume } from "../src/image/volume-check.ts";
 import { openVolumes } from "../src/image/volume-set.ts";
 import { FolderStore } from "../src/store/folder.ts";
-import { alone, canonical, container, gadget, type Image, noise } from "./support/archive.ts";
+import {
+  alone,
+  Blobs,
+  canonical,
+  container,
+  gadget,
+  type Image,
+  noise,
+  sha256,
+  types,
+} from "./support/archive.ts";
 import { faultOf } from "./support/fault.ts";
 import { type Ends, tempDir, tidily } from "./support/temp.ts";
 import { contentsOf, cutInto } from "./support/volumes.ts";
@@ -441,6 +452,35 @@ describe("what is wrong with volumes", () => {
         checkCuts(uneven).map(({ code }) => code),
         ["not-canonical"],
       );
+    }),
+  );
+});
+
+describe("layers in volumes", () => {
+  test(
+    "are looked into as they pass by",
+    tidily(async (t) => {
+      const layers = [noise(30_000, 4), noise(900, 5)];
+      const packed = layers.map((layer) => gzipSync(layer));
+      const make = (diffIDs: readonly Uint8Array[]): Image => {
+        const blobs = new Blobs();
+        const rootfs = { type: "layers", diff_ids: diffIDs.map(sha256) };
+        const config = blobs.add(types.config, { architecture: "amd64", os: "linux", rootfs });
+        const all = packed.map((layer) => blobs.add(`${types.layer}+gzip`, layer));
+        const reference = "docker.io/library/packed:v1";
+        return { reference, descriptor: blobs.manifest(config, all), blobs };
+      };
+      for (const isSo of [true, false]) {
+        const { list } = await stage(t, [make(isSo ? layers : [...layers].reverse())]);
+        const volumes = (await openVolumes([list], alone()))!;
+        const { findings } = await verifyArchive(
+          { volumes },
+          { canonical: false, layers: true },
+          alone(),
+        );
+        const codes = new Set(findings.map(({ code }) => code));
+        assert.deepEqual([...codes], isSo ? [] : ["diff-id-differs"]);
+      }
     }),
   );
 });

@@ -46,7 +46,7 @@ const WORDS: Words = {
       ({ file, number, size, digest, found }) =>
         `${file}: volume ${number} of ${all}, ${bytes(size)}, ${digest}${found === undefined ? "" : `; ${quote(found.path)} has ${bytes(found.size)}`}`,
     ),
-    hint: "bring them to one of these folders, or name them where they are, beside the list",
+    hint: "bring them to one of these folders, or name them together with the list",
   }),
   malformed: ({ what, at, why, hint }) => ({
     message: `cannot read ${what} ${quotePlace(at)}: ${why}`,

@@ -2,6 +2,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { type OpenFile, openRead } from "../base/file.ts";
 import { HashLine } from "../base/hash-line.ts";
+import type { Tally } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Finding } from "./finding.ts";
 import { checkVolume } from "./volume-check.ts";
@@ -25,6 +26,7 @@ export class VolumeStream {
   readonly #hash: HashLine;
   readonly #buffers: readonly Buffer[];
   readonly #findings: Finding[] = [];
+  readonly #tally: Tally;
   #turn = 0;
   /** The volume that is read, and how far. */
   #place = 0;
@@ -35,6 +37,7 @@ export class VolumeStream {
 
   constructor(set: VolumeSet, working: Working) {
     this.#set = set;
+    this.#tally = working.tally;
     const total = set.files.reduce((sum, { size }) => sum + size, 0);
     this.#hash = new HashLine(threadsFor(total, working) > 1 ? working.entry : undefined);
     this.#buffers = Array.from({ length: PIECES }, () => ({
@@ -51,7 +54,8 @@ export class VolumeStream {
 
   /** Reads on to the end of the last volume. @returns what is wrong with volumes, from front to back @throws io */
   async settle(): Promise<readonly Finding[]> {
-    while ((await this.#next()) !== undefined);
+    for (let piece = await this.#next(); piece !== undefined; piece = await this.#next())
+      this.#tally.add(piece.length);
     return this.#findings;
   }
 

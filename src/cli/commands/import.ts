@@ -3,8 +3,9 @@ import { FolderStore } from "../../store/folder.ts";
 import { command } from "../command.ts";
 import { summaryJson } from "../delta.ts";
 import { storePath } from "../settings.ts";
-import { archiveSource, imageLine, JOBS, threadsFor, watched } from "../task.ts";
+import { imageLine, JOBS, threadsFor, watched } from "../task.ts";
 import { count, formatBytes } from "../text.ts";
+import { archiveOf } from "../volumes.ts";
 import { findingJson, formatFinding } from "../words.ts";
 
 export const importCommand = command({
@@ -14,7 +15,9 @@ export const importCommand = command({
     file: {
       type: "positional",
       required: true,
-      description: "an OCI archive or one of docker save, anyone's, also gzip or zstd; - is stdin",
+      multiple: true,
+      description:
+        "an OCI archive or one of docker save, anyone's, also gzip or zstd; - is stdin; or its list of volumes, or volumes",
     },
     name: {
       type: "string",
@@ -25,18 +28,24 @@ export const importCommand = command({
   },
   notes: [
     "Nothing gets a name unless everything it needs has arrived and is proven. A blob in the store that was damaged is\nwhole afterwards. What a delta leaves out must be in the store, whole: else it says what is missing. Prints `REF sha256:…` for each image.",
+    "An archive in volumes is taken as a whole, by its list (FILE.volumes.json) or by any volume: the others are looked for beside\nit and beside those that are named, and each is hashed as it is read.",
   ],
   examples: [
     { line: "ingot import trace.tar", does: "an archive in a file" },
     { line: "docker save app:v1 | ingot import -", does: "through a pipe" },
+    { line: "ingot import big.tar.volumes.json", does: "in volumes, all beside the list" },
+    {
+      line: "ingot import /media/a/big.tar.* /media/b/big.tar.*",
+      does: "in volumes on two sticks, in any order",
+    },
     { line: "ingot import app.tar.zst --name ghcr.io/me/app:v1", does: "compressed, and nameless" },
   ],
   document:
     '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "blobs", "added", "bytes",\n "base"?, "warnings": [{"code", "at", "message"}]}',
-  async run({ file, name, jobs, store: folder }, context) {
+  async run({ file: files, name, jobs, store: folder }, context) {
     const { talk, settings } = context;
     const threads = threadsFor(jobs);
-    const { source, total } = archiveSource(file);
+    const { source, total } = await archiveOf(files, context, threads);
     const store = new FolderStore(storePath(settings, folder));
     const done = await watched(context, { label: "import", total, threads }, (working) =>
       importArchive(source, store, working, name),

@@ -4,13 +4,15 @@ import { openLenders } from "../../image/bases.ts";
 import { isProven, isSound, type Report } from "../../image/finding.ts";
 import { openSources, parseSource } from "../../image/source.ts";
 import { verifyArchive, verifyImage, verifyLayout } from "../../image/verify.ts";
+import { verifyVolume } from "../../image/volume-check.ts";
 import type { FolderStore } from "../../store/folder.ts";
 import type { ReadStore } from "../../store/store.ts";
 import { type Context, command, type ExitCode } from "../command.ts";
 import { summaryJson } from "../delta.ts";
 import type { Json } from "../talk.ts";
-import { archiveSource, imageLine, JOBS, storeOpener, threadsFor, watched } from "../task.ts";
+import { imageLine, JOBS, storeOpener, threadsFor, watched } from "../task.ts";
 import { count, formatBytes, quotePlace } from "../text.ts";
+import { archiveOf, grouped, type Judged } from "../volumes.ts";
 import { findingJson, formatFinding, type Sentence, sentence } from "../words.ts";
 
 export const verifyCommand = command({
@@ -22,7 +24,7 @@ export const verifyCommand = command({
       required: true,
       multiple: true,
       description:
-        "archives (- is stdin), layouts, oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], names in the store",
+        "archives (- is stdin), lists of volumes, volumes, layouts, oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], names in the store",
     },
     layers: {
       type: "boolean",
@@ -44,6 +46,7 @@ export const verifyCommand = command({
   notes: [
     "Every byte is read and hashed. All sources are looked at; the exit code is that of the worst. Nothing checked is no yes.",
     "Of a delta alone, all that is in it is proven; whether its images are whole nobody can say without its base.",
+    "Of an archive in volumes, its list (FILE.volumes.json) stands for the whole archive, and so do all volumes together; other\nvolumes stand for themselves: each is what the list beside it says, or not.",
   ],
   examples: [
     { line: "ingot verify trace.tar", does: "an archive" },
@@ -52,26 +55,30 @@ export const verifyCommand = command({
       does: "from a pipe, to the byte, for a program",
     },
     { line: "ingot verify trace:v1 oci:/srv/layout", does: "a stored image and a layout" },
+    { line: "ingot verify big.tar.volumes.json", does: "an archive in volumes" },
+    { line: "ingot verify /media/a/big.tar.002", does: "one volume alone, by the list beside it" },
     { line: "ingot verify v1-to-v2.tar --base app-v1.tar", does: "a delta with what it relies on" },
   ],
   no: "no: something is not what it says; every finding is listed",
   document:
-    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}], "blobs", "bytes",\n "compression"?, "canonical"?, "base"?,\n "findings": [{"code", "level", "at", "message"}]}]}; a source that nobody could judge has "error" instead',
+    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}], "blobs", "bytes",\n "volumes"?, "compression"?, "canonical"?, "base"?,\n "findings": [{"code", "level", "at", "message"}]}]}; one volume has\n "list", "volume": {"number", "count", "size", "digest"} instead of images and blobs; a source that nobody could judge has "error" instead',
   async run({ source: sources, layers, canonical, base, jobs, store: folder }, context) {
     const { talk } = context;
     const threads = threadsFor(jobs);
     if (sources.filter((source) => source === "-").length > 1)
       throw new Fault("usage", { message: "standard input (-) is given twice, should be once" });
-    for (const source of sources) {
-      if (canonical) mustBeArchive(source, "--canonical");
-      if (base.length > 0) mustBeArchive(source, "--base");
+    const asked = grouped(sources);
+    for (const { kind, text } of asked) {
+      if (kind === "volume") mustBeAsked(text, { layers, canonical, base: base.length > 0 });
+      if (canonical) mustBeArchive(text, "--canonical");
+      if (base.length > 0) mustBeArchive(text, "--base");
     }
     const openStore = storeOpener(context, folder);
     const bases = await openLenders(base, openStore);
     let worst: ExitCode = 0;
     const documents: Json[] = [];
-    for (const source of sources) {
-      const judged = await judge(source, { layers, canonical, bases, threads, openStore }, context);
+    for (const one of asked) {
+      const judged = await judge(one, { layers, canonical, bases, threads, openStore }, context);
       documents.push(judged.document);
       if (judged.code > worst) worst = judged.code;
     }
@@ -91,6 +98,16 @@ function mustBeArchive(text: string, flag: string): void {
   });
 }
 
+/** @throws usage for what cannot be asked of one volume */
+function mustBeAsked(text: string, flags: Readonly<Record<string, boolean>>): void {
+  const [flag] = Object.entries(flags).find(([, isGiven]) => isGiven) ?? [];
+  if (flag === undefined) return;
+  throw new Fault("usage", {
+    message: `--${flag} is about archives, and ${JSON.stringify(text)} is one volume of one`,
+    hint: "leave it out, or name the list of the volumes",
+  });
+}
+
 /** Whether `text` is standard input, a pipe (as in `<(…)`) or a device: an archive that is read once, front to back. */
 function isStream(text: string): boolean {
   return text === "-" || stat(text)?.kind === "other";
@@ -106,18 +123,20 @@ interface Options {
 
 /** The verdict on one source. A single fault does not hide the verdicts on the others. */
 async function judge(
-  source: string,
+  judged: Judged,
   options: Options,
   context: Context,
 ): Promise<{ code: ExitCode; document: Json }> {
   const { talk } = context;
+  const source = judged.text;
   try {
-    const report = await prove(source, options, context);
+    if (judged.kind === "volume") return await judgeVolume(judged, options, context);
+    const report = await prove(judged, options, context);
     const code = codeOf(report);
     const ok = code === 0;
     say(report, VERDICTS[code], source, context);
     if (code === 2) talk.error(unsaid(report, source));
-    const { images, blobs, bytes, compression, canonical, base, findings } = report;
+    const { images, blobs, bytes, volumes, compression, canonical, base, findings } = report;
     return {
       code,
       document: {
@@ -126,6 +145,7 @@ async function judge(
         images: images.map(({ reference, digest }) => ({ reference, digest })),
         blobs,
         bytes,
+        volumes,
         compression,
         canonical,
         base: base && summaryJson(base),
@@ -158,18 +178,49 @@ const unsaid = ({ leftOut = 0 }: Report, source: string): Sentence => ({
   hint: "name the base as well: ingot verify DELTA --base OLD (or import it, which proves the same in the store)",
 });
 
+/** The verdict on one volume alone. */
+async function judgeVolume(
+  { text: source, path }: Judged & { readonly kind: "volume" },
+  { threads }: Options,
+  context: Context,
+): Promise<{ code: ExitCode; document: Json }> {
+  const total = stat(path)?.size;
+  const report = await watched(context, { label: `verify ${source}`, total, threads }, (working) =>
+    verifyVolume(path, working),
+  );
+  const { list, number, count: all, size, digest, findings } = report;
+  const code = findings.length === 0 ? 0 : 1;
+  const { talk } = context;
+  talk.print(
+    `${VERDICTS[code]} ${source}: volume ${number} of ${all}, ${formatBytes(size)}, ${digest}`,
+  );
+  for (const found of findings) talk.print(`  ${found.level}: ${formatFinding(found)}`);
+  return {
+    code,
+    document: {
+      source,
+      ok: code === 0,
+      list,
+      volume: { number, count: all, size, digest },
+      findings: findings.map((found) => ({ ...findingJson(found), level: found.level })),
+    },
+  };
+}
+
 async function prove(
-  text: string,
+  judged: Judged,
   { layers, canonical, bases, threads, openStore }: Options,
   context: Context,
 ): Promise<Report> {
+  const { text } = judged;
   const label = `verify ${text}`;
-  const archive = (path: string) => {
-    const { source, total } = archiveSource(path);
+  const archive = async (...files: readonly [string, ...string[]]) => {
+    const { source, total } = await archiveOf(files, context, threads);
     return watched(context, { label, total, threads }, (working) =>
       verifyArchive(source, { canonical, layers, bases }, working),
     );
   };
+  if (judged.kind === "volumes") return archive(...judged.files);
   if (isStream(text)) return archive(text);
   const source = parseSource(text);
   if (source.kind === "archive" && source.reference === undefined) return archive(source.path);
@@ -186,15 +237,16 @@ async function prove(
 }
 
 function say(
-  { images, blobs, bytes, compression, canonical, base, findings }: Report,
+  { images, blobs, bytes, volumes, compression, canonical, base, findings }: Report,
   verdict: string,
   source: string,
   { talk }: Context,
 ): void {
   const checked = `${count(images.length, "image")}, ${count(blobs, "blob")}, ${formatBytes(bytes)}`;
+  const cut = volumes === undefined ? "" : `, ${count(volumes, "volume")}`;
   const packed = compression === undefined ? "" : `, ${compression}`;
   talk.print(
-    `${verdict} ${source}: ${checked}${packed}${canonical === undefined ? "" : canonical ? ", canonical" : ", not canonical"}`,
+    `${verdict} ${source}: ${checked}${cut}${packed}${canonical === undefined ? "" : canonical ? ", canonical" : ", not canonical"}`,
   );
   for (const image of images) talk.print(`  ${imageLine(image)}`);
   for (const image of base?.images ?? []) talk.print(`  relies on ${imageLine(image)}`);
