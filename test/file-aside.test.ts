@@ -98,23 +98,6 @@ test("a failure at the end is thrown as it is, and leaves the old file and nothi
   assert.deepEqual(readdirSync(dir), ["file"]);
 });
 
-test("syncing meanwhile throws what the work throws, or stops it when the disk refuses", async (t) => {
-  const at = join(tempDir(t), "file");
-  const aside = new Aside(at);
-  await aside.syncWhile(Promise.resolve(), () => assert.fail("nothing refused"));
-  await assert.rejects(
-    aside.syncWhile(Promise.reject(new Error("work")), () => assert.fail("nothing refused")),
-    /work/,
-  );
-  aside.file.close();
-  let stop = () => {};
-  const work = new Promise<void>((_, fail) => {
-    stop = () => fail(new Error("stopped"));
-  });
-  assert.equal((await faultOf("io", () => aside.syncWhile(work, () => stop()))).code, "EBADF");
-  aside.drop();
-});
-
 test("a name as long as names can be, also in other scripts", (t) => {
   const dir = tempDir(t);
   for (const name of ["x".repeat(255), "語".repeat(85), "🍰".repeat(63)]) {

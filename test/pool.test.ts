@@ -38,8 +38,7 @@ test("a failure in a thread arrives as the fault it is, and the others stop", as
   const dir = tempDir(t);
   const task = (name: string): Task => ({
     kind: "fill",
-    path: join(dir, name),
-    offset: 0,
+    to: { parts: [{ path: join(dir, name), size: 1 }], offset: 0 },
     pieces: [Buffer.from("x")],
   });
   const tasks = ["a", "b", "c", "d"].map(task);

@@ -1,4 +1,4 @@
-/** A file that appears whole or not at all: written beside its final name, synced, renamed. */
+/** A file that appears whole or not at all: written beside its final name, synced, renamed. (Large ones: file-asides.ts.) */
 import * as path from "node:path";
 import { Fault } from "./fault.ts";
 import {
@@ -8,18 +8,13 @@ import {
   makeDirectory,
   type OpenFile,
   openWrite,
-  readDirectory,
   realPath,
   rename,
   stat,
   syncDirectory,
 } from "./file.ts";
 import { atExit } from "./file-cleanup.ts";
-import { judgeOwner, owner } from "./file-owner.ts";
-
-let count = 0;
-
-const A_DAY = 24 * 3600;
+import { Leftovers, nameBeside } from "./file-leftover.ts";
 
 /**
  * A file under way to `at`; where that is a link, to what it points at. What other processes left half-written for the same name and are
@@ -37,34 +32,11 @@ export class Aside {
   /** @param size how many bytes are to come, when known: too little free space is found before the first */
   constructor(at: string, size?: number) {
     this.at = target(path.resolve(at));
-    const directory = path.dirname(this.at);
-    const kind = stat(directory)?.kind;
-    if (kind === undefined) {
-      throw new Fault("not-found", {
-        what: "the folder",
-        at: directory,
-        hint: `create it first: mkdir -p ${directory}`,
-      });
-    }
-    if (kind !== "directory")
-      throw new Fault("io", {
-        doing: "write into",
-        at: directory,
-        code: "ENOTDIR",
-        message: "not a directory",
-      });
-    if (stat(this.at)?.kind === "directory") {
-      throw new Fault("io", {
-        doing: "write the file",
-        at: this.at,
-        code: "EISDIR",
-        message: "it is a directory",
-      });
-    }
-    this.#path = path.join(directory, `${prefix(path.basename(this.at))}${owner()}.${++count}`);
+    const directory = checkPlace(this.at);
+    this.#path = nameBeside(this.at);
     this.file = openWrite(this.#path, "create");
     this.#release = atExit(() => discard(this.#path));
-    sweep(directory, path.basename(this.at), this.file.stat().mtime);
+    new Leftovers(directory, this.file.stat().mtime).sweep(path.basename(this.at));
     const free = size === undefined ? undefined : freeSpace(directory);
     if (size !== undefined && free !== undefined && free < size) {
       this.drop();
@@ -75,32 +47,6 @@ export class Aside {
   /** Where the bytes are for now. */
   get path(): string {
     return this.#path;
-  }
-
-  /**
-   * Waits for `done`, and meanwhile has the disk take what was written already, a stretch at a time: what is left
-   * to sync at the end is little, and the disk works while the processors do.
-   * When the disk refuses, `stop` is called, and that is thrown once `done` has ended.
-   */
-  async syncWhile(done: Promise<unknown>, stop: () => void): Promise<void> {
-    let working = true;
-    let refused: unknown;
-    const ended = done
-      .catch((error: unknown) => {
-        refused ??= error;
-      })
-      .finally(() => {
-        working = false;
-      });
-    while (working) {
-      await Promise.race([ended, new Promise((next) => setTimeout(next, 50))]);
-      if (!working || refused !== undefined) continue;
-      await this.file.syncAside().catch((error: unknown) => {
-        refused ??= error;
-        stop();
-      });
-    }
-    if (refused !== undefined) throw refused;
   }
 
   /** Afterwards `at` is this file, on the disk, whole. On a failure nothing of it is left, and `at` is what it was. */
@@ -138,8 +84,37 @@ export class Aside {
   }
 }
 
+/** The folder of `at`, where a file can be. @throws not-found, io */
+export function checkPlace(at: string): string {
+  const directory = path.dirname(at);
+  const kind = stat(directory)?.kind;
+  if (kind === undefined) {
+    throw new Fault("not-found", {
+      what: "the folder",
+      at: directory,
+      hint: `create it first: mkdir -p ${directory}`,
+    });
+  }
+  if (kind !== "directory")
+    throw new Fault("io", {
+      doing: "write into",
+      at: directory,
+      code: "ENOTDIR",
+      message: "not a directory",
+    });
+  if (stat(at)?.kind === "directory") {
+    throw new Fault("io", {
+      doing: "write the file",
+      at,
+      code: "EISDIR",
+      message: "it is a directory",
+    });
+  }
+  return directory;
+}
+
 /** What a link at `at` points at, else `at` itself: renaming onto a link would put the file elsewhere than asked. */
-function target(at: string): string {
+export function target(at: string): string {
   if (lstat(at)?.kind !== "symlink") return at;
   if (stat(at) !== undefined) return realPath(at);
   throw new Fault("not-found", {
@@ -154,8 +129,7 @@ function target(at: string): string {
  * program; where that was killed, whoever writes `at` next.
  */
 export function folderBeside(at: string): { readonly path: string; readonly remove: () => void } {
-  const directory = path.dirname(path.resolve(at));
-  const folder = path.join(directory, `${prefix(path.basename(at))}${owner()}.${++count}`);
+  const folder = nameBeside(path.resolve(at));
   makeDirectory(folder);
   const release = atExit(() => discard(folder));
   const remove = () => {
@@ -164,38 +138,6 @@ export function folderBeside(at: string): { readonly path: string; readonly remo
   };
   return { path: folder, remove };
 }
-
-/** The file's own name, or as much as leaves room for what follows: names have at most 255 bytes. */
-function prefix(name: string): string {
-  let kept = name;
-  while (Buffer.byteLength(kept) > 100) kept = [...kept].slice(0, -1).join("");
-  return `.${kept}.partial.`;
-}
-
-/**
- * Removes what others left half-written for `name`: those that are certainly gone, and after a day those that nobody
- * can judge. What cannot be removed, or listed, stays. @param now seconds, by the file system's clock
- */
-function sweep(directory: string, name: string, now: number): void {
-  const start = prefix(name);
-  for (const found of namesIn(directory)) {
-    if (!found.startsWith(start)) continue;
-    const at = path.join(directory, found);
-    const judged = judgeOwner(found.slice(start.length).replace(/\.[0-9]+$/, ""));
-    if (judged === "gone" || (judged === "unknown" && isOlder(at, now - A_DAY))) discard(at);
-  }
-}
-
-/** A folder may let us write and not list: then others' leftovers are none of our business. */
-function namesIn(directory: string): string[] {
-  try {
-    return readDirectory(directory);
-  } catch {
-    return [];
-  }
-}
-
-const isOlder = (at: string, than: number) => (lstat(at)?.mtime ?? than) < than;
 
 /**
  * Afterwards `at` holds `bytes`, on the disk, whole; readers saw the old or the new.

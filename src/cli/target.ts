@@ -4,10 +4,11 @@ import { Fault } from "../base/fault.ts";
 import { openWrite, stat } from "../base/file.ts";
 import { fdSink, type Sink } from "../base/file-stream.ts";
 import { isRemote } from "../image/endpoint.ts";
-import { streamArchive, writeArchive } from "../image/export.ts";
+import { streamArchive, type Written, writeArchive } from "../image/export.ts";
 import type { Plan } from "../image/plan.ts";
 import type { Pushable } from "../image/push.ts";
 import { streamRemote, writeRemote } from "../image/remote-archive.ts";
+import type { Split } from "../image/split.ts";
 import type { Working } from "../image/working.ts";
 
 /** Writes a planned archive. @param images those that it was planned from, where some of them may be in registries */
@@ -15,27 +16,35 @@ export type WritePlan = (
   plan: Plan,
   working: Working,
   images?: readonly Pushable[],
-) => Promise<void>;
+) => Promise<Written>;
 
-const toFile =
-  (at: string): WritePlan =>
+const toFiles =
+  (to: string | Split): WritePlan =>
   (plan, working, images) =>
     images?.some(isRemote)
-      ? writeRemote(plan, images, at, working)
-      : writeArchive(plan, at, working);
+      ? writeRemote(plan, images, to, working)
+      : writeArchive(plan, to, working);
 
 const toStream =
   (sink: Sink): WritePlan =>
-  (plan, working, images) =>
-    images?.some(isRemote)
-      ? streamRemote(plan, images, sink, working)
-      : streamArchive(plan, sink, working);
+  async (plan, working, images) => {
+    if (images?.some(isRemote)) await streamRemote(plan, images, sink, working);
+    else await streamArchive(plan, sink, working);
+    return { resumed: 0 };
+  };
 
 /**
  * How to write to `output`: `-` is stdout; a pipe or a device takes the bytes as they come; anything else is a file, which
- * appears whole or not at all. @throws usage for a terminal
+ * appears whole or not at all, or volumes of it. @param below what each volume is smaller than, where it is cut into some; bytes
+ * @throws usage for a terminal, and for volumes of what is no file
  */
-export function archiveTarget(output: string): WritePlan {
+export function archiveTarget(output: string, below?: number): WritePlan {
+  const isFile = output !== "-" && stat(output)?.kind !== "other";
+  if (below !== undefined && !isFile)
+    throw new Fault("usage", {
+      message: `--split is given, and --output is ${JSON.stringify(output)}, should be the name of a file`,
+      hint: "volumes are files beside each other; to cut a stream: ingot export … -o - | split -b 4095M - big.tar.",
+    });
   if (output === "-") {
     if (!isatty(1)) {
       return toStream(fdSink(1, "standard output"));
@@ -45,13 +54,11 @@ export function archiveTarget(output: string): WritePlan {
       hint: "name a file: -o FILE.tar",
     });
   }
-  if (stat(output)?.kind !== "other") {
-    return toFile(output);
-  }
+  if (isFile) return toFiles(below === undefined ? output : { at: output, below });
   return async (plan, working, images) => {
     const file = openWrite(output, "pipe");
     try {
-      await toStream(fdSink(file.fd, output))(plan, working, images);
+      return await toStream(fdSink(file.fd, output))(plan, working, images);
     } finally {
       file.close();
     }

@@ -12,6 +12,8 @@ import { FolderStore } from "../store/folder.ts";
 import type { Context } from "./command.ts";
 import { watch } from "./progress.ts";
 import { storePath } from "./settings.ts";
+import type { Talk } from "./talk.ts";
+import { quote } from "./text.ts";
 
 /** Flags that several commands have. */
 export const JOBS = {
@@ -71,10 +73,16 @@ export async function watched<T>(
   const columns = () => process.stderr.columns || 80;
   const end = shown ? watch(talk, { label, total, bytes: () => tally.bytes, columns }) : () => {};
   try {
-    return await act({ entry, threads, tally });
+    return await act({ entry, threads, tally, left: (at) => sayLeft(at, talk) });
   } finally {
     end();
   }
+}
+
+function sayLeft(at: string, talk: Talk): void {
+  talk.info(
+    `what has come of ${quote(at)} stays beside it, hidden: the same command goes on there`,
+  );
 }
 
 /**

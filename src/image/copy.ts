@@ -77,11 +77,15 @@ export async function planCopy(
       return {
         ...answer,
         total: plan.size,
-        run: (working) => writeRemote(plan, all, path, working),
+        run: async (working) => void (await writeRemote(plan, all, path, working)),
       };
     }
     const plan = await planArchive(all);
-    return { ...answer, total: plan.size, run: (working) => writeArchive(plan, path, working) };
+    return {
+      ...answer,
+      total: plan.size,
+      run: async (working) => void (await writeArchive(plan, path, working)),
+    };
   }
   const store = destination.kind === "layout" ? new FolderStore(destination.path) : openStore();
   if (areRemote(all)) {

@@ -1,14 +1,21 @@
-import { Fault } from "../base/fault.ts";
-import { Aside } from "../base/file-aside.ts";
+import { isFault } from "../base/fault.ts";
+import { Asides } from "../base/file-asides.ts";
 import type { Sink } from "../base/file-stream.ts";
-import { work } from "../base/pool.ts";
-import { BLOCK, END, headerWriter, padding } from "../tar/header.ts";
+import { END, headerWriter } from "../tar/header.ts";
+import { type Away, fillIn, hasCome, piecesOf } from "./filling.ts";
 import type { Holdings } from "./holdings.ts";
-import { type Member, type Plan, plan } from "./plan.ts";
-import { type Piece, render } from "./render.ts";
+import { type Plan, plan } from "./plan.ts";
+import { render } from "./render.ts";
 import type { Selected } from "./select.ts";
-import { type FillTask, perform } from "./work.ts";
-import { STRETCH, threadsFor, type Working } from "./working.ts";
+import { hashVolumes, placeVolumes, type Split, volumesOf, type WrittenVolume } from "./split.ts";
+import type { Working } from "./working.ts";
+
+/** What was written. `resumed` = how many bytes of it a run that broke off had left. */
+export interface Written {
+  readonly resumed: number;
+  /** Where it is in volumes. */
+  readonly volumes?: readonly WrittenVolume[];
+}
 
 /** The archive that `images` make, before anything is written; with a base, what it has is left out. */
 export async function planArchive(images: readonly Selected[], base?: Holdings): Promise<Plan> {
@@ -16,24 +23,43 @@ export async function planArchive(images: readonly Selected[], base?: Holdings):
 }
 
 /**
- * Writes the planned archive to the file `at`. Afterwards the file is there, whole and on the disk; on a failure
- * what was there before still is. Every blob is hashed as it is copied.
- * @throws digest-differs, size-differs, no-space, io
+ * Writes the planned archive to a file, or to volumes. Afterwards they are there, whole and on the disk; on a failure what was there
+ * before still is. Every blob is proven: hashed as it is copied or fetched, or where a run that broke off has left it.
+ * When the registry fails that blobs come from, or the program is told to stop, what has come stays for the next run.
+ * @param away the blobs that are in registries @throws digest-differs, size-differs, blob-missing, registry, no-space, io, usage
  */
-export async function writeArchive(planned: Plan, at: string, working: Working): Promise<void> {
-  const aside = new Aside(at, planned.size);
+export async function writeArchive(
+  planned: Plan,
+  to: string | Split,
+  working: Working,
+  away: Away = new Map(),
+): Promise<Written> {
+  const split = typeof to === "string" ? undefined : to;
+  const files = split ? volumesOf(planned, split) : [{ at: to as string, size: planned.size }];
+  const asides: Asides = new Asides(files, {
+    ...(split && { stem: split.at }),
+    isWorth: () => away.size > 0 && hasCome(planned, away, asides.parts),
+    left: (at) => working.left?.(at),
+  });
+  const write = async () => {
+    const resumed = await fillIn(planned, away, asides, working);
+    return { resumed, hashed: split && (await hashVolumes(asides, working)) };
+  };
   try {
-    aside.file.truncate(planned.size);
-    const tasks = fillTasks(planned, aside.path);
-    const done = work(tasks, {
-      ...working,
-      threads: threadsFor(planned.size, working),
-      handler: perform,
-    });
-    await aside.syncWhile(done, () => working.tally.stop());
-    aside.keep();
+    const { resumed, hashed } = await asides.syncWhile(write(), () => working.tally.stop());
+    if (split === undefined || hashed === undefined) {
+      asides.sync();
+      asides.place();
+      return { resumed };
+    }
+    const volumes = hashed.map((volume, i) => ({ file: files[i]!.at, ...volume }));
+    placeVolumes(asides, volumes, planned, split);
+    return { resumed, volumes };
+  } catch (error) {
+    if (isFault(error, "registry")) asides.leave();
+    throw error;
   } finally {
-    aside.drop();
+    asides.drop();
   }
 }
 
@@ -50,36 +76,4 @@ export async function streamArchive(planned: Plan, sink: Sink, { tally }: Workin
     writing.catch(() => {});
   }
   await writing;
-}
-
-/** Stretches of the archive, each to be filled in by one thread, the longest first. */
-function fillTasks({ members }: Plan, path: string): FillTask[] {
-  const tasks: { task: FillTask; size: number }[] = [];
-  let pieces: Piece[] = [];
-  let offset = 0;
-  let size = 0;
-  const flush = () => {
-    if (pieces.length > 0) tasks.push({ task: { kind: "fill", path, offset, pieces }, size });
-    offset += size;
-    pieces = [];
-    size = 0;
-  };
-  for (const member of members) {
-    if (size + member.size > STRETCH) flush();
-    pieces.push(...piecesOf(member));
-    size += member.header.length + member.size + padding(member.size);
-  }
-  pieces.push(END);
-  flush();
-  return tasks.sort((a, b) => b.size - a.size).map(({ task }) => task);
-}
-
-/** So many zeros as the place says, made once: there is a padding for each of many members. */
-const ZEROS = Array.from({ length: BLOCK }, (_, length) => new Uint8Array(length));
-
-function piecesOf({ header, content, size, digest, name }: Member): Piece[] {
-  const zeros = ZEROS[padding(size)]!;
-  if (content instanceof Uint8Array) return [header, content, zeros];
-  if (digest === undefined) throw new Fault("internal", { message: `${name} has no digest` });
-  return [header, { ...content, digest }, zeros];
 }

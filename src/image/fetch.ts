@@ -1,9 +1,11 @@
 /** Blobs of registries, written where they belong as they come. */
-import { type OpenFile, openWrite } from "../base/file.ts";
+import { Fault, isFault } from "../base/fault.ts";
+import { Parts, type Place } from "../base/file-parts.ts";
+import { Sha256 } from "../base/hash.ts";
 import type { Tally } from "../base/pool.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { Repository, type RepositoryErrand } from "../store/registry.ts";
-import { count } from "./render.ts";
+import { CHUNK, count } from "./render.ts";
 
 /** A blob, and where it is. */
 export interface Needed {
@@ -11,13 +13,17 @@ export interface Needed {
   readonly from: Repository;
 }
 
-/** Gets a blob in another thread, and writes it into the file `path` from `offset` on. */
-export interface FetchTask {
+/** Where a blob is to be, and how much of its beginning may be there already. Bytes. */
+export interface Begun {
+  readonly to: Place;
+  readonly begun: number;
+}
+
+/** Gets a blob in another thread, and writes it where it is to be. */
+export interface FetchTask extends Begun {
   readonly kind: "fetch";
   readonly errand: RepositoryErrand;
   readonly descriptor: Descriptor;
-  readonly path: string;
-  readonly offset: number;
 }
 
 /**
@@ -25,36 +31,73 @@ export interface FetchTask {
  * take what the errand says of who asks
  */
 export async function fetchTask(task: FetchTask, tally: Tally): Promise<number> {
-  const { errand, descriptor, path, offset } = task;
+  const { errand, descriptor } = task;
   const from = Repository.of(errand);
-  const file = openWrite(path, "existing");
   try {
-    return await fetchInto({ descriptor, from }, { file, offset }, tally);
+    return await fetchInto({ descriptor, from }, task, tally);
   } finally {
-    file.close();
     from.client.close();
   }
 }
 
 /**
- * Writes the blob into a file. Afterwards it is there, proven, and not synced. What fails is not counted.
+ * Writes the blob into files. Afterwards it is there, proven, and not synced. Of what is there already only the rest is asked for; where
+ * that does not make the blob, all of it is, once. What fails is not counted.
  * @returns how many bytes came @throws digest-differs, size-differs, blob-missing, registry, io; `internal` when told to stop
  */
 export async function fetchInto(
   { descriptor, from }: Needed,
-  { file, offset }: { readonly file: OpenFile; readonly offset: number },
+  { to, begun }: Begun,
   tally: Tally,
 ): Promise<number> {
-  let came = 0;
+  const files = new Parts(to.parts);
+  const { offset } = to;
+  const receive = (beginning: number) =>
+    receiveInto(files, { offset, beginning, from, descriptor }, tally);
   try {
-    for await (const piece of from.blob(descriptor)) {
-      file.write(piece, offset + came);
-      came += piece.length;
-      count(piece.length, tally);
+    if (begun === 0) return await receive(0);
+    return await receive(begun).catch((error: unknown) => {
+      if (isFault(error, "digest-differs") || isFault(error, "size-differs")) return receive(0);
+      throw error;
+    });
+  } finally {
+    files.close();
+  }
+}
+
+/** @param beginning how much of the blob is there, as it seems */
+async function receiveInto(
+  files: Parts,
+  { offset, beginning, from, descriptor }: Needed & { offset: number; beginning: number },
+  tally: Tally,
+): Promise<number> {
+  let done = 0;
+  const counted = (bytes: number) => {
+    count(bytes, tally);
+    done += bytes;
+  };
+  try {
+    const hash = new Sha256();
+    const buffer = new Uint8Array(Math.min(CHUNK, beginning));
+    while (done < beginning) {
+      const piece = buffer.subarray(0, Math.min(buffer.length, beginning - done));
+      const got = files.read(piece, offset + done);
+      if (got < piece.length)
+        throw new Fault("size-differs", {
+          at: descriptor.digest,
+          expected: beginning,
+          actual: done + got,
+        });
+      hash.update(piece);
+      counted(piece.length);
     }
-    return came;
+    for await (const piece of from.blob(descriptor, { size: beginning, hash })) {
+      files.write(piece, offset + done);
+      counted(piece.length);
+    }
+    return done - beginning;
   } catch (error) {
-    tally.add(-came);
+    tally.add(-done);
     throw error;
   }
 }

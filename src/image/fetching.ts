@@ -1,8 +1,7 @@
 /** Threads that get blobs: each receives, hashes and writes. */
 import { Crew } from "../base/crew.ts";
 import { isFault } from "../base/fault.ts";
-import type { OpenFile } from "../base/file.ts";
-import { type FetchTask, fetchInto, type Needed } from "./fetch.ts";
+import { type Begun, type FetchTask, fetchInto, type Needed } from "./fetch.ts";
 import { perform } from "./work.ts";
 import type { Working } from "./working.ts";
 
@@ -10,13 +9,6 @@ import type { Working } from "./working.ts";
 const LARGE = 4 * 1024 * 1024;
 /** Two threads receive and hash faster than a disk takes it; a third costs 30 MiB of memory. */
 const MOST = 2;
-
-/** Where a blob is to be: the file, open, and its path for who has to open it. */
-export interface Place {
-  readonly file: OpenFile;
-  readonly path: string;
-  readonly offset: number;
-}
 
 /** Gets blobs, the large ones in threads where there are any. Call `end`, whatever happens. */
 export class Fetching {
@@ -33,10 +25,10 @@ export class Fetching {
   }
 
   /**
-   * Afterwards the blob is in the file from `offset` on, proven, and not synced. When one fails, all that are under way are
+   * Afterwards the blob is where it is to be, proven, and not synced. When one fails, all that are under way are
    * told to stop. @returns how many bytes came @throws as `fetchInto`
    */
-  async fetch(needed: Needed, to: Place): Promise<number> {
+  async fetch(needed: Needed, to: Begun): Promise<number> {
     const { tally } = this.#working;
     try {
       return (await this.#inThread(needed, to)) ?? (await fetchInto(needed, to, tally));
@@ -47,12 +39,11 @@ export class Fetching {
   }
 
   /** Undefined where it is for this thread to get: it is small, or who asks must say so anew, and only this thread knows how. */
-  async #inThread({ descriptor, from }: Needed, to: Place): Promise<number | undefined> {
+  async #inThread({ descriptor, from }: Needed, to: Begun): Promise<number | undefined> {
     if (this.#crew.size === 0 || descriptor.size < LARGE) return undefined;
-    const { path, offset } = to;
     try {
       const errand = await from.errand();
-      return await this.#crew.ask({ kind: "fetch", errand, descriptor, path, offset });
+      return await this.#crew.ask({ kind: "fetch", errand, descriptor, ...to });
     } catch (error) {
       if (isFault(error, "registry") && error.facts.code === "401") return undefined;
       throw error;

@@ -100,7 +100,8 @@ async function fetchBlob(
     let came = 0;
     try {
       if (partial.size === 0) {
-        came = await fetching.fetch(needed, { file: partial.file, path: partial.path, offset: 0 });
+        const to = { parts: [{ path: partial.path, size }], offset: 0 };
+        came = await fetching.fetch(needed, { to, begun: 0 });
       } else {
         count(partial.size, tally);
         for await (const piece of from.blob(descriptor, partial)) {

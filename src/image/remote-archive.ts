@@ -1,25 +1,21 @@
 /** Images of registries, beside others where there are some, straight into an archive: no store and no other file is between. */
-import { Fault } from "../base/fault.ts";
-import { Aside } from "../base/file-aside.ts";
 import type { Sink } from "../base/file-stream.ts";
-import { work } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Content } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
 import { END, padding } from "../tar/header.ts";
 import { isRemote } from "./endpoint.ts";
-import { planArchive } from "./export.ts";
+import { planArchive, type Written, writeArchive } from "./export.ts";
 import type { Needed } from "./fetch.ts";
-import { Fetching } from "./fetching.ts";
+import { type Away, piecesOf } from "./filling.ts";
 import type { Holdings } from "./holdings.ts";
-import { inParallel } from "./parallel.ts";
-import type { Member, Plan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import { reachOf } from "./pull.ts";
 import type { Pushable } from "./push.ts";
-import { CHUNK, count, type Piece, render } from "./render.ts";
+import { CHUNK, count, render } from "./render.ts";
+import type { Split } from "./split.ts";
 import { walk } from "./walk.ts";
-import { type FillTask, perform } from "./work.ts";
-import { STRETCH, threadsFor, type Working } from "./working.ts";
+import type { Working } from "./working.ts";
 
 /** The archive that the images make: the manifests of those in registries say all that a plan needs. */
 export function planRemote(images: readonly Pushable[], base?: Holdings): Promise<Plan> {
@@ -34,7 +30,7 @@ export function planRemote(images: readonly Pushable[], base?: Holdings): Promis
 
 /** Where blobs are that images of registries need: what an image that is here has, too, is not fetched. */
 function findBlobs(images: readonly Pushable[]): {
-  readonly away: ReadonlyMap<Digest, Needed>;
+  readonly away: Away;
   readonly here: ReadonlyMap<Digest, Content>;
 } {
   const { needed } = reachOf(images.filter(isRemote));
@@ -53,11 +49,7 @@ function findBlobs(images: readonly Pushable[]): {
 }
 
 /** A store that knows of blobs that are elsewhere where they are, or how large. */
-function withBlobs(
-  store: ReadStore,
-  away: ReadonlyMap<Digest, Needed>,
-  here: ReadonlyMap<Digest, Content>,
-): ReadStore {
+function withBlobs(store: ReadStore, away: Away, here: ReadonlyMap<Digest, Content>): ReadStore {
   return {
     at: store.at,
     images: () => store.images(),
@@ -69,82 +61,14 @@ function withBlobs(
   };
 }
 
-/**
- * Writes the planned archive to the file `at`, each blob to its place as it comes. Afterwards the file is there, whole and on
- * the disk; on a failure what was there before still is. @throws digest-differs, size-differs, registry, no-space, io
- */
-export async function writeRemote(
+/** As `writeArchive`, each blob of a registry to its place as it comes: no store and no other file is between. */
+export function writeRemote(
   plan: Plan,
   images: readonly Pushable[],
-  at: string,
+  to: string | Split,
   working: Working,
-): Promise<void> {
-  const { away } = findBlobs(images);
-  const aside = new Aside(at, plan.size);
-  try {
-    aside.file.truncate(plan.size);
-    const isAway = ({ digest }: Member) => digest !== undefined && away.has(digest);
-    const write = async () => {
-      await fillIn(
-        plan.members.filter((member) => !isAway(member)),
-        aside.path,
-        working,
-      );
-      await fetchIn(plan.members.filter(isAway), away, aside, working);
-    };
-    await aside.syncWhile(write(), () => working.tally.stop());
-    aside.keep();
-  } finally {
-    aside.drop();
-  }
-}
-
-/** Writes the members that are here, each to its place. */
-async function fillIn(members: readonly Member[], path: string, working: Working): Promise<void> {
-  const bytes = members.reduce((sum, { size }) => sum + size, 0);
-  await work(fillTasks(members, path), {
-    ...working,
-    threads: threadsFor(bytes, working),
-    handler: perform,
-  });
-}
-
-/** Writes the members whose blobs are in registries, each to its place, the largest first. */
-async function fetchIn(
-  members: readonly Member[],
-  away: ReadonlyMap<Digest, Needed>,
-  { file, path }: Aside,
-  working: Working,
-): Promise<void> {
-  const fetching = new Fetching(working);
-  try {
-    const ordered = [...members].sort((a, b) => b.size - a.size);
-    await inParallel(ordered, working.threads, async ({ start, header, digest }) => {
-      file.write(header, start);
-      const to = { file, path, offset: start + header.length };
-      await fetching.fetch(away.get(digest!)!, to);
-    });
-  } finally {
-    await fetching.end();
-  }
-}
-
-/** Members that follow each other are written together, up to some size. */
-function fillTasks(members: readonly Member[], path: string): FillTask[] {
-  const tasks: { task: FillTask & { readonly pieces: Piece[] }; end: number }[] = [];
-  for (const member of members) {
-    const { start, header, size } = member;
-    const end = start + header.length + size + padding(size);
-    const last = tasks.at(-1);
-    if (last?.end === start && end - last.task.offset <= STRETCH) {
-      last.task.pieces.push(...piecesOf(member));
-      last.end = end;
-    } else {
-      const task = { kind: "fill", path, offset: start, pieces: piecesOf(member) } as const;
-      tasks.push({ task, end });
-    }
-  }
-  return tasks.map(({ task }) => task);
+): Promise<Written> {
+  return writeArchive(plan, to, working, findBlobs(images).away);
 }
 
 /**
@@ -177,13 +101,6 @@ export async function streamRemote(
 }
 
 const blobOf = ({ from, descriptor }: Needed) => from.blob(descriptor);
-
-function piecesOf({ header, content, size, digest, name }: Member): Piece[] {
-  const zeros = new Uint8Array(padding(size));
-  if (content instanceof Uint8Array) return [header, content, zeros];
-  if (digest === undefined) throw new Fault("internal", { message: `${name} has no digest` });
-  return [header, { ...content, digest }, zeros];
-}
 
 /** Pieces of any size, written in full chunks; one is on its way while the next is gathered. */
 class Gathered {

@@ -1,6 +1,6 @@
 /** What threads do: move bytes from stretches of files to where they belong, each blob checked on the way. */
 import { type FaultData, packFault } from "../base/fault.ts";
-import { openWrite } from "../base/file.ts";
+import { Parts, type Place } from "../base/file-parts.ts";
 import { Syncs } from "../base/file-sync.ts";
 import { type HashTask, hashTask } from "../base/hash-line.ts";
 import type { Tally } from "../base/pool.ts";
@@ -12,12 +12,12 @@ import { type FetchTask, fetchTask } from "./fetch.ts";
 import { type HelpTask, help } from "./helpers.ts";
 import { type InflateTask, inflate, type Looked } from "./inflate.ts";
 import { CHUNK, count, type Piece, render } from "./render.ts";
+import { type Resumed, type ResumeTask, resume } from "./resume.ts";
 
-/** Writes `pieces`, one after the other, into the file `path` from `offset` on. */
+/** Writes `pieces`, one after the other, to where they belong. */
 export interface FillTask {
   readonly kind: "fill";
-  readonly path: string;
-  readonly offset: number;
+  readonly to: Place;
   readonly pieces: readonly Piece[];
 }
 
@@ -39,16 +39,25 @@ export interface TakeTask {
 /** For each blob of a TakeTask: whether it is in the file `to`. */
 export type Taken = readonly boolean[];
 
-export type Task = FillTask | CheckTask | InflateTask | TakeTask | FetchTask | HashTask | HelpTask;
+export type Task =
+  | FillTask
+  | CheckTask
+  | InflateTask
+  | TakeTask
+  | FetchTask
+  | ResumeTask
+  | HashTask
+  | HelpTask;
 
 /** Does one task. @throws digest-differs, size-differs, io, registry; `internal` when told to stop */
 export async function perform(
   task: Task,
   tally: Tally,
-): Promise<undefined | number | string | Checked[] | Looked[] | Taken> {
+): Promise<undefined | number | string | Checked[] | Looked[] | Taken | Resumed[]> {
   if (task.kind === "encode" || task.kind === "gather") return help(task);
   if (task.kind === "hash") return hashTask(task);
   if (task.kind === "fetch") return fetchTask(task, tally);
+  if (task.kind === "resume") return resume(task, tally);
   if (task.kind === "fill") {
     fill(task, tally);
     return undefined;
@@ -64,10 +73,10 @@ export async function perform(
   return withFiles((files) => task.extents.map((extent) => check(extent, files, buffer, tally)));
 }
 
-function fill({ path, offset, pieces }: FillTask, tally: Tally): void {
-  const out = openWrite(path, "existing");
+function fill({ to, pieces }: FillTask, tally: Tally): void {
+  const out = new Parts(to.parts);
   try {
-    let position = offset;
+    let position = to.offset;
     for (const chunk of render(pieces, tally)) {
       out.write(chunk, position);
       position += chunk.length;

@@ -6,6 +6,8 @@ export interface Working {
   readonly entry: URL | undefined;
   readonly threads: number;
   readonly tally: Tally;
+  /** Told when what has come of a file that could not be finished stays beside `at`, for the next run to go on with. */
+  readonly left?: (at: string) => void;
 }
 
 /** Less than this is done in this thread: a new one takes longer to start. Bytes. */
