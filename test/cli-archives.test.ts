@@ -31,9 +31,9 @@ describe("export", () => {
     assert.deepEqual([code, err], [0, ""]);
     const { size } = statSync(output);
     const images = [{ reference: HELLO, digest }];
-    assert.deepEqual(document, { output, size, blobs: 4, images });
+    assert.deepEqual(document, { output, size, blobs: 4, resumed: 0, images });
     const piped = await ingot(["export", layout, "-o", "-", "--json"]);
-    assert.deepEqual(JSON.parse(piped.stderr), { output: "-", size, blobs: 4, images });
+    assert.deepEqual(JSON.parse(piped.stderr), { output: "-", size, blobs: 4, resumed: 0, images });
   });
 
   test("--file: what a list names, with what the command line names", async (t) => {

@@ -347,7 +347,8 @@ describe("export --base", () => {
       );
       assert.equal(code, 0, err);
       assert.ok(readFileSync(file("d.tar")).equals(expected), bases.join());
-      assert.deepEqual(Object.keys(document), ["output", "size", "blobs", "images", "base"]);
+      const keys = ["output", "size", "blobs", "resumed", "images", "base"];
+      assert.deepEqual(Object.keys(document), keys);
       const { images, layers: count, bytes } = document.base;
       assert.deepEqual(
         images,

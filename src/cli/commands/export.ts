@@ -1,9 +1,13 @@
+import type { Written } from "../../image/export.ts";
 import { planRemote } from "../../image/remote-archive.ts";
+import { listName } from "../../image/volumes.ts";
 import { command, type ExitCode } from "../command.ts";
 import { BASE, baseOf, leftOutOf, saveInventory } from "../delta.ts";
 import { exportSources } from "../export-sources.ts";
 import { REFERRERS, REGISTRY, withRegistries } from "../registry.ts";
+import { parseSize } from "../size.ts";
 import { allSources, SOURCE_LIST } from "../source-list.ts";
+import type { Json } from "../talk.ts";
 import { archiveTarget } from "../target.ts";
 import {
   imageLine,
@@ -14,6 +18,9 @@ import {
   threadsFor,
   watched,
 } from "../task.ts";
+import { formatBytes } from "../text.ts";
+
+const LEAST_VOLUME = 1024 * 1024;
 
 export const exportCommand = command({
   name: "export",
@@ -33,6 +40,12 @@ export const exportCommand = command({
       required: true,
       description: "the archive; - is stdout",
     },
+    split: {
+      type: "string",
+      valueHint: "SIZE",
+      description:
+        "cut the archive into volumes smaller than SIZE, as in 4GiB: FILE.001, FILE.002, …",
+    },
     file: SOURCE_LIST,
     platform: PLATFORM,
     referrers: REFERRERS,
@@ -42,8 +55,10 @@ export const exportCommand = command({
   },
   notes: [
     "The same images give the same bytes, whatever their order and way into the store. The file appears whole or not\nat all, and replaces one that is there. Prints `REF sha256:…` for each image in it; with -o - on stderr.",
+    "A run that was killed has left a hidden file beside FILE: the next one proves what is in it and goes on from there. So it is\nwhen a registry failed, or you stopped an export from one: what has come is not fetched again.",
     "An image of a registry comes with all its platforms, unless --platform says which, and goes straight into the archive:\nwhat `ingot pull` and an export would give, without the store and without a temporary file.",
     "With --base, layers that a base has are left out, and listed in the archive: import takes it where they are, proven\nthere. Of a base the manifests are proven, and every blob must be there and of its size; of a saved list, its digest.",
+    "With --split, FILE.001 and so on, put together in order, are the archive: `cat FILE.0*`. FILE.volumes.json lists them, with the\nSHA-256 of each. 4GiB fits on FAT, 700MB on a CD. Volumes of an older FILE that are of no more use are removed.",
   ],
   examples: [
     { line: "ingot export ghcr.io/me/gadget/trace:v1 -o trace.tar", does: "one image into a file" },
@@ -61,16 +76,31 @@ export const exportCommand = command({
       line: "ingot export app:v2 --base app-v1.tar -o v1-to-v2.tar",
       does: "a delta: without the layers that the far side has from app-v1.tar",
     },
+    {
+      line: "ingot export --file images.txt -o all.tar --split 4GiB",
+      does: "volumes for sticks: all.tar.001, all.tar.002, … and all.tar.volumes.json",
+    },
   ],
   document:
-    '{"output", "size", "blobs", "images": [{"reference", "digest"}]}; with -o - on stderr; with --base also\n "base": {"images": [{"reference", "digest"}], "layers", "bytes"}: what is left out',
+    '{"output", "size", "blobs", "resumed", "images": [{"reference", "digest"}]}; with -o - on stderr;\n "resumed" = bytes that a run which broke off had left; with --base also\n "base": {"images": [{"reference", "digest"}], "layers", "bytes"}: what is left out; with --split also\n "volumes": [{"file", "digest", "size"}], "list"',
   async run(words, context) {
-    const { source, file, output, platform, referrers, jobs, inventory, store: folder } = words;
+    const {
+      source,
+      file,
+      output,
+      split,
+      platform,
+      referrers,
+      jobs,
+      inventory,
+      store: folder,
+    } = words;
     const { talk } = context;
     if (output === "-") talk.answerOnStderr();
     const threads = threadsFor(jobs);
     const platforms = parsePlatformFlag(platform);
-    const write = archiveTarget(output);
+    const below = split === undefined ? undefined : parseSize("--split", split, LEAST_VOLUME);
+    const write = archiveTarget(output, below);
     const openStore = storeOpener(context, folder);
     const texts = allSources(source, file);
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
@@ -78,20 +108,33 @@ export const exportCommand = command({
       const images = await exportSources(texts, choice);
       const base = await baseOf(words, openStore);
       const plan = await planRemote(images, base);
-      await watched(context, { label: "export", total: plan.size, threads }, (working) =>
+      // Volumes are read back.
+      const total = below === undefined ? plan.size : 2 * plan.size;
+      const written = await watched(context, { label: "export", total, threads }, (working) =>
         write(plan, working, images),
       );
+      if (written.resumed > 0)
+        talk.info(`${formatBytes(written.resumed)} were there, of a run that broke off`);
       const left = leftOutOf(plan, base, talk);
       if (inventory !== undefined) saveInventory(images, inventory);
       for (const image of plan.images) talk.print(imageLine(image));
+      for (const { file, digest } of written.volumes ?? []) talk.print(`${file} ${digest}`);
       talk.document({
         output,
         size: plan.size,
         blobs: plan.blobs,
+        resumed: written.resumed,
         images: plan.images.map(({ reference, digest }) => ({ reference, digest })),
         ...left,
+        ...volumesJson(output, written),
       });
       return 0;
     });
   },
 });
+
+function volumesJson(output: string, { volumes }: Written): { readonly [name: string]: Json } {
+  if (volumes === undefined) return {};
+  const each = volumes.map(({ file, digest, size }) => ({ file, digest, size }));
+  return { volumes: each, list: listName(output) };
+}
