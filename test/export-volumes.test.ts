@@ -1,12 +1,13 @@
 /** export --split: volumes whose bytes, put together, are the archive, and a list that tells of them. */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { Asides } from "../src/base/file-asides.ts";
 import { parseSize } from "../src/cli/size.ts";
 import { planArchive } from "../src/image/export.ts";
-import { type Split, volumesOf } from "../src/image/split.ts";
+import { placeVolumes, type Split, volumesOf } from "../src/image/split.ts";
 import { parseVolumes } from "../src/image/volumes.ts";
 import { Layout } from "../src/store/layout.ts";
 import { Child } from "./support/child.ts";
@@ -139,6 +140,29 @@ test("a list or a volume that is a link is written where it leads; a folder is r
   assert.deepEqual(resume.halves(out), []);
 });
 
+test("a volume that cannot have its place: no list tells of the old ones, and nothing is half-written", async (t) => {
+  const { layout, out, output, words } = await sample(t);
+  assert.equal((await ingot(words("1MiB"))).code, 0);
+  const store = new Layout(layout);
+  const images = store.images().map((descriptor) => ({ reference: NAME, descriptor, store }));
+  const plan = await planArchive(images);
+  const split = { at: output, below: 1024 * 1024 };
+  const files = volumesOf(plan, split);
+  const asides = new Asides(files, { stem: output, isWorth: () => false, left: () => {} });
+  const volumes = files.map(({ at, size }) => ({
+    file: at,
+    digest: `sha256:${"0".repeat(64)}` as const,
+    size,
+  }));
+  rmSync(files[1]!.at);
+  mkdirSync(files[1]!.at);
+  const { doing, at } = await faultOf("io", () => placeVolumes(asides, volumes, plan, split));
+  assert.deepEqual([doing, at], ["put in place", files[1]!.at]);
+  const [first, second, third] = files.map(({ at }) => basename(at));
+  assert.deepEqual(readdirSync(out).sort(), [first, second, third]);
+  assert.ok(readFileSync(files[0]!.at).equals(Buffer.alloc(files[0]!.size)));
+});
+
 describe("--split is refused", () => {
   const cases: readonly (readonly [string, readonly string[], RegExp, RegExp])[] = [
     ["a word", ["-o", "x.tar", "--split", "big"], /--split is "big", should be a size/, /4GiB/],
@@ -151,6 +175,18 @@ describe("--split is refused", () => {
   for (const [name, words, message, hint] of cases) {
     test(name, async () => refused(await ingot(["export", "none", ...words]), message, hint));
   }
+});
+
+test("a list of layers does not take the place of a volume", async (t) => {
+  const { out, output, words } = await sample(t);
+  for (const name of ["big.tar.002", "big.tar.volumes.json"]) {
+    const { code, stderr } = await ingot([...words("1MiB"), "--inventory", join(out, name)]);
+    assert.equal(code, 2);
+    assert.match(stderr, /--inventory is ".*", which is of the volumes of ".*big\.tar"/);
+    assert.deepEqual(readdirSync(out), []);
+  }
+  assert.equal((await ingot([...words("1MiB"), "--inventory", `${output}.json`])).code, 0);
+  assert.equal(readdirSync(out).length, 5);
 });
 
 test("more volumes than there may be: it says which size would do, and that one does", async (t) => {

@@ -60,7 +60,7 @@ export class Asides {
           leftovers ??= new Leftovers(folders[i]!, mtime);
           if (leftovers.take(at, part.path, size)) {
             found.add(part);
-            needed += size - takenOver(part.path, mode);
+            needed += Math.max(0, size - takenOver(part.path, mode));
           } else {
             file.truncate(size);
             needed += size;

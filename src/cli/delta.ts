@@ -32,16 +32,26 @@ export async function baseOf(
     readonly base: readonly string[];
     readonly inventory: string | undefined;
     readonly output: string;
+    readonly split?: string | undefined;
   },
   openStore: () => FolderStore,
 ): Promise<Holdings | undefined> {
-  const { base, inventory, output } = words;
+  const { base, inventory, output, split } = words;
   if (inventory !== undefined && resolve(inventory) === resolve(output))
     throw new Fault("usage", {
       message: `--inventory and --output are both ${JSON.stringify(output)}, should be two files`,
     });
+  if (inventory !== undefined && split !== undefined && isVolume(inventory, output))
+    throw new Fault("usage", {
+      message: `--inventory is ${JSON.stringify(inventory)}, which is of the volumes of ${JSON.stringify(output)}, should be another file`,
+    });
   return base.length === 0 ? undefined : openBases(base, openStore);
 }
+
+/** Whether the file has the name of a volume, or of the list of them. */
+const isVolume = (file: string, output: string) =>
+  resolve(file).startsWith(`${resolve(output)}.`) &&
+  /^\.(?:[0-9]+|volumes\.json)$/.test(resolve(file).slice(resolve(output).length));
 
 /** Tells what the archive leaves out, and gives it for the document; nothing where no base was named. */
 export function leftOutOf(

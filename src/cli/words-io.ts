@@ -54,7 +54,7 @@ const CODES: Readonly<Record<string, Words>> = {
   EFBIG: {
     is: "the file would be larger than this file system or your limit allows",
     hint: () =>
-      "see ulimit -f; FAT holds at most 4 GiB in a file: choose another disk, or write to - and split it",
+      "see ulimit -f; FAT holds less than 4 GiB in a file: choose another disk, or write volumes: export --split 4GiB",
   },
   EROFS: {
     is: "the file system is read-only",

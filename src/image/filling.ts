@@ -20,7 +20,7 @@ export type Away = ReadonlyMap<Digest, Needed>;
 /** So many zeros as the place says, made once: there is a fill for each of many members. */
 const ZEROS = Array.from({ length: BLOCK }, (_, length) => new Uint8Array(length));
 
-/** What of a blob that is away was found: all of it where nothing is said. Bytes. */
+/** How much of a body that is not whole has come, as it seems; none of one that nobody looked at. Bytes. */
 const begunOf = (found: Resumed | undefined) => (found?.isWhole === false ? found.begun : 0);
 
 const isAway = ({ digest }: Member, away: Away) => digest !== undefined && away.has(digest);
@@ -44,14 +44,14 @@ export async function fillIn(
     working,
   );
   const whole = members.filter((member) => begun.get(member)?.isWhole);
-  const missing = whole.length === 0 ? members : members.filter((it) => !begun.get(it)?.isWhole);
-  const here = away.size === 0 ? missing : missing.filter((member) => !isAway(member, away));
+  const missing = members.filter((member) => !begun.get(member)?.isWhole);
+  const here = missing.filter((member) => !isAway(member, away));
   await work(fillTasks(here, size, parts), {
     ...working,
     threads: threadsFor(sum(here), working),
     handler: perform,
   });
-  const there = away.size === 0 ? [] : missing.filter((member) => isAway(member, away));
+  const there = missing.filter((member) => isAway(member, away));
   return sum(whole) + (await fetchAll(there, { away, parts, begun }, working));
 }
 

@@ -58,7 +58,7 @@ export const exportCommand = command({
     "A run that was killed has left a hidden file beside FILE: the next one proves what is in it and goes on from there. So it is\nwhen a registry failed, or you stopped an export from one: what has come is not fetched again.",
     "An image of a registry comes with all its platforms, unless --platform says which, and goes straight into the archive:\nwhat `ingot pull` and an export would give, without the store and without a temporary file.",
     "With --base, layers that a base has are left out, and listed in the archive: import takes it where they are, proven\nthere. Of a base the manifests are proven, and every blob must be there and of its size; of a saved list, its digest.",
-    "With --split, FILE.001 and so on, put together in order, are the archive: `cat FILE.0*`. FILE.volumes.json lists them, with the\nSHA-256 of each. 4GiB fits on FAT, 700MB on a CD. Volumes of an older FILE that are of no more use are removed.",
+    "With --split, FILE.001 and so on, put together in order, are the archive: `cat FILE.[0-9]*`. FILE.volumes.json lists them, with\nthe SHA-256 of each. 4GiB fits on FAT, 700MB on a CD. Volumes of an older FILE that are of no more use are removed.",
   ],
   examples: [
     { line: "ingot export ghcr.io/me/gadget/trace:v1 -o trace.tar", does: "one image into a file" },
