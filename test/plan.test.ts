@@ -105,6 +105,40 @@ test("every member stands where the plan has it", async () => {
   );
 });
 
+test("what looks like a container and runs nowhere is not for Docker", async () => {
+  const seen = [];
+  for (const [os, architecture] of [
+    ["", ""],
+    ["linux", ""],
+    ["unknown", "unknown"],
+    ["linux", "riscv64"],
+  ] as const) {
+    const store = new MemoryStore("memory");
+    const put = (mediaType: string, bytes: Uint8Array) => ({
+      mediaType,
+      digest: store.put(bytes),
+      size: bytes.length,
+    });
+    const json = (mediaType: string, value: unknown) =>
+      put(mediaType, Buffer.from(JSON.stringify(value)));
+    const layer = put("application/vnd.dev.cosign.simplesigning.v1+json", Buffer.from("signed"));
+    const rootfs = { type: "layers", diff_ids: [layer.digest] };
+    const config = json(CONFIG, { architecture, os, rootfs });
+    const manifest = { schemaVersion: 2, mediaType: MANIFEST, config, layers: [layer] };
+    const descriptor = json(MANIFEST, manifest);
+    const plan = await planArchive([{ reference: "r.example/x:v1.sig", descriptor, store }]);
+    const content = plan.members.find(({ name }) => name === "index.json")?.content as Uint8Array;
+    const [root] = JSON.parse(`${Buffer.from(content)}`).manifests;
+    seen.push([plan.members.some(({ name }) => name === "manifest.json"), root.platform]);
+  }
+  assert.deepEqual(seen, [
+    [false, undefined],
+    [false, undefined],
+    [false, { architecture: "unknown", os: "unknown" }],
+    [true, { architecture: "riscv64", os: "linux" }],
+  ]);
+});
+
 test("one name for two images is refused", async () => {
   const one = image();
   const other = {

@@ -7,7 +7,7 @@ import type { Digest } from "../oci/digest.ts";
 import { blobPath, DOCKER_FILE, digestAt } from "../oci/layout.ts";
 import { type Descriptor, INDEX_LIMIT } from "../oci/manifest.ts";
 import { isContainerConfig } from "../oci/media.ts";
-import { formatPlatform } from "../oci/platform.ts";
+import { formatPlatform, isRunnable, type Platform } from "../oci/platform.ts";
 import { type Finding, finding } from "./finding.ts";
 import { loadKey } from "./judge.ts";
 import type { Reached } from "./walk.ts";
@@ -16,6 +16,8 @@ import type { Reached } from "./walk.ts";
 export interface Walked {
   readonly reference: string;
   readonly root: Descriptor;
+  /** Of a container's manifest, as its config says. */
+  readonly platform: Platform | undefined;
   readonly reached: ReadonlyMap<Digest, Reached>;
 }
 
@@ -24,8 +26,9 @@ export interface Walked {
  * order of `images`; undefined when none of them is one.
  */
 export function formatDocker(images: readonly Walked[]): Uint8Array | undefined {
-  const elements = images.flatMap(({ reference, root, reached }) => {
-    const manifest = loadable(root, reached)?.manifest;
+  const elements = images.flatMap((image) => {
+    const { reference } = image;
+    const manifest = loadable(image)?.manifest;
     if (manifest === undefined) return [];
     const { config, layers } = manifest;
     return [
@@ -40,15 +43,15 @@ export function formatDocker(images: readonly Walked[]): Uint8Array | undefined 
 }
 
 /** The manifest that Docker can load: of several platforms linux/amd64, else the first in the order of bytes. */
-function loadable(root: Descriptor, reached: ReadonlyMap<Digest, Reached>): Reached | undefined {
+function loadable({ root, platform, reached }: Walked): Reached | undefined {
   const { index, manifest } = reached.get(root.digest) ?? {};
   if (manifest !== undefined)
-    return isContainerConfig(manifest.config.mediaType) ? reached.get(root.digest) : undefined;
+    return platform !== undefined && isRunnable(platform) ? reached.get(root.digest) : undefined;
   const choices = (index?.manifests ?? []).filter(({ digest, platform }) => {
     const config = reached.get(digest)?.manifest?.config;
     return (
       platform !== undefined &&
-      platform.os !== "unknown" &&
+      isRunnable(platform) &&
       config !== undefined &&
       isContainerConfig(config.mediaType)
     );

@@ -72,10 +72,12 @@ export function plan(images: readonly Selected[], writer: HeaderWriter, base?: H
     content,
     digest,
   }));
+  const roots = named.map(entry);
   const docker = formatDocker(
-    named.map(({ reference, descriptor }, i) => ({
+    named.map(({ reference }, i) => ({
       reference,
-      root: descriptor,
+      root: roots[i]!,
+      platform: roots[i]!.platform,
       reached: walks[i]!,
     })),
   );
@@ -91,7 +93,7 @@ export function plan(images: readonly Selected[], writer: HeaderWriter, base?: H
   if (docker !== undefined) checkIndexSize(docker, DOCKER_FILE);
   const made = [
     ...(relies.size > 0 ? [{ name: BASE_FILE, content: formatHoldings(relies, BASE_FILE) }] : []),
-    { name: INDEX_FILE, content: formatArchiveIndex(named.map(entry)) },
+    { name: INDEX_FILE, content: formatArchiveIndex(roots) },
     ...(docker === undefined ? [] : [{ name: DOCKER_FILE, content: docker }]),
     { name: LAYOUT_FILE, content: LAYOUT_BYTES },
   ].map((member) => ({ ...member, digest: undefined }));

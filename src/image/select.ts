@@ -103,7 +103,7 @@ export function isGadget(descriptor: Descriptor, store: ReadStore): boolean {
   );
 }
 
-/** The platform of a container's manifest, as its config says; undefined for everything else. */
+/** The platform of a container's manifest, as its config says; undefined for everything else, and where it says none. */
 export function platformOf(descriptor: Descriptor, store: ReadStore): Platform | undefined {
   const { manifest } = read(descriptor, store);
   if (manifest === undefined || !isContainerConfig(manifest.config.mediaType)) return undefined;
@@ -111,6 +111,7 @@ export function platformOf(descriptor: Descriptor, store: ReadStore): Platform |
     fetch(store, manifest.config, descriptor.digest),
     manifest.config.digest,
   );
+  if (architecture === "" || os === "") return undefined;
   return { architecture, os, variant: variant || undefined };
 }
 

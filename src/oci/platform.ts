@@ -16,6 +16,10 @@ export function formatPlatform(platform: Platform): string {
   return [os, architecture, ...(variant ? [variant] : [])].join("/");
 }
 
+/** Whether something runs there. Signatures and attestations in the form of containers are for nothing, or for `unknown`. */
+export const isRunnable = ({ os, architecture }: Platform): boolean =>
+  os !== "" && architecture !== "" && os !== "unknown";
+
 /** The platform that `linux/arm64` or `linux/arm/v7` says; a lone word is an architecture of linux. */
 export function parsePlatform(value: string): Platform {
   const parts = value.split("/");
