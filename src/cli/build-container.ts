@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import { stat } from "../base/file.ts";
 import { folderBeside } from "../base/file-aside.ts";
-import { chooseRemote } from "../image/endpoint.ts";
+import { type Choice, chooseRemote } from "../image/endpoint.ts";
 import { planArchive } from "../image/export.ts";
 import { type BuiltContainer, makeContainer } from "../image/make-container.ts";
 import { type Prepared, prepareContainer } from "../image/prepare-container.ts";
@@ -70,7 +70,7 @@ async function pullBase(text: string, store: FolderStore, context: Context): Pro
   const name = digest === undefined ? complete : `${complete}@${digest}`;
   const threads = threadsFor(undefined);
   await withRegistries(context, NO_WORDS, async (openRepository) => {
-    const choice = { platforms: [], referrers: false, openStore: () => store, openRepository };
+    const choice: Choice = { platforms: [], along: "none", openStore: () => store, openRepository };
     const { images } = await chooseRemote(name, choice);
     const total = bytesOf(reachOf(images).needed);
     await watched(context, { label: `pull ${name}`, total, threads }, (working) =>

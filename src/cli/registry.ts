@@ -6,6 +6,7 @@ import { Fault } from "../base/fault.ts";
 import { readFile } from "../base/file.ts";
 import { fdBytes } from "../base/file-stream.ts";
 import type { OpenRepository } from "../image/endpoint.ts";
+import type { Along } from "../image/referrers.ts";
 import { Registry } from "../store/registry.ts";
 import type { Credentials } from "../store/registry-auth.ts";
 import type { RegistryOptions } from "../store/registry-client.ts";
@@ -51,10 +52,25 @@ export const LOGIN = {
   "password-stdin": { type: "boolean", description: "read the password of --username from stdin" },
 } as const satisfies Options;
 
+/** What of all that refers to an image goes with it. */
 export const REFERRERS = {
-  type: "boolean",
-  description: "take signatures and whatever else refers to the image, too",
-} as const;
+  referrers: {
+    type: "boolean",
+    description:
+      "take whatever refers to the image, too; default: the signatures, where it is a gadget",
+  },
+  "no-referrers": { type: "boolean", description: "leave a gadget's signatures behind" },
+} as const satisfies Options;
+
+/** @throws usage where both are given */
+export function alongOf(words: Values<typeof REFERRERS>): Along {
+  const { referrers, "no-referrers": none } = words;
+  if (referrers && none)
+    throw new Fault("usage", {
+      message: "--referrers and --no-referrers are both given, should be one of them",
+    });
+  return referrers ? "all" : none ? "none" : "signatures";
+}
 
 export const TRANSFERS = {
   type: "string",

@@ -13,7 +13,7 @@ import { planArchive, writeArchive } from "./export.ts";
 import { completeNames } from "./name.ts";
 import { bytesOf, pullImages, reachOf } from "./pull.ts";
 import { bytesToPush, type Pushable, pushImage } from "./push.ts";
-import { pushReferrers, underName } from "./referrers.ts";
+import { pushNamed, underName } from "./referrers.ts";
 import type { RemoteImage } from "./remote.ts";
 import { planRemote, writeRemote } from "./remote-archive.ts";
 import type { Selected } from "./select.ts";
@@ -55,7 +55,7 @@ export async function planCopy(
       total: [image, ...referring].reduce((sum, each) => sum + bytesToPush(each), 0),
       async run(working) {
         await pushImage(image, { to, tag }, working);
-        await pushReferrers(referring, to, working);
+        await pushNamed(referring, { to }, working);
       },
     };
   }

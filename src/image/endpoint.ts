@@ -5,8 +5,16 @@ import { formatReference, parseReference } from "../oci/reference.ts";
 import { formatRemote, parseRemote, type Remote, whichOf } from "../oci/remote.ts";
 import type { FolderStore } from "../store/folder.ts";
 import type { Repository } from "../store/registry.ts";
+import { completeNames, isTagOnly } from "./name.ts";
 import type { Pushable } from "./push.ts";
-import { findReferrers, storedReferrers } from "./referrers.ts";
+import {
+  type Along,
+  byName,
+  findReferrers,
+  oncePerName,
+  storedReferrers,
+  underName,
+} from "./referrers.ts";
 import { findRemote, type RemoteImage } from "./remote.ts";
 import { isGadget, type Selected, select } from "./select.ts";
 import { openSources } from "./source.ts";
@@ -20,8 +28,8 @@ export type OpenRepository = (
 /** What to take of a source. */
 export interface Choice {
   readonly platforms: readonly Platform[];
-  /** Whether what refers to the images comes with them. */
-  readonly referrers: boolean;
+  /** What of all that refers to the images comes with them. */
+  readonly along: Along;
   readonly openStore: () => FolderStore;
   readonly openRepository: OpenRepository;
 }
@@ -50,13 +58,27 @@ export async function choose(text: string, choice: Choice): Promise<Chosen> {
   const images = (await openSources(text, choice.openStore)).map((image) =>
     select(image, choice.platforms),
   );
-  return { images, referring: choice.referrers ? images.flatMap(storedReferrers) : [] };
+  return { images, referring: referringTo(images, choice.along) };
+}
+
+/** What goes along with images of one store and is none of them itself; under the names that the images are to have. */
+export function referringTo(images: readonly Selected[], along: Along): Selected[] {
+  const [first] = images;
+  if (first === undefined || along === "none") return [];
+  const named = byName(first.store);
+  const own = new Set(images.map(({ reference }) => reference));
+  const found = images.flatMap((image) => {
+    const here = storedReferrers(image, along, named).filter((it) => !own.has(it.reference));
+    if (here.length === 0 || isTagOnly(image.reference)) return here;
+    return underName(here, completeNames([image])[0]!.reference);
+  });
+  return oncePerName(found);
 }
 
 /** The image of a registry. Of an image by its digest alone, the digest is its name until it gets another. */
 export async function chooseRemote(
   text: string,
-  { platforms, referrers, openRepository }: Choice,
+  { platforms, along, openRepository }: Choice,
 ): Promise<Chosen<RemoteImage>> {
   const remote = parseRemote(text);
   const { registry, repository, tag } = remote;
@@ -66,7 +88,7 @@ export async function chooseRemote(
     reference,
     platforms,
   });
-  return { images: [image], referring: referrers ? await findReferrers(image) : [] };
+  return { images: [image], referring: await findReferrers(image, along) };
 }
 
 /** What `text` says of where to: `docker://REF`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, or a name for the store. @throws usage */

@@ -27,8 +27,8 @@ export interface Target {
   readonly to: Repository;
   /** The tag that names it there; undefined = its digest alone. */
   readonly tag: string | undefined;
-  /** Repositories of the same registry that have an image of the same content. */
-  readonly beside?: readonly string[];
+  /** Another repository of the same registry that has a blob, where one is known to. */
+  readonly beside?: (digest: Digest) => string | undefined;
 }
 
 /** An image that is here, or in another registry. */
@@ -46,19 +46,23 @@ export function bytesToPush({ descriptor, store }: Pushable): number {
  */
 export async function pushImage(
   image: Pushable,
-  { to, tag, beside = [] }: Target,
+  { to, tag, beside }: Target,
   working: Working,
 ): Promise<Pushed> {
   const reached = walk(image.descriptor, image.store);
   const leaves = leavesOf(reached);
-  const [mount] = beside.filter((name) => name !== to.name);
   const done = await inParallel(leaves, working.threads, async (descriptor, stop) => {
     if (stop.stopped) throw new Fault("internal", { message: "stopped" });
     if (await to.hasBlob(descriptor)) {
       count(descriptor.size, working.tally);
       return "there";
     }
-    return putBlob(image, descriptor, { to, mount, working });
+    const other = beside?.(descriptor.digest);
+    return putBlob(image, descriptor, {
+      to,
+      mount: other === to.name ? undefined : other,
+      working,
+    });
   });
   for (const { descriptor, bytes } of bottomUp(image.descriptor, reached)) {
     const isRoot = descriptor.digest === image.descriptor.digest;

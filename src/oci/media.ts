@@ -20,6 +20,10 @@ export const GADGET_CONFIG = "application/vnd.gadget.config.v1+yaml";
 export const GADGET_EBPF = "application/vnd.gadget.ebpf.program.v1+binary";
 export const GADGET_WASM = "application/vnd.gadget.wasm.program.v1+binary";
 
+/** What refers to an image as its signature, by the type of the artifact: cosign's, and sigstore's bundle. */
+export const COSIGN_SIGNATURE = "application/vnd.dev.cosign.artifact.sig.v1+json";
+export const SIGSTORE_BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
 export const REF_NAME = "org.opencontainers.image.ref.name";
 /** On an archive's index: the digest of the bytes of its `manifests`. */
 export const LIST_DIGEST = "io.ingot.manifests.digest";

@@ -1,7 +1,7 @@
 import { planCopy } from "../../image/copy.ts";
 import { choose, parseDestination } from "../../image/endpoint.ts";
 import { command, type ExitCode } from "../command.ts";
-import { REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
+import { alongOf, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
 import {
   imageLine,
   PLATFORM,
@@ -26,7 +26,7 @@ export const copyCommand = command({
       description: "docker://REF, oci:DIR[:REF], oci-archive:FILE[:REF], or a name for the store",
     },
     platform: PLATFORM,
-    referrers: REFERRERS,
+    ...REFERRERS,
     jobs: TRANSFERS,
     ...REGISTRY,
   },
@@ -49,14 +49,15 @@ export const copyCommand = command({
   ],
   document: '{"images": [{"reference", "digest"}], "referrers": [{"reference", "digest"}]}',
   async run(words, context) {
-    const { source, destination: text, platform, referrers, jobs, store: folder } = words;
+    const { source, destination: text, platform, jobs, store: folder } = words;
     const { talk } = context;
     const threads = threadsFor(jobs);
     const platforms = parsePlatformFlag(platform);
+    const along = alongOf(words);
     const destination = parseDestination(text);
     const openStore = storeOpener(context, folder);
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
-      const chosen = await choose(source, { platforms, referrers, openStore, openRepository });
+      const chosen = await choose(source, { platforms, along, openStore, openRepository });
       const copy = await planCopy(chosen, destination, source, { openStore, openRepository });
       await watched(context, { label: "copy", total: copy.total, threads }, (working) =>
         copy.run(working),

@@ -4,7 +4,7 @@ import { listName } from "../../image/volumes.ts";
 import { command, type ExitCode } from "../command.ts";
 import { BASE, baseOf, leftOutOf, saveInventory } from "../delta.ts";
 import { exportSources } from "../export-sources.ts";
-import { REFERRERS, REGISTRY, withRegistries } from "../registry.ts";
+import { alongOf, REFERRERS, REGISTRY, withRegistries } from "../registry.ts";
 import { parseSize } from "../size.ts";
 import { allSources, SOURCE_LIST } from "../source-list.ts";
 import type { Json } from "../talk.ts";
@@ -48,7 +48,7 @@ export const exportCommand = command({
     },
     file: SOURCE_LIST,
     platform: PLATFORM,
-    referrers: REFERRERS,
+    ...REFERRERS,
     jobs: JOBS,
     ...BASE,
     ...REGISTRY,
@@ -84,27 +84,18 @@ export const exportCommand = command({
   document:
     '{"output", "size", "blobs", "resumed", "images": [{"reference", "digest"}]}; with -o - on stderr;\n "resumed" = bytes that a run which broke off had left; with --base also\n "base": {"images": [{"reference", "digest"}], "layers", "bytes"}: what is left out; with --split also\n "volumes": [{"file", "digest", "size"}], "list"',
   async run(words, context) {
-    const {
-      source,
-      file,
-      output,
-      split,
-      platform,
-      referrers,
-      jobs,
-      inventory,
-      store: folder,
-    } = words;
+    const { source, file, output, split, platform, jobs, inventory, store: folder } = words;
     const { talk } = context;
     if (output === "-") talk.answerOnStderr();
     const threads = threadsFor(jobs);
     const platforms = parsePlatformFlag(platform);
+    const along = alongOf(words);
     const below = split === undefined ? undefined : parseSize("--split", split, LEAST_VOLUME);
     const write = archiveTarget(output, below);
     const openStore = storeOpener(context, folder);
     const texts = allSources(source, file);
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
-      const choice = { platforms, referrers, openStore, openRepository };
+      const choice = { platforms, along, openStore, openRepository };
       const images = await exportSources(texts, choice);
       const base = await baseOf(words, openStore);
       const plan = await planRemote(images, base);

@@ -1,11 +1,11 @@
 import { Fault } from "../../base/fault.ts";
 import { type Chosen, chooseRemote, renamed } from "../../image/endpoint.ts";
 import { bytesOf, pullImages, reachOf } from "../../image/pull.ts";
-import { underName } from "../../image/referrers.ts";
+import { oncePerName, underName } from "../../image/referrers.ts";
 import type { RemoteImage } from "../../image/remote.ts";
 import { parseRemote } from "../../oci/remote.ts";
 import { command, type ExitCode } from "../command.ts";
-import { LOGIN, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
+import { alongOf, LOGIN, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
 import {
   imageLine,
   PLATFORM,
@@ -27,7 +27,7 @@ export const pullCommand = command({
       description: "registry/repository[:tag][@digest]",
     },
     platform: PLATFORM,
-    referrers: REFERRERS,
+    ...REFERRERS,
     as: {
       type: "string",
       valueHint: "NAME",
@@ -54,10 +54,11 @@ export const pullCommand = command({
   document:
     '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "referrers": [{"reference", "digest"}],\n "blobs", "fetched", "bytes"}; fetched and bytes count blobs that were not there, without manifests',
   async run(words, context) {
-    const { image: texts, platform, referrers, as, jobs, store: folder } = words;
+    const { image: texts, platform, as, jobs, store: folder } = words;
     const { talk } = context;
     const threads = threadsFor(jobs);
     const platforms = parsePlatformFlag(platform);
+    const along = alongOf(words);
     if (as !== undefined && texts.length > 1)
       throw new Fault("usage", { message: "--as is one name, and there are several images" });
     const registries = new Set(texts.map((text) => parseRemote(text).registry));
@@ -69,7 +70,7 @@ export const pullCommand = command({
     const openStore = storeOpener(context, folder);
     const store = openStore();
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
-      const choice = { platforms, referrers, openStore, openRepository };
+      const choice = { platforms, along, openStore, openRepository };
       const chosen: Chosen<RemoteImage>[] = [];
       for (const text of texts) chosen.push(await chooseRemote(text, choice));
       const images = chosen
@@ -81,7 +82,7 @@ export const pullCommand = command({
           message: `${nameless.reference} is a digest without a tag, should have a name in the store`,
           hint: "give it one: --as registry/repository:tag",
         });
-      const found = chosen.flatMap((each) => each.referring);
+      const found = oncePerName(chosen.flatMap((each) => each.referring));
       const referring = as === undefined ? found : underName(found, images[0]!.reference);
       const all = [...images, ...referring];
       const total = bytesOf(reachOf(all).needed);

@@ -1,13 +1,13 @@
 import { Fault } from "../../base/fault.ts";
 import { bytesToPush, pushImage } from "../../image/push.ts";
-import { pushReferrers, storedReferrers } from "../../image/referrers.ts";
+import { pushNamed, storedReferrers } from "../../image/referrers.ts";
 import { select } from "../../image/select.ts";
 import { nameOf } from "../../oci/layout.ts";
 import { parsePlatforms } from "../../oci/platform.ts";
 import { formatRemote, parseRemote } from "../../oci/remote.ts";
 import { resolve } from "../../store/store.ts";
 import { command, type ExitCode } from "../command.ts";
-import { LOGIN, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
+import { alongOf, LOGIN, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
 import { imageLine, PLATFORM, storeOpener, threadsFor, watched } from "../task.ts";
 import { count, formatBytes } from "../text.ts";
 
@@ -22,7 +22,7 @@ export const pushCommand = command({
       description: "registry/repository[:tag] to push it as; default: its own name",
     },
     platform: PLATFORM,
-    referrers: REFERRERS,
+    ...REFERRERS,
     jobs: TRANSFERS,
     ...LOGIN,
     ...REGISTRY,
@@ -37,7 +37,7 @@ export const pushCommand = command({
   document:
     '{"reference", "digest", "blobs", "sent", "mounted", "bytes", "referrers": [{"reference", "digest"}]}',
   async run(words, context) {
-    const { source, image: target, platform, referrers, jobs, store: folder } = words;
+    const { source, image: target, platform, jobs, store: folder } = words;
     const { talk } = context;
     const threads = threadsFor(jobs);
     const store = storeOpener(context, folder)();
@@ -49,8 +49,8 @@ export const pushCommand = command({
         hint: "the digest is that of the image; say as what to push it: ingot push SOURCE REF",
       });
     const image = select(found, platform === undefined ? [] : parsePlatforms(platform));
-    const referring = referrers ? storedReferrers(image) : [];
-    const beside = store.images().flatMap((it) => {
+    const referring = storedReferrers(image, alongOf(words));
+    const [other] = store.images().flatMap((it) => {
       const name = it.digest === found.descriptor.digest ? nameOf(it) : undefined;
       const other = name === undefined ? undefined : parseRemote(`docker://${name}`);
       return other?.registry === remote.registry ? other.repository : [];
@@ -60,8 +60,8 @@ export const pushCommand = command({
       const total = [image, ...referring].reduce((sum, each) => sum + bytesToPush(each), 0);
       const { tag } = remote;
       const done = await watched(context, { label: "push", total, threads }, async (working) => {
-        const pushed = await pushImage(image, { to, tag, beside }, working);
-        return [pushed, ...(await pushReferrers(referring, to, working))];
+        const pushed = await pushImage(image, { to, tag, beside: () => other }, working);
+        return [pushed, ...(await pushNamed(referring, { to }, working))];
       });
       const sum = (what: "blobs" | "sent" | "mounted" | "bytes") =>
         done.reduce((all, each) => all + each[what], 0);
