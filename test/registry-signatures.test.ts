@@ -221,6 +221,8 @@ for (const [name, { referring, goes, container }] of Object.entries(CASES)) {
       await done(["import", straight], back);
       await done(["push", from, `${host}/${to}/far:v1`, ...flags], back);
       await has(`${to}/far`, expected);
+      await done(["push", "--all", straight, "--to", `${host}/${to}/all`]);
+      await has(`${to}/all/full/g`, expected);
     }
     const { code, stderr } = await ingot(["pull", `${host}/full/g:v1`, ...full, ...bare], {
       env: { INGOT_STORE: join(dir, "store") },

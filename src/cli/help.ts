@@ -52,7 +52,7 @@ export function overview(title: string, commands: readonly Command[], globals: O
         ["  FILE.tar, DIR", "an archive, or an image layout in a folder: all of its images"],
         ["  oci-archive:FILE[:REF]", "an archive, or one image of it"],
         ["  oci:DIR[:REF]", "an image layout, or one image of it"],
-        ["  docker://REF", "for copy: an image in a registry"],
+        ["  docker://REF", "for copy, export and push: an image in a registry"],
       ]),
     ],
     [

@@ -1,26 +1,57 @@
 import { Fault } from "../../base/fault.ts";
-import { bytesToPush, pushImage } from "../../image/push.ts";
-import { pushNamed, storedReferrers } from "../../image/referrers.ts";
-import { select } from "../../image/select.ts";
+import type { Choice } from "../../image/endpoint.ts";
+import { type Move, movesByRule, movesTo, pushMoves } from "../../image/moving.ts";
+import { bytesToPush, type Pushed } from "../../image/push.ts";
 import { nameOf } from "../../oci/layout.ts";
-import { parsePlatforms } from "../../oci/platform.ts";
-import { formatRemote, parseRemote } from "../../oci/remote.ts";
-import { resolve } from "../../store/store.ts";
+import { parseRemote } from "../../oci/remote.ts";
+import { parsePlace, parseRule, Renaming } from "../../oci/rename.ts";
+import type { FolderStore } from "../../store/folder.ts";
 import { command, type ExitCode } from "../command.ts";
+import type { Values } from "../options.ts";
 import { alongOf, LOGIN, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
-import { imageLine, PLATFORM, storeOpener, threadsFor, watched } from "../task.ts";
+import type { Talk } from "../talk.ts";
+import {
+  imageLine,
+  PLATFORM,
+  parsePlatformFlag,
+  storeOpener,
+  threadsFor,
+  watched,
+} from "../task.ts";
 import { count, formatBytes } from "../text.ts";
+
+/** Where images go, where that is said by rule. */
+const RULES = {
+  all: {
+    type: "boolean",
+    description: "every image of each SOURCE, or, without one, of the store; with --to",
+  },
+  to: {
+    type: "string",
+    valueHint: "HOST[/PREFIX]",
+    description: "the registry that takes the stead of the one in each image's name",
+  },
+  rename: {
+    type: "string",
+    valueHint: "OLD=NEW",
+    multiple: true,
+    description: "before that, names that begin with OLD begin with NEW",
+  },
+  "dry-run": { type: "boolean", description: "say what would be called what, and send nothing" },
+} as const;
 
 export const pushCommand = command({
   name: "push",
-  description: "bring an image of the store into a registry",
+  description: "bring images into a registry, from the store or straight from an archive",
   args: {
-    source: { type: "positional", required: true, description: "a name in the store, or a digest" },
-    image: {
+    source: {
       type: "positional",
       required: false,
-      description: "registry/repository[:tag] to push it as; default: its own name",
+      multiple: true,
+      description:
+        "names in the store, oci-archive:FILE[:REF], oci:DIR[:REF], docker-archive:FILE[:REF], docker://REF, archives or layouts; without --to one, and REF to push it as",
     },
+    ...RULES,
     platform: PLATFORM,
     ...REFERRERS,
     jobs: TRANSFERS,
@@ -28,61 +59,163 @@ export const pushCommand = command({
     ...REGISTRY,
   },
   notes: [
-    "Blobs go first, then the manifests, then the tag: whoever pulls meanwhile gets the old image or the new one. What the\nregistry has is not sent. The bytes and all digests stay what they are. Prints `REF sha256:…`.",
+    "Without --to, one image goes under its own name, or as the second argument says: registry/repository[:tag].",
+    "Blobs go first, then the manifests, then the tag: whoever pulls meanwhile gets the old image or the new one. What the\nregistry has is not sent; what several images share is sent once. The bytes and all digests stay what they are.\nPrints `REF sha256:…` for each image as soon as it is there.",
+    "With --to, HOST/PREFIX takes the registry's place in the complete name: ghcr.io/me/app:v1 becomes HOST/PREFIX/me/app:v1,\nand docker.io/library/x:v1 HOST/PREFIX/library/x:v1. A rule of --rename is applied before, the one with the longest OLD\nthat fits; OLD ends at a / of the name, before the tag or at the end. Two images that would get one name are refused.",
   ],
   examples: [
     { line: "ingot push ghcr.io/me/gadget/trace:v1", does: "under its own name" },
     { line: "ingot push trace:v1 localhost:5000/trace:v1", does: "elsewhere" },
+    {
+      line: "ingot push --all stick.tar --to registry.example/mirror",
+      does: "all that an archive brought over the gap, with no other file between",
+    },
+    {
+      line: "ingot push --all stick.tar --to localhost:5000 --rename docker.io/library=hub --rename ghcr.io=ghcr --dry-run",
+      does: "where images of several registries would go",
+    },
+    {
+      line: "ingot push app:v1 trace:v1 --to localhost:5000",
+      does: "some of the store, by the same rule",
+    },
   ],
   document:
-    '{"reference", "digest", "blobs", "sent", "mounted", "bytes", "referrers": [{"reference", "digest"}]}',
+    '{"reference", "digest", "blobs", "sent", "mounted", "bytes", "referrers": [{"reference", "digest"}]}; with --to\n {"images": [{"source", "reference", "digest"}], "referrers": [the same], "blobs", "sent", "mounted", "bytes"};\n with --dry-run {"images", "referrers"}',
   async run(words, context) {
-    const { source, image: target, platform, jobs, store: folder } = words;
+    const { source: texts, to, all, platform, jobs, store: folder } = words;
     const { talk } = context;
+    checkWords(words);
+    const place = to === undefined ? undefined : parsePlace(to);
+    const renaming = place && new Renaming(place, words.rename.map(parseRule));
+    checkLogin(words, place?.registry);
     const threads = threadsFor(jobs);
-    const store = storeOpener(context, folder)();
-    const found = { ...resolve(store, source), store };
-    const remote = parseRemote(target ?? found.reference);
-    if (remote.digest !== undefined)
-      throw new Fault("usage", {
-        message: `${formatRemote(remote)} has a digest, should be registry/repository[:tag]`,
-        hint: "the digest is that of the image; say as what to push it: ingot push SOURCE REF",
+    const platforms = parsePlatformFlag(platform);
+    const along = alongOf(words);
+    const openStore = storeOpener(context, folder);
+    if (texts.length === 0) tellNameless(openStore(), talk);
+    return withRegistries<ExitCode>(context, words, async (openRepository) => {
+      const choice: Choice = { platforms, along, openStore, openRepository };
+      const moves =
+        renaming === undefined
+          ? await movesTo(texts[0]!, texts[1], choice)
+          : await movesByRule({ texts, all }, choice, renaming);
+      for (const { text } of renaming?.unused ?? [])
+        talk.warn(
+          `the rule ${text} fits no name`,
+          "names are complete, as in docker.io/library/x:v1; --dry-run says what would be called what",
+        );
+      const total = moves.reduce((sum, { image }) => sum + bytesToPush(image), 0);
+      if (words["dry-run"]) {
+        for (const move of moves) talk.print(`${move.before} -> ${imageLine(answerOf(move))}`);
+        talk.info(
+          `${count(moves.length, "image")}, ${formatBytes(total)} at most: nothing is sent`,
+        );
+        talk.document(documentOf(moves));
+        return 0;
+      }
+      const done: Move[] = [];
+      const tell = (move: Move) => {
+        done.push(move);
+        talk.print(imageLine(answerOf(move)));
+      };
+      const pushed = await watched(context, { label: "push", total, threads }, (working) =>
+        pushMoves(moves, choice, working, tell),
+      ).catch((error: unknown) => {
+        tellBroken(moves, done, talk);
+        throw error;
       });
-    const image = select(found, platform === undefined ? [] : parsePlatforms(platform));
-    const referring = storedReferrers(image, alongOf(words));
-    const [other] = store.images().flatMap((it) => {
-      const name = it.digest === found.descriptor.digest ? nameOf(it) : undefined;
-      const other = name === undefined ? undefined : parseRemote(`docker://${name}`);
-      return other?.registry === remote.registry ? other.repository : [];
-    });
-    return withRegistries<ExitCode>(context, words, async (open) => {
-      const to = open(remote, "push");
-      const total = [image, ...referring].reduce((sum, each) => sum + bytesToPush(each), 0);
-      const { tag } = remote;
-      const done = await watched(context, { label: "push", total, threads }, async (working) => {
-        const pushed = await pushImage(image, { to, tag, beside: () => other }, working);
-        return [pushed, ...(await pushNamed(referring, { to }, working))];
-      });
-      const sum = (what: "blobs" | "sent" | "mounted" | "bytes") =>
-        done.reduce((all, each) => all + each[what], 0);
-      const answer = { reference: formatRemote(remote), digest: image.descriptor.digest };
-      const also = referring.map(({ reference, descriptor: { digest } }) => ({
-        reference: `${to.at}${reference.slice(reference.lastIndexOf(":"))}`,
-        digest,
-      }));
-      for (const line of [answer, ...also]) talk.print(imageLine(line));
-      talk.info(
-        `${count(sum("blobs"), "blob")}; ${sum("sent")} of them sent, ${formatBytes(sum("bytes"))}; ${sum("mounted")} mounted`,
+      tellPushed(pushed, talk);
+      const { images, referrers } = documentOf(moves);
+      const single = images.map(({ reference, digest }) => ({ reference, digest }))[0];
+      talk.document(
+        renaming === undefined
+          ? { ...single, ...pushed, referrers: referrers.map(plainly) }
+          : { images, referrers, ...pushed },
       );
-      talk.document({
-        ...answer,
-        blobs: sum("blobs"),
-        sent: sum("sent"),
-        mounted: sum("mounted"),
-        bytes: sum("bytes"),
-        referrers: also,
-      });
       return 0;
     });
   },
 });
+
+type Words = Values<typeof RULES & typeof LOGIN> & { readonly source: readonly string[] };
+
+const usage = (message: string, hint: string) => new Fault("usage", { message, hint });
+
+/** @throws usage for words that do not go together */
+function checkWords({ source, to, all, rename }: Words): void {
+  const [flag] = [...(all ? ["--all"] : []), ...(rename.length > 0 ? ["--rename"] : [])];
+  if (to === undefined && flag !== undefined)
+    throw usage(
+      `${flag} is given alone, should be with --to`,
+      "say where the images go: --to HOST[/PREFIX]",
+    );
+  if (source.length === 0 && !all)
+    throw usage(
+      "the argument SOURCE is missing: an image to push",
+      "name one, or push all images of the store: --all --to HOST",
+    );
+  if (to === undefined && source.length > 2)
+    throw usage(
+      `there is an argument too many: ${JSON.stringify(source[2])}`,
+      "one image goes under one name; several go by rule: ingot push SOURCE... --to HOST",
+    );
+}
+
+/** @throws usage where a password would be said to several registries */
+function checkLogin({ username, source }: Words, to: string | undefined): void {
+  if (username === undefined) return;
+  const names = source.filter((text, i) => text.startsWith("docker://") || (i > 0 && !to));
+  const registries = new Set([
+    ...(to === undefined ? [] : [to]),
+    ...names.map((text) => parseRemote(text).registry),
+  ]);
+  if (registries.size > 1)
+    throw usage(
+      `--username is for one registry, and there are several: ${[...registries].join(", ")}`,
+      "log in to each of them: ingot login",
+    );
+}
+
+function tellNameless(store: FolderStore, talk: Talk): void {
+  const nameless = store.images().filter((image) => nameOf(image) === undefined);
+  if (nameless.length === 0) return;
+  talk.warn(
+    `${count(nameless.length, "image")} of the store without a name: not pushed`,
+    "give it one: ingot tag DIGEST NAME",
+  );
+}
+
+/** Where it stopped, and that nothing of what is done must be done again. */
+function tellBroken(moves: readonly Move[], done: readonly Move[], talk: Talk): void {
+  const next = moves[done.length];
+  if (moves.length === 1 || next === undefined) return;
+  const names = done.map(({ image }) => image.reference);
+  talk.warn(
+    `stopped at ${next.image.reference}: ${done.length} of ${count(moves.length, "image")} pushed before${talk.json && done.length > 0 ? `: ${names.join(", ")}` : ""}`,
+    "run it again: what the registry has is not sent again",
+  );
+}
+
+function tellPushed({ blobs, sent, bytes, mounted }: Pushed, talk: Talk): void {
+  talk.info(
+    `${count(blobs, "blob")}; ${sent} of them sent, ${formatBytes(bytes)}; ${mounted} mounted`,
+  );
+}
+
+const answerOf = ({ image }: Move) => ({
+  reference: image.reference,
+  digest: image.descriptor.digest,
+});
+
+const plainly = ({ reference, digest }: { reference: string; digest: string }) => ({
+  reference,
+  digest,
+});
+
+function documentOf(moves: readonly Move[]) {
+  const said = (refers: boolean) =>
+    moves
+      .filter((move) => move.refers === refers)
+      .map((move) => ({ source: move.before, ...answerOf(move) }));
+  return { images: said(false), referrers: said(true) };
+}

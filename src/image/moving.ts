@@ -1,0 +1,235 @@
+/** Images on their way into registries, under the names that they are to have there. */
+import { Fault, isFault } from "../base/fault.ts";
+import { type Digest, isDigest } from "../oci/digest.ts";
+import { nameOf } from "../oci/layout.ts";
+import { formatRemote, parseRemote, type Remote } from "../oci/remote.ts";
+import type { Renaming } from "../oci/rename.ts";
+import type { ReadStore } from "../store/store.ts";
+import { type Choice, chooseRemote, isRemote } from "./endpoint.ts";
+import { completeNames } from "./name.ts";
+import type { Pushable, Pushed } from "./push.ts";
+import { byName, isReferring, listed, pushNamed, storedReferrers, underName } from "./referrers.ts";
+import { type Selected, select } from "./select.ts";
+import { openSources } from "./source.ts";
+import { walk } from "./walk.ts";
+import type { Working } from "./working.ts";
+
+/** An image that goes into a registry. */
+export interface Move {
+  /** The name it has where it comes from. */
+  readonly before: string;
+  /** Under the name that it is to have. */
+  readonly image: Pushable;
+  /** Whether it goes because it refers to another. */
+  readonly refers: boolean;
+  /** All names that the same content has where it comes from. */
+  readonly also: readonly string[];
+}
+
+/** How images are to be called, by the names that they have. */
+type Naming = (image: Selected) => string;
+
+/** What is to go. Without sources, the store. */
+export interface Wanted {
+  readonly texts: readonly string[];
+  /** Whether a source may stand for several images. */
+  readonly all: boolean;
+}
+
+/**
+ * All that is to go to another registry, each image with what refers to it, in the order of the sources; each new name once.
+ * Of a source as a whole everything goes that it names.
+ * @throws usage where two images would have one name; not-found, ambiguous, unsupported, registry
+ */
+export async function movesByRule(
+  { texts, all }: Wanted,
+  choice: Choice,
+  renaming: Renaming,
+): Promise<Move[]> {
+  const moves: Move[] = [];
+  const naming = (image: Selected) => renaming.of(ownName(image));
+  if (texts.length === 0) moves.push(...movesOfStore(namedIn(choice.openStore()), choice, naming));
+  for (const text of texts) moves.push(...(await movesOf({ text, all }, choice, naming)));
+  return distinct(moves);
+}
+
+/** The one image of a source under the name `target`, else its own, with what refers to it. @throws usage for a digest */
+export async function movesTo(
+  text: string,
+  target: string | undefined,
+  choice: Choice,
+): Promise<Move[]> {
+  return movesOf({ text, all: false }, choice, (image) => {
+    const remote = parseRemote(target ?? ownName(image));
+    if (remote.digest === undefined) return formatRemote(remote);
+    throw new Fault("usage", {
+      message: `${formatRemote(remote)} has a digest, should be registry/repository[:tag]`,
+      hint: "the digest is that of the image; say as what to push it: ingot push SOURCE REF",
+    });
+  });
+}
+
+async function movesOf(
+  { text, all }: { readonly text: string; readonly all: boolean },
+  choice: Choice,
+  naming: Naming,
+): Promise<Move[]> {
+  if (text.startsWith("docker://")) {
+    const { images, referring } = await chooseRemote(text, choice);
+    return images.flatMap((image) => move(image, referring, { to: naming(image), also: [] }));
+  }
+  const images = await openSources(text, choice.openStore);
+  if (all) return movesOfStore(images, choice, naming);
+  if (images.length > 1)
+    throw new Fault("usage", {
+      message: `${text} has ${images.length} images, should be one`,
+      hint: `push all of them with --all --to HOST, or name one: oci-archive:FILE:REF, oci:DIR:REF`,
+    });
+  return movesFor(images, choice, naming);
+}
+
+/** @throws not-found for a store that names nothing */
+function namedIn(store: ReadStore): Selected[] {
+  const images = store.images().flatMap((descriptor) => {
+    const reference = nameOf(descriptor);
+    return reference === undefined ? [] : [{ reference, descriptor, store }];
+  });
+  if (images.length > 0) return images;
+  throw new Fault("not-found", { what: "an image", at: store.at, hint: "it names none" });
+}
+
+/** What refers to an image goes with that image; what is named and refers to none that goes, by its own name. */
+function movesOfStore(images: readonly Selected[], choice: Choice, naming: Naming): Move[] {
+  const { along, platforms } = choice;
+  const attached = images.filter(({ reference }) => isReferring(reference));
+  const plain = images.filter(({ reference }) => !isReferring(reference));
+  const everything = along === "signatures" && attached.length > 0 ? "all" : along;
+  const moves = movesFor(plain, { ...choice, along: everything }, naming);
+  if (along === "none" || platforms.length > 0) return moves;
+  const gone = new Set(moves.map(({ before }) => before));
+  const left = attached.filter(({ reference }) => !gone.has(reference));
+  return [...moves, ...movesFor(left, { ...choice, along: "none" }, naming)];
+}
+
+function movesFor(
+  images: readonly Selected[],
+  { along, platforms }: Pick<Choice, "along" | "platforms">,
+  naming: Naming,
+): Move[] {
+  const [first] = images;
+  if (first === undefined) return [];
+  const named = byName(first.store);
+  const also = namesIn(first.store);
+  return images.flatMap((whole) => {
+    const image = select(whole, platforms);
+    const referring = storedReferrers(image, along, named);
+    const names = also.get(whole.descriptor.digest) ?? [];
+    return move(image, referring, { to: naming(whole), also: names });
+  });
+}
+
+function move(
+  image: Pushable,
+  referring: readonly Pushable[],
+  { to, also }: { readonly to: string; readonly also: readonly string[] },
+): Move[] {
+  return [
+    { before: image.reference, image: { ...image, reference: to }, refers: false, also },
+    ...underName(referring, to).map((each, i) => {
+      return { before: referring[i]!.reference, image: each, refers: true, also: [] };
+    }),
+  ];
+}
+
+/** @throws usage, not-found for an image that has none */
+function ownName(image: Selected): string {
+  const { reference } = image;
+  if (isDigest(reference) || (isRemote(image) && reference.includes("@")))
+    throw new Fault("usage", {
+      message: `${reference} is a digest without a name, should have one in the registry`,
+      hint: "say as what to push it: ingot push SOURCE REF",
+    });
+  return completeNames([image])[0]!.reference;
+}
+
+/** Each name once. Lists of referrers are no names: of two, the registry has both in one. @throws usage for two images of one name */
+function distinct(moves: readonly Move[]): Move[] {
+  const named = new Map<string, Move>();
+  const once: Move[] = [];
+  for (const each of moves) {
+    const { reference, descriptor } = each.image;
+    const other = named.get(reference);
+    if (other?.image.descriptor.digest === descriptor.digest) continue;
+    if (other !== undefined && listed(reference) === undefined) throw clash(other, each);
+    named.set(reference, each);
+    once.push(each);
+  }
+  return once;
+}
+
+function clash(one: Move, other: Move): Fault {
+  const say = ({ before, image }: Move) => `${before} (${image.descriptor.digest})`;
+  const [a = "", b = ""] = [one.before, other.before].map((name) => name.split("/", 1)[0]);
+  const label = b.split(/[.:]/, 1)[0];
+  return new Fault("usage", {
+    message: `two images would be called ${one.image.reference}: ${say(one)} and ${say(other)}, should be one`,
+    hint:
+      a === b
+        ? "give one of them another name with a rule: --rename OLD=NEW"
+        : `keep them apart with a rule: --rename ${b}=${label}`,
+  });
+}
+
+function namesIn(store: ReadStore): ReadonlyMap<Digest, readonly string[]> {
+  const names = new Map<Digest, string[]>();
+  for (const image of store.images()) {
+    const name = nameOf(image);
+    if (name === undefined) continue;
+    const others = names.get(image.digest);
+    if (others === undefined) names.set(image.digest, [name]);
+    else others.push(name);
+  }
+  return names;
+}
+
+/**
+ * Brings the images into their registries, one after the other. A blob that another repository has got on the way, or has for one
+ * of the image's other names, is mounted from there. At the first failure the rest stays where it is.
+ * @param tell what is said of each that is there @throws as pushImage
+ */
+export async function pushMoves(
+  moves: readonly Move[],
+  { openRepository }: Pick<Choice, "openRepository">,
+  working: Working,
+  tell: (move: Move) => void,
+): Promise<Pushed> {
+  const landed = new Map<string, string>();
+  const all: Pushed[] = [];
+  for (const each of moves) {
+    const { image, also } = each;
+    const remote = parseRemote(image.reference);
+    const to = openRepository(remote, "push");
+    const other = besideOf(remote, also);
+    const key = (digest: Digest) => `${remote.registry} ${digest}`;
+    const beside = (digest: Digest) => landed.get(key(digest)) ?? other;
+    all.push(...(await pushNamed([image], { to, beside }, working)));
+    for (const digest of walk(image.descriptor, image.store).keys())
+      landed.set(key(digest), remote.repository);
+    tell(each);
+  }
+  const sum = (what: keyof Pushed) => all.reduce((total, each) => total + each[what], 0);
+  return { blobs: sum("blobs"), sent: sum("sent"), mounted: sum("mounted"), bytes: sum("bytes") };
+}
+
+/** Another repository of the registry that has the content, if one of its names is right. */
+function besideOf({ registry, repository }: Remote, also: readonly string[]): string | undefined {
+  const remotes = also.flatMap((name) => {
+    try {
+      return [parseRemote(`docker://${name}`)];
+    } catch (error) {
+      if (isFault(error)) return [];
+      throw error;
+    }
+  });
+  return remotes.find((it) => it.registry === registry && it.repository !== repository)?.repository;
+}
