@@ -3,10 +3,10 @@ import { resolve } from "node:path";
 import { Fault } from "../base/fault.ts";
 import { writeWhole } from "../base/file-aside.ts";
 import { holdingsOf, openBases } from "../image/bases.ts";
+import type { Open } from "../image/copy.ts";
 import { formatHoldings, type Holdings, type Summary, summaryOf } from "../image/holdings.ts";
 import type { Plan } from "../image/plan.ts";
 import type { Selected } from "../image/select.ts";
-import type { FolderStore } from "../store/folder.ts";
 import type { Json, Talk } from "./talk.ts";
 import { count, formatBytes } from "./text.ts";
 
@@ -17,7 +17,7 @@ export const BASE = {
     valueHint: "OLD",
     multiple: true,
     description:
-      "leave out layers that this has: an archive, a layout, a stored name, or a list saved with --inventory",
+      "leave out layers that this has: an archive, a layout, a stored name, docker://REF, or a list saved with --inventory",
   },
   inventory: {
     type: "string",
@@ -34,7 +34,7 @@ export async function baseOf(
     readonly output: string;
     readonly split?: string | undefined;
   },
-  openStore: () => FolderStore,
+  open: Open,
 ): Promise<Holdings | undefined> {
   const { base, inventory, output, split } = words;
   if (inventory !== undefined && resolve(inventory) === resolve(output))
@@ -45,7 +45,7 @@ export async function baseOf(
     throw new Fault("usage", {
       message: `--inventory is ${JSON.stringify(inventory)}, which is of the volumes of ${JSON.stringify(output)}, should be another file`,
     });
-  return base.length === 0 ? undefined : openBases(base, openStore);
+  return base.length === 0 ? undefined : openBases(base, open);
 }
 
 /** Whether the file has the name of a volume, or of the list of them. */

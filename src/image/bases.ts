@@ -6,25 +6,38 @@ import { INDEX_LIMIT } from "../oci/manifest.ts";
 import { readExtent, sizeOf } from "../store/content.ts";
 import type { FolderStore } from "../store/folder.ts";
 import type { ReadStore } from "../store/store.ts";
+import type { Open } from "./copy.ts";
+import { type Choice, chooseRemote } from "./endpoint.ts";
 import { type Holdings, layersOf, parseHoldings, together } from "./holdings.ts";
 import { completeNames } from "./name.ts";
+import { inParallel } from "./parallel.ts";
+import type { RemoteImage } from "./remote.ts";
 import type { Selected } from "./select.ts";
 import { openSources, parseSource } from "./source.ts";
 import { mustBeOneFile } from "./volume-look.ts";
 import { type Reached, walk } from "./walk.ts";
 
+/** How many blobs a registry is asked for at a time. */
+const AT_ONCE = 6;
+
 /**
- * What all of the bases have: archives, deltas with what they rely on, layouts, stored images, and saved lists. Of a list
- * its digest is checked; of everything else the manifests and indexes are proven, and every other blob must be there and of
- * its size. (Their bytes are hashed where the delta is imported, or verified with its base.)
- * @throws blob-missing, size-differs, digest-differs, malformed, not-found
+ * What all of the bases have: archives, deltas with what they rely on, layouts, stored images, images of registries, and saved
+ * lists. Of a list its digest is checked; of everything else the manifests and indexes are proven, and every other blob must
+ * be there and of its size. (Their bytes are hashed where the delta is imported, or verified with its base.)
+ * @throws blob-missing, size-differs, digest-differs, malformed, not-found, registry
  */
 export async function openBases(
   texts: readonly string[],
-  openStore: () => FolderStore,
+  { openStore, openRepository }: Open,
 ): Promise<Holdings> {
   const parts: Holdings[] = [];
   for (const text of texts) {
+    if (text.startsWith("docker://")) {
+      const choice: Choice = { platforms: [], along: "none", openStore, openRepository };
+      const { images } = await chooseRemote(text, choice);
+      for (const image of images) parts.push(await remoteHoldings(image));
+      continue;
+    }
     const list = listIn(text);
     if (list === undefined) parts.push(holdingsOf(await openSources(text, openStore, true), true));
     else parts.push(parseHoldings(readFile(list, INDEX_LIMIT), list));
@@ -39,10 +52,15 @@ export async function openLenders(
 ): Promise<ReadStore[]> {
   const stores: ReadStore[] = [];
   for (const text of texts) {
-    if (listIn(text) !== undefined)
+    const what = text.startsWith("docker://")
+      ? "in a registry"
+      : listIn(text) === undefined
+        ? undefined
+        : "a list";
+    if (what !== undefined)
       throw new Fault("usage", {
-        message: `the base ${text} is a list, should be what has the layers: they are to be read`,
-        hint: "name the archive, layout or stored image",
+        message: `the base ${text} is ${what}, should be what has the layers: they are to be read`,
+        hint: "name the archive, layout or stored image; ingot pull brings one from a registry into the store",
       });
     stores.push(...(await openSources(text, openStore, true)).map(({ store }) => store));
   }
@@ -70,6 +88,29 @@ export function holdingsOf(images: readonly Selected[], whole = false): Holdings
       return new Map([...layers].map(([layer, size]) => [layer, { size, owners }]));
     }),
   );
+}
+
+/** The layers of an image in a registry, which has all of its blobs, each of its size. @throws usage for a digest alone, blob-missing, size-differs */
+async function remoteHoldings({
+  reference,
+  descriptor,
+  store,
+  from,
+}: RemoteImage): Promise<Holdings> {
+  const { digest } = descriptor;
+  if (reference.includes("@"))
+    throw new Fault("usage", {
+      message: `the base ${reference} is a digest without a tag, should have a name`,
+      hint: "give it one: docker://registry/repository:tag@sha256:…",
+    });
+  const reached = [...walk(descriptor, store).values()];
+  const others = reached.filter((one) => store.find(one.descriptor.digest) === undefined);
+  await inParallel(others, AT_ONCE, async ({ descriptor: blob }) => {
+    if (await from.hasBlob(blob)) return;
+    throw new Fault("blob-missing", { digest: blob.digest, at: from.at, neededBy: digest });
+  });
+  const owners = [{ reference, digest }];
+  return new Map([...layersOf(reached)].map(([layer, size]) => [layer, { size, owners }]));
 }
 
 function mustBeThere(

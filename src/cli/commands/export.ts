@@ -57,7 +57,7 @@ export const exportCommand = command({
     "The same images give the same bytes, whatever their order and way into the store. The file appears whole or not\nat all, and replaces one that is there. Prints `REF sha256:…` for each image in it; with -o - on stderr.",
     "A run that was killed has left a hidden file beside FILE: the next one proves what is in it and goes on from there. So it is\nwhen a registry failed, or you stopped an export from one: what has come is not fetched again.",
     "An image of a registry comes with all its platforms, unless --platform says which, and goes straight into the archive:\nwhat `ingot pull` and an export would give, without the store and without a temporary file.",
-    "With --base, layers that a base has are left out, and listed in the archive: import takes it where they are, proven\nthere. Of a base the manifests are proven, and every blob must be there and of its size; of a saved list, its digest.",
+    "With --base, layers that a base has are left out, and listed in the archive: import takes it where they are, proven\nthere. Of a base the manifests are proven, and every blob must be there and of its size; of a saved list, its digest.\nOf a base in a registry nothing but manifests is fetched: it may be the one on the far side.",
     "With --split, FILE.001 and so on, put together in order, are the archive: `cat FILE.[0-9]*`. FILE.volumes.json lists them, with\nthe SHA-256 of each. 4GiB fits on FAT, 700MB on a CD. Volumes of an older FILE that are of no more use are removed.",
   ],
   examples: [
@@ -75,6 +75,10 @@ export const exportCommand = command({
     {
       line: "ingot export app:v2 --base app-v1.tar -o v1-to-v2.tar",
       does: "a delta: without the layers that the far side has from app-v1.tar",
+    },
+    {
+      line: "ingot export docker://ghcr.io/me/app:v2 --base docker://ghcr.io/me/app:v1 -o v1-to-v2.tar",
+      does: "the same, from registries alone",
     },
     {
       line: "ingot export --file images.txt -o all.tar --split 4GiB",
@@ -97,7 +101,7 @@ export const exportCommand = command({
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
       const choice = { platforms, along, openStore, openRepository };
       const images = await exportSources(texts, choice);
-      const base = await baseOf(words, openStore);
+      const base = await baseOf(words, choice);
       const plan = await planRemote(images, base);
       // Volumes are read back.
       const total = below === undefined ? plan.size : 2 * plan.size;
