@@ -43,6 +43,8 @@ export interface Ask {
   readonly scope?: Scope;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Body | undefined;
+  /** Whether an answer that sends it to another host is as good as any: nobody goes there. */
+  readonly stays?: boolean;
   readonly doing: string;
   readonly at: string;
 }
@@ -134,6 +136,7 @@ export class Client {
       }
       const location = answer.header("location");
       if (!REDIRECTS.has(answer.status) || location === undefined) return answer;
+      if (ask.stays && URL.parse(location, url.href)?.origin !== this.base.origin) return answer;
       await answer.finish();
       if (++hops > MOST_REDIRECTS)
         throw this.#astray(ask, `it went to ${MOST_REDIRECTS} places and on, should have ended`);

@@ -1,7 +1,7 @@
 /** What a repository has: its tags, and what refers to a manifest. */
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
-import { Fault } from "../base/fault.ts";
+import { Fault, isFault } from "../base/fault.ts";
 import { formatJson, type Json, parseJson } from "../base/json.ts";
 import { sortedBy, sortedUnique } from "../base/order.ts";
 import { type Digest, digestOf, hexOf } from "../oci/digest.ts";
@@ -26,7 +26,8 @@ const tagList = v.looseObject({ tags: v.nullable(v.array(v.string())) });
 export async function listTags(place: Place): Promise<string[]> {
   const tags: string[] = [];
   const at = `the tags of ${placeName(place)}`;
-  for await (const bytes of pages(place, `${place.name}/tags/list?n=1000`, at)) {
+  const to = `${place.name}/tags/list?n=1000`;
+  for await (const { bytes } of pages(place, to, { at, none: [404, 405, 501] })) {
     const found = v.safeParse(tagList, parseJson(bytes, at, { bytes: LIMIT }));
     if (!found.success)
       throw new Fault("malformed", { what: "a list of tags", at, why: "it has no tags" });
@@ -39,21 +40,36 @@ export async function listTags(place: Place): Promise<string[]> {
 export const referrersTag = (digest: Digest): string => `sha256-${hexOf(digest)}`;
 
 /**
+ * How registries say that they keep no lists of referrers. The specification has 404; Quay says 400, Artifactory 406, and
+ * ghcr.io sends who asks to a page of its web site.
+ */
+const NO_LISTS = [301, 302, 303, 307, 308, 400, 404, 405, 406, 501];
+
+/**
  * What refers to the manifest `digest`, in the order of digests: as the registry lists it, else as the tag does.
  * @throws registry, malformed
  */
 export async function listReferrers(place: Place, digest: Digest): Promise<Descriptor[]> {
   const at = `the referrers of ${digest} in ${placeName(place)}`;
   const found = new Map<Digest, Descriptor>();
-  let known = false;
-  for await (const bytes of pages(place, `${place.name}/referrers/${digest}`, at)) {
-    known = true;
-    for (const each of parseIndex(bytes, at, LIMIT).manifests) found.set(each.digest, each);
-  }
+  const to = `${place.name}/referrers/${digest}`;
+  for await (const page of pages(place, to, { at, none: NO_LISTS, stays: true }))
+    for (const each of referrersIn(page, at)) found.set(each.digest, each);
   // Of a registry that came to know referrers later, the tag still tells of the older ones.
-  const tagged = known && found.size > 0 ? undefined : await taggedReferrers(place, digest);
+  const tagged = found.size > 0 ? undefined : await taggedReferrers(place, digest);
   for (const each of tagged?.manifests ?? []) found.set(each.digest, each);
   return sortedBy(found.values(), (each) => each.digest);
+}
+
+/** Some registries have an answer for everything: what is no index, and is not said to be one, is no list either. */
+function referrersIn({ answer, bytes }: Page, at: string): readonly Descriptor[] {
+  const type = answer.header("content-type")?.split(";", 1)[0]?.trim();
+  try {
+    return parseIndex(bytes, at, LIMIT).manifests;
+  } catch (error) {
+    if (type === INDEX || !isFault(error, "malformed")) throw error;
+    return [];
+  }
 }
 
 async function taggedReferrers(place: Place, digest: Digest): Promise<Index | undefined> {
@@ -100,12 +116,28 @@ export async function addReferrer(
   await putManifest(place, referrersTag(subject), list);
 }
 
-/** The bodies of a list that comes in pages (RFC 8288, rel="next"); none where there is no list. */
-async function* pages(place: Place, first: string, at: string): AsyncGenerator<Uint8Array> {
+/** An answer, and its body. */
+interface Page {
+  readonly answer: Answer;
+  readonly bytes: Uint8Array;
+}
+
+interface PagesOptions extends Pick<Ask, "at" | "stays"> {
+  /** The statuses that mean that there is no list. */
+  readonly none: readonly number[];
+}
+
+/** The parts of a list that comes in pages (RFC 8288, rel="next"); none where there is no list. */
+async function* pages(
+  place: Place,
+  first: string,
+  { none, ...options }: PagesOptions,
+): AsyncGenerator<Page> {
   const { client } = place;
+  const { at } = options;
   let to: URL | undefined = new URL(first, client.base);
   for (let page = 0; to !== undefined; page++) {
-    const ask: Ask = { method: "GET", to, scope: place.scope, doing: "get", at };
+    const ask: Ask = { method: "GET", to, scope: place.scope, doing: "get", ...options };
     if (page === MOST_PAGES)
       throw new Fault("too-large", {
         what: "the list",
@@ -114,12 +146,14 @@ async function* pages(place: Place, first: string, at: string): AsyncGenerator<U
         limit: MOST_PAGES,
         unit: "pages",
       });
-    const got: { answer: Answer; bytes: Uint8Array } = await tried(client.patience, async () => {
-      const answer = await client.hear(await client.once(ask), ask, [200, 404, 405, 501]);
-      return { answer, bytes: await answer.bytes(LIMIT) };
+    const got: Page = await tried(client.patience, async () => {
+      const answer = await client.hear(await client.once(ask), ask, [200, ...none]);
+      if (answer.status === 200) return { answer, bytes: await answer.bytes(LIMIT) };
+      await answer.finish();
+      return { answer, bytes: new Uint8Array() };
     });
     if (got.answer.status !== 200) return;
-    yield got.bytes;
+    yield got;
     to = nextOf(got.answer, to, ask);
   }
 }
