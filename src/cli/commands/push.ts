@@ -62,6 +62,7 @@ export const pushCommand = command({
     "Without --to, one image goes under its own name, or as the second argument says: registry/repository[:tag].",
     "Blobs go first, then the manifests, then the tag: whoever pulls meanwhile gets the old image or the new one. What the\nregistry has is not sent; what several images share is sent once. The bytes and all digests stay what they are.\nPrints `REF sha256:…` for each image as soon as it is there.",
     "With --to, HOST/PREFIX takes the registry's place in the complete name: ghcr.io/me/app:v1 becomes HOST/PREFIX/me/app:v1,\nand docker.io/library/x:v1 HOST/PREFIX/library/x:v1. A rule of --rename is applied before, the one with the longest OLD\nthat fits; OLD ends at a / of the name, before the tag or at the end. Two images that would get one name are refused.",
+    "With --all everything goes that a source names, signatures with their images. An archive is read where it lies: no store and no\nother file is between. One that is compressed, or a delta, is imported first. What breaks off is run again.",
   ],
   examples: [
     { line: "ingot push ghcr.io/me/gadget/trace:v1", does: "under its own name" },
