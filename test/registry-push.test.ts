@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { makeCertificates } from "./support/certificates.ts";
 import { ingot } from "./support/ingot.ts";
 import { writeLayout } from "./support/layout.ts";
 import { testWith } from "./support/needs.ts";
@@ -11,6 +12,7 @@ import { blobOf, DOCKER, nameAll, OCI, putContainer } from "./support/platforms.
 import { freePort, startRegistry } from "./support/registry.ts";
 import { succeed } from "./support/run.ts";
 import { tempDir } from "./support/temp.ts";
+import { startTokenServer } from "./support/token-server.ts";
 
 const AWAY = { INGOT_STORE: "/dev/null/store", REGISTRY_AUTH_FILE: "/dev/null" };
 
@@ -327,3 +329,33 @@ testWith(["docker-registry"], "a delta goes over by way of the store", async (t)
   assert.equal(await digestAt(`${host}/x:v1`), one!.digest);
   assert.equal(await digestAt(`${host}/x:v2`), two!.digest);
 });
+
+testWith(
+  ["docker-registry", "openssl"],
+  "with tokens, too, what images share is sent once",
+  async (t) => {
+    const certificates = await makeCertificates(tempDir(t));
+    const server = await startTokenServer(t, certificates);
+    const token = { realm: server.realm, certificate: certificates.cert };
+    const { host } = await startRegistry(t, { token });
+    const layout = join(tempDir(t), "layout");
+    const [one, two] = writeLayout(layout, [
+      { seed: "x", layers: [1000, 2000] },
+      { seed: "x", layers: [1000, 2000, 3000] },
+    ]);
+    nameAll(layout, { "r.example/one:v1": one!, "s.example/two:v1": two! });
+    const words = ["push", "--all", layout, "--to", `${host}/private`];
+    const who = ["--username", "ann", "--password-stdin"];
+    const input = "token password\n";
+    const nobody = await ingot(words, { env: AWAY });
+    assert.equal(nobody.code, 2);
+    assert.match(nobody.stderr, /0 of 2 images pushed before[\s\S]*hint: log in: ingot login/);
+    const { code, stdout, stderr } = await ingot([...words, ...who], { env: AWAY, input });
+    assert.equal(code, 0, stderr);
+    assert.equal(
+      `${stdout}`,
+      `${host}/private/one:v1 ${one!.digest}\n${host}/private/two:v1 ${two!.digest}\n`,
+    );
+    assert.match(stderr, /7 blobs; 4 of them sent, .*; 3 mounted/);
+  },
+);
