@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import * as resume from "./support/broken-export.ts";
 import { pause, until } from "./support/child.ts";
 import { startCounting } from "./support/counting.ts";
 import { chanceFrom } from "./support/faulty.ts";
@@ -10,7 +11,6 @@ import { noise, putBlob } from "./support/layout.ts";
 import { testWith } from "./support/needs.ts";
 import { nameAll, OCI, put } from "./support/platforms.ts";
 import { startRegistry } from "./support/registry.ts";
-import * as resume from "./support/broken-export.ts";
 import { type Ends, tempDir } from "./support/temp.ts";
 
 const KILLS = 100;

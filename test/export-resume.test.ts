@@ -7,12 +7,12 @@ import fc from "fast-check";
 import { Tally } from "../src/base/pool.ts";
 import { planArchive, type Written, writeArchive } from "../src/image/export.ts";
 import { Layout } from "../src/store/layout.ts";
+import * as resume from "./support/broken-export.ts";
 import { Child } from "./support/child.ts";
 import { chanceFrom } from "./support/faulty.ts";
 import { command, ingot, plainEnvironment } from "./support/ingot.ts";
 import { noise, putBlob, writeLayout } from "./support/layout.ts";
 import { nameAll, OCI, put } from "./support/platforms.ts";
-import * as resume from "./support/broken-export.ts";
 import { type Ends, tempDir } from "./support/temp.ts";
 
 const NAME = "r.test/image:1";
