@@ -1,5 +1,5 @@
 /** How an entry of a layer begins in its tar. */
-import { entryHeader, type TarEntry } from "../tar/entry.ts";
+import { entryHeader, putHeader, type TarEntry } from "../tar/entry.ts";
 import { BLOCK, PAX_SIZE } from "../tar/header.ts";
 import type { Entry } from "./entry.ts";
 
@@ -7,6 +7,10 @@ import type { Entry } from "./entry.ts";
 export function headerBytes(entry: Entry): Uint8Array {
   return entryHeader(tarEntry(entry));
 }
+
+/** Writes the header at `at` in `bytes`, where it is one block; whether it is. If not, that block is anything. */
+export const putBlock = (entry: Entry, bytes: Uint8Array, at: number): boolean =>
+  putHeader(tarEntry(entry), bytes, at);
 
 /** How long `headerBytes` are. */
 export function headerLength(entry: Entry): number {

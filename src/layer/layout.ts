@@ -2,9 +2,9 @@
 import { Fault } from "../base/fault.ts";
 import { type GatherTask, gatherTask, type Stretch } from "../base/file-gather.ts";
 import { byBytes } from "../base/order.ts";
-import { END, padding } from "../tar/header.ts";
+import { BLOCK, END, padding } from "../tar/header.ts";
 import type { Entry, FileNode } from "./entry.ts";
-import { headerBytes } from "./header.ts";
+import { headerBytes, putBlock } from "./header.ts";
 import { memberName } from "./path.ts";
 
 /** Pieces are this large, a little less where the next file would not fit whole, and the last one as it comes. */
@@ -61,18 +61,26 @@ export class Piece {
     return this.#used > 0 && this.room < count;
   }
 
-  /** The place for the next `count` bytes, of which there must be room: what was there before is to be overwritten. */
-  next(count: number): Uint8Array {
-    const from = this.#used;
-    this.#used += count;
-    return this.#bytes.subarray(from, this.#used);
-  }
-
   /** Adds what there is room for; @returns how much. */
   add(bytes: Uint8Array): number {
     const count = Math.min(bytes.length, this.room);
-    this.next(count).set(count === bytes.length ? bytes : bytes.subarray(0, count));
+    this.#bytes.set(count === bytes.length ? bytes : bytes.subarray(0, count), this.#used);
+    this.#used += count;
     return count;
+  }
+
+  /** Adds the header of an entry that is one block, for which there must be room; undefined, and nothing added, where it is longer. */
+  addBlock(entry: Entry): Uint8Array | undefined {
+    const from = this.#used;
+    if (!putBlock(entry, this.#bytes, from)) return undefined;
+    this.#used += BLOCK;
+    return this.#bytes.subarray(from, this.#used);
+  }
+
+  /** Adds zeros, for which there must be room. */
+  addZeros(count: number): void {
+    this.#bytes.fill(0, this.#used, this.#used + count);
+    this.#used += count;
   }
 
   /** Gives as much of a file from `from` on its place as there is room for; what is in memory is put there. @returns how much */
@@ -80,8 +88,9 @@ export class Piece {
     const { source, size } = file;
     const length = Math.min(size - from, this.room);
     const to = this.#used;
-    const bytes = this.next(length);
-    if (source.kind === "bytes") bytes.set(held(source.bytes, size).subarray(from, from + length));
+    this.#used += length;
+    if (source.kind === "bytes")
+      this.#bytes.set(held(source.bytes, size).subarray(from, from + length), to);
     else if (source.kind === "packed") this.#parts.push({ file, from, length, to });
     else {
       const { path, stamp } = source;
@@ -109,20 +118,24 @@ export function* layOut(
   const inOrder = judgeOrder();
   for (const entry of entries) {
     inOrder(entry);
-    const header = headerBytes(entry);
-    onHeader?.(header);
     const file = entry.node?.kind === "file" ? entry.node : undefined;
     const whole = file !== undefined && file.size <= SMALL ? file.size : 0;
-    if (out.lacks(header.length + whole)) {
+    if (out.lacks(BLOCK + whole)) {
       yield out;
       out = make();
     }
-    for (let at = 0; at < header.length; ) {
-      if (out.room === 0) {
-        yield out;
-        out = make();
+    const block = out.addBlock(entry);
+    if (block !== undefined) onHeader?.(block);
+    else {
+      const header = headerBytes(entry);
+      onHeader?.(header);
+      for (let at = 0; at < header.length; ) {
+        if (out.room === 0) {
+          yield out;
+          out = make();
+        }
+        at += out.add(at === 0 ? header : header.subarray(at));
       }
-      at += out.add(at === 0 ? header : header.subarray(at));
     }
     if (file === undefined) continue;
     if (out.lacks(whole)) {
@@ -142,7 +155,7 @@ export function* layOut(
       yield out;
       out = make();
     }
-    out.next(zeros).fill(0);
+    out.addZeros(zeros);
   }
   if (out.lacks(END.length)) {
     yield out;

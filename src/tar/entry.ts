@@ -53,8 +53,22 @@ type Records = [key: string, value: string | Uint8Array][];
  * @throws unsupported for what tar cannot say; internal for what no tree should hold
  */
 export function entryHeader(entry: TarEntry): Uint8Array {
+  const block = new Uint8Array(BLOCK);
+  const records = fill(entry, block, 0);
+  return records.length === 0 ? block : extended(records, block);
+}
+
+/**
+ * Writes the header of a member at `at` in `bytes`, where it has room in one block; whether it has, as nearly all do. If not, that
+ * block is anything. Memory that is there already takes half the time of one that is made for each. @throws as `entryHeader`
+ */
+export const putHeader = (entry: TarEntry, bytes: Uint8Array, at: number): boolean =>
+  fill(entry, bytes, at).length === 0;
+
+/** Writes the ustar block of a member; the records for what it cannot say. */
+function fill(entry: TarEntry, bytes: Uint8Array, start: number): Records {
   const records: Records = [];
-  const block = new Block(TYPE[entry.type]);
+  const block = new Block(TYPE[entry.type], bytes, start);
   const { path, target = "", size = 0, mtime } = entry;
   const folder = entry.type === "directory" ? "/" : "";
   const name = path === "" ? "./" : path + folder;
@@ -75,7 +89,8 @@ export function entryHeader(entry: TarEntry): Uint8Array {
   block.octal(device(entry.major, entry), 329);
   block.octal(device(entry.minor, entry), 337);
   for (const [key, value] of entry.xattrs ?? []) records.push([xattrKey(key, entry), value]);
-  return records.length === 0 ? block.done() : extended(records, block.done());
+  block.done();
+  return records;
 }
 
 /** A PAX header is a member of its own: alike whatever it extends, and as that of the canonical archive. */
@@ -83,13 +98,13 @@ function extended(records: Records, header: Uint8Array): Uint8Array {
   const body = sortedBy(records, ([key]) => key).map(([key, value]) => paxRecord(key, value));
   const size = body.reduce((sum, { length }) => sum + length, 0);
   const all = new Uint8Array(BLOCK + size + padding(size) + BLOCK);
-  const block = new Block("x");
+  const block = new Block("x", all, 0);
   block.text("PaxHeader", 0, NAME);
   for (const at of [108, 116, 329, 337]) block.octal(0, at);
   block.octal(0o644, 100);
   block.long(size, 124);
   block.long(0, 136);
-  all.set(block.done());
+  block.done();
   let at = BLOCK;
   for (const piece of body) {
     all.set(piece, at);
@@ -99,26 +114,17 @@ function extended(records: Records, header: Uint8Array): Uint8Array {
   return all;
 }
 
-/** Blocks are cut from larger stretches of zeros: to make one by one takes longer than to fill them. */
-const STRETCH = 128 * BLOCK;
-let stretch = new Uint8Array(0);
-let cut = 0;
-
-function zeroBlock(): Uint8Array {
-  if (cut === stretch.length) {
-    stretch = new Uint8Array(STRETCH);
-    cut = 0;
-  }
-  cut += BLOCK;
-  return stretch.subarray(cut - BLOCK, cut);
-}
-
 /** One block of ustar that is being filled. It keeps its sum: going over the block again would take most of the time. */
 class Block {
-  readonly #bytes = zeroBlock();
+  readonly #bytes: Uint8Array;
+  readonly #start: number;
   #sum = 8 * 0x20;
 
-  constructor(type: string) {
+  /** @param start where it begins in `bytes`; what is there is overwritten */
+  constructor(type: string, bytes: Uint8Array, start: number) {
+    this.#bytes = bytes;
+    this.#start = start;
+    bytes.fill(0, start, start + BLOCK);
     this.#put(type.charCodeAt(0), 156);
     this.#set(MAGIC, 257);
   }
@@ -157,10 +163,9 @@ class Block {
     this.#put(0x20, at + 11);
   }
 
-  /** The block with its checksum. */
-  done(): Uint8Array {
+  /** Nothing else is to come: gives it its checksum. */
+  done(): void {
     this.octal(this.#sum, 148);
-    return this.#bytes;
   }
 
   #digits(value: number, at: number, count: number): void {
@@ -183,12 +188,12 @@ class Block {
   }
 
   #set(bytes: Uint8Array, at: number): void {
-    this.#bytes.set(bytes, at);
+    this.#bytes.set(bytes, this.#start + at);
     for (let i = 0; i < bytes.length; i++) this.#sum += bytes[i]!;
   }
 
   #put(byte: number, at: number): void {
-    this.#bytes[at] = byte;
+    this.#bytes[this.#start + at] = byte;
     this.#sum += byte;
   }
 }
