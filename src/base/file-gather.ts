@@ -52,14 +52,17 @@ export function gather({ memory, paths, numbers }: GatherTask): number {
   const count = numbers.length / NUMBERS;
   const path = count === 0 ? [] : paths.split("\0");
   for (let i = 0; i < count; i++) {
-    const [ino, mtimeMs, ctimeMs, size, from, length, to] = numbers.subarray(
-      i * NUMBERS,
-      (i + 1) * NUMBERS,
-    ) as unknown as [number, number, number, number, number, number, number];
-    const stamp: Stamp = { ino, mtimeMs, ctimeMs };
-    const file = new SeenFile({ path: path[i]!, stamp, size });
+    // By their places: taken apart as a list, or cut out as memory of their own, they cost as much as the reading.
+    const at = i * NUMBERS;
+    const stamp: Stamp = {
+      ino: numbers[at]!,
+      mtimeMs: numbers[at + 1]!,
+      ctimeMs: numbers[at + 2]!,
+    };
+    const file = new SeenFile({ path: path[i]!, stamp, size: numbers[at + 3]! });
     try {
-      file.read(bytes.subarray(to, to + length), from);
+      const to = numbers[at + 6]!;
+      file.readInto(bytes, { from: numbers[at + 4]!, to, end: to + numbers[at + 5]! });
       file.prove();
     } finally {
       file.close();

@@ -51,9 +51,14 @@ export class SeenFile {
 
   /** Fills `into` with what stands at `from`; without it, with what comes next. @throws changed where the file has less; io */
   read(into: Uint8Array, from = this.#done): void {
+    this.readInto(into, { from, to: 0, end: into.length });
+  }
+
+  /** Fills `into` between `to` and `end` with what stands at `from` in the file. @throws changed where the file has less; io */
+  readInto(into: Uint8Array, { from, to, end }: { from: number; to: number; end: number }): void {
     this.#done = from;
-    for (let at = 0; at < into.length; ) {
-      const got = this.#some(into, at);
+    for (let at = to; at < end; ) {
+      const got = this.#some(into, at, end);
       if (got === 0) {
         this.prove();
         const why = `it ends after ${this.#done} bytes`;
@@ -64,10 +69,10 @@ export class SeenFile {
     }
   }
 
-  #some(into: Uint8Array, at: number): number {
+  #some(into: Uint8Array, at: number, end: number): number {
     for (;;) {
       try {
-        return fs.readSync(this.#fd, into, at, into.length - at, this.#done);
+        return fs.readSync(this.#fd, into, at, end - at, this.#done);
       } catch (error) {
         const { code } = error as { code?: string };
         if (code === "EINTR") continue;
