@@ -191,8 +191,23 @@ describe("parseJson", () => {
 
   test("refuses a byte order mark, a text behind the value, and nothing at all", async () => {
     for (const text of ["\ufeff{}", "{}{}", "", " ", "nul", "{'a':1}", "[1,]", "01"]) {
-      await faultOf("malformed", () => parse(text));
+      assert.equal(await why(text), "it is not well formed");
     }
+  });
+
+  test("quotes nothing of what it cannot read", () => {
+    for (const text of [
+      "hunter2",
+      '{"auth":hunter2}',
+      '{"a":"hunter2',
+      '["hunter2"]x',
+      "{hunter2}",
+    ])
+      assert.throws(
+        () => parse(text),
+        (error: Error) =>
+          !/hunter|unter2/.test(`${error.message}${error.stack}`) && error.cause === undefined,
+      );
   });
 });
 

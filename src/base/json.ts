@@ -65,6 +65,7 @@ export interface JsonBounds {
  * Reads JSON that others wrote: UTF-8 without exception, within `bounds`, no duplicate keys.
  * Memory is bounded before anything is built: size, depth and the number of values are checked first.
  * Duplicate keys are refused because readers differ in which of the two they take.
+ * No value is ever quoted, also where it cannot be read.
  * @param at what the bytes are, for the message
  */
 export function parseJson(bytes: Uint8Array, at: string, bounds: JsonBounds): unknown {
@@ -78,12 +79,9 @@ export function parseJson(bytes: Uint8Array, at: string, bounds: JsonBounds): un
   let value: unknown;
   try {
     value = JSON.parse(source);
-  } catch (error) {
-    throw new Fault(
-      "malformed",
-      { what: "JSON", at, why: excerpt((error as Error).message) },
-      { cause: error },
-    );
+  } catch {
+    // What the runtime says of it quotes it: each its own part, and it may be somebody's secret.
+    throw new Fault("malformed", { what: "JSON", at, why: "it is not well formed" });
   }
   // A key that stands twice is read once: looking for it is needed only where some are missing.
   const twice = countKeys(value) === keys ? undefined : duplicateKey(source);
