@@ -135,11 +135,34 @@ describe("credentials are found", () => {
       const wrong = place(t, { auths: { "r.example": { auth: ["secret"] } } });
       const other = await faultOf("malformed", () => wrong.find("r.example"));
       assert.doesNotMatch(JSON.stringify(other), /secret/);
+      const broken = place(t);
+      writeFileSync(broken.file, '{"auths":{"r.example":{"auth":hunter2secret}}}');
+      const unread = await faultOf("malformed", () => broken.find("r.example"));
+      assert.deepEqual(unread, { what: "JSON", at: broken.file, why: "it is not well formed" });
       const path = place(t, { credsStore: "../../bin/sh" });
       await faultOf("malformed", () => path.find("r.example"));
     }),
   );
 });
+
+test(
+  "of what a helper prints, nothing is told",
+  tidily(async (t) => {
+    const { dir, find } = place(t, { credsStore: "test" });
+    const says = (script: string) => {
+      writeFileSync(join(dir, "docker-credential-test"), `#!/bin/sh\n${script}\n`);
+      return () => find("r.example");
+    };
+    const bare = await faultOf("malformed", says("echo hunter2secret"));
+    assert.doesNotMatch(JSON.stringify(bare), /hunter2/);
+    const failed = await faultOf("program-failed", says("echo hunter2secret; echo no >&2; exit 1"));
+    assert.deepEqual([failed.output, failed.hint], ["no", undefined]);
+    const mute = await faultOf("program-failed", says("echo hunter2secret; exit 1"));
+    assert.equal(mute.output, "");
+    assert.match(mute.hint ?? "", /echo r\.example \| docker-credential-test get$/);
+    assert.doesNotMatch(JSON.stringify(mute), /hunter2/);
+  }),
+);
 
 describe("credentials are kept", () => {
   const who = { username: "bob", password: "pass word" };

@@ -75,11 +75,15 @@ async function call(
   });
   if (status === 0) return stdout;
   if (verb !== "store" && /credentials not found/i.test(`${stdout} ${stderr}`)) return undefined;
+  const withheld = verb === "get" && stdout.trim() !== "" && stderr.trim() === "";
   throw new Fault("program-failed", {
     program,
     command: `${program} ${verb}`,
     status: statusText(status),
-    // Only what it says when it fails: never a secret.
-    output: verb === "store" ? stderr.trim() : `${stdout}${stderr}`.trim(),
+    // What goes in and out of it is a secret; what it says besides is not.
+    output: (verb === "erase" ? `${stdout}${stderr}` : stderr).trim(),
+    ...(withheld
+      ? { hint: `what it says may be a secret: see for yourself: echo ${input} | ${program} get` }
+      : {}),
   });
 }
