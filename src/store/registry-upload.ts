@@ -19,6 +19,9 @@ export interface Upload {
 /** A larger blob goes in chunks of this size, so that a connection that breaks costs one of them. Bytes. */
 export const CHUNK = 64 * 1024 * 1024;
 
+/** So much more than before makes up for failures until then, and a whole chunk does. Bytes. */
+const PROGRESS = 1024 * 1024;
+
 /** How a registry that does not take chunks says so: these, for the second one. */
 const NO_CHUNKS = new Set(["400", "404", "405", "416", "500", "501"]);
 
@@ -44,7 +47,10 @@ export async function putBlob(
   });
 }
 
-/** One chunk after the other; after a broken connection the registry says how far it has got. */
+/**
+ * One chunk after the other; after a broken connection the registry says how far it has got. One that says time and again
+ * that hardly anything has come of a chunk is not sent it for ever.
+ */
 async function inChunks(place: Place, upload: Upload, chunk: number): Promise<"mounted" | "sent"> {
   const { size } = upload.descriptor;
   const { client } = place;
@@ -52,6 +58,7 @@ async function inChunks(place: Place, upload: Upload, chunk: number): Promise<"m
   let url: URL | undefined;
   let done = 0;
   let furthest = 0;
+  let short = 0;
   let step = chunk;
   for (;;) {
     try {
@@ -76,8 +83,11 @@ async function inChunks(place: Place, upload: Upload, chunk: number): Promise<"m
         url = locationOf(answer, ask);
         done = reached(answer) ?? end;
         await answer.finish();
-        if (done > furthest) tries.reset();
-        furthest = Math.max(furthest, done);
+        if (done >= Math.min(size, furthest + Math.min(step, PROGRESS))) {
+          tries.reset();
+          short = 0;
+          furthest = done;
+        } else if (done < end && ++short >= client.patience.tries) throw stuck(ask, done, end);
       }
       await close(place, upload, url);
       return "sent";
@@ -162,6 +172,14 @@ async function close(place: Place, upload: Upload, to: URL, body?: Body): Promis
   const answer = await place.client.hear(await place.client.once(ask), ask, [201, 204]);
   await answer.finish();
 }
+
+const stuck = ({ doing, at }: Ask, done: number, end: number) =>
+  new Fault("registry", {
+    doing,
+    at,
+    code: "answer",
+    why: `the first ${end} bytes were sent, and it says again and again that ${done} have come`,
+  });
 
 function part(upload: Upload, from: number, end: number): Body {
   return {
