@@ -29,7 +29,7 @@ export function isLoopback(host: string): boolean {
 
 /**
  * The proxy for a connection to `url`; undefined = none. This machine is never reached through one.
- * @throws usage for a proxy that is no URL, unsupported for one that is not spoken to by HTTP
+ * @throws usage for a proxy that is no URL or has words that are not well escaped, unsupported for one that is not spoken to by HTTP
  */
 export function proxyFor(url: URL, { http, https, none }: Proxies): URL | undefined {
   const [text, variable] =
@@ -39,6 +39,11 @@ export function proxyFor(url: URL, { http, https, none }: Proxies): URL | undefi
   if (proxy === null || proxy.hostname === "")
     throw new Fault("usage", {
       message: `${variable} is no URL of a proxy, should be like http://proxy.example.com:3128`,
+    });
+  if (wordsOf(proxy) === undefined)
+    throw new Fault("usage", {
+      message: `the name or the password in ${variable} has a % that begins no UTF-8, should be like p%25`,
+      hint: "in a URL, a % itself is written %25",
     });
   if (proxy.protocol !== "http:")
     throw new Fault("unsupported", {
@@ -53,9 +58,17 @@ export function proxyFor(url: URL, { http, https, none }: Proxies): URL | undefi
 
 /** The value of `Proxy-Authorization` that the proxy's URL asks for. */
 export function proxyAuthorization(proxy: URL): string | undefined {
-  if (proxy.username === "") return undefined;
-  const words = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
-  return `Basic ${Buffer.from(words).toString("base64")}`;
+  const words = proxy.username === "" ? undefined : wordsOf(proxy);
+  return words && `Basic ${Buffer.from(words).toString("base64")}`;
+}
+
+/** `name:password` of a URL; undefined where they are not well escaped. */
+function wordsOf({ username, password }: URL): string | undefined {
+  try {
+    return `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** NO_PROXY: names with all below them, addresses, networks, each with a port where it has one; `*` is everything. */
