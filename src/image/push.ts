@@ -7,7 +7,7 @@ import type { Descriptor } from "../oci/manifest.ts";
 import { type Content, sizeOf } from "../store/content.ts";
 import type { Repository } from "../store/registry.ts";
 import { CHUNK, type Upload } from "../store/registry-upload.ts";
-import { inParallel } from "./parallel.ts";
+import { inParallel, type Stop } from "./parallel.ts";
 import type { RemoteImage } from "./remote.ts";
 import { count } from "./render.ts";
 import type { Selected } from "./select.ts";
@@ -52,7 +52,7 @@ export async function pushImage(
   const reached = walk(image.descriptor, image.store);
   const leaves = leavesOf(reached);
   const done = await inParallel(leaves, working.threads, async (descriptor, stop) => {
-    if (stop.stopped) throw new Fault("internal", { message: "stopped" });
+    goOn(stop);
     if (await to.hasBlob(descriptor)) {
       count(descriptor.size, working.tally);
       return "there";
@@ -62,6 +62,7 @@ export async function pushImage(
       to,
       mount: other === to.name ? undefined : other,
       working,
+      stop,
     });
   });
   for (const { descriptor, bytes } of bottomUp(image.descriptor, reached)) {
@@ -99,20 +100,21 @@ interface Way {
   readonly to: Repository;
   readonly mount: string | undefined;
   readonly working: Working;
+  readonly stop: Stop;
 }
 
 async function putBlob(
   image: Pushable,
   descriptor: Descriptor,
-  { to, mount, working }: Way,
+  { to, mount, working, stop }: Way,
 ): Promise<"sent" | "mounted"> {
-  const { tally } = working;
+  const how = { tally: working.tally, stop };
   const { store } = image;
   const content = store.find(descriptor.digest);
   const from = "from" in image && content === undefined ? image.from : undefined;
   if (from !== undefined) {
     // What comes from a registry is proven only when all of it was there: it is sent in one piece, or not at all.
-    const bytes = () => counted(from.blob(descriptor), working);
+    const bytes = () => counted(from.blob(descriptor), how);
     const upload = { descriptor, mount: from.isBeside(to) ? from.name : mount, open: bytes };
     return sent(await to.putBlob(upload, Number.POSITIVE_INFINITY), descriptor, working);
   }
@@ -131,7 +133,7 @@ async function putBlob(
   const upload: Upload = {
     descriptor,
     mount,
-    open: (at) => counted(contentFrom(content, at), { tally }),
+    open: (at) => counted(contentFrom(content, at), how),
   };
   try {
     return sent(await to.putBlob(upload, CHUNK), descriptor, working);
@@ -151,8 +153,17 @@ function sent<How extends "sent" | "mounted">(
   return how;
 }
 
-async function* counted(bytes: Bytes, { tally }: Pick<Working, "tally">): Bytes {
+/** @throws internal where another blob has failed: nothing more is sent of this one */
+function goOn({ stopped }: Stop): void {
+  if (stopped) throw new Fault("internal", { message: "stopped" });
+}
+
+async function* counted(bytes: Bytes, { tally, stop }: Pick<Way, "stop"> & Pick<Working, "tally">) {
+  let begun = false;
   for await (const piece of bytes) {
+    // What is one piece is as good as there.
+    if (begun) goOn(stop);
+    begun = true;
     yield piece;
     count(piece.length, tally);
   }
