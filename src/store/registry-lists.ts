@@ -19,19 +19,21 @@ import {
 import { tried } from "./registry-retry.ts";
 
 const MOST_PAGES = 10_000;
+/** Of one page, and of all that a list has. Bytes. */
 const LIMIT = 8 * 1024 * 1024;
+const MOST_BYTES = 32 * 1024 * 1024;
 const tagList = v.looseObject({ tags: v.nullable(v.array(v.string())) });
 
-/** All tags, in the order of their bytes. None where there is no such repository. @throws registry, malformed */
+/** All tags, in the order of their bytes. None where there is no such repository. @throws registry, malformed, too-large */
 export async function listTags(place: Place): Promise<string[]> {
-  const tags: string[] = [];
+  const tags = new Set<string>();
   const at = `the tags of ${placeName(place)}`;
   const to = `${place.name}/tags/list?n=1000`;
   for await (const { bytes } of pages(place, to, { at, none: [404, 405, 501] })) {
     const found = v.safeParse(tagList, parseJson(bytes, at, { bytes: LIMIT }));
     if (!found.success)
       throw new Fault("malformed", { what: "a list of tags", at, why: "it has no tags" });
-    tags.push(...(found.output.tags ?? []));
+    for (const tag of found.output.tags ?? []) tags.add(tag);
   }
   return sortedUnique(tags);
 }
@@ -47,7 +49,7 @@ const NO_LISTS = [301, 302, 303, 307, 308, 400, 404, 405, 406, 501];
 
 /**
  * What refers to the manifest `digest`, in the order of digests: as the registry lists it, else as the tag does.
- * @throws registry, malformed
+ * @throws registry, malformed, too-large
  */
 export async function listReferrers(place: Place, digest: Digest): Promise<Descriptor[]> {
   const at = `the referrers of ${digest} in ${placeName(place)}`;
@@ -127,7 +129,7 @@ interface PagesOptions extends Pick<Ask, "at" | "stays"> {
   readonly none: readonly number[];
 }
 
-/** The parts of a list that comes in pages (RFC 8288, rel="next"); none where there is no list. */
+/** The parts of a list that comes in pages (RFC 8288, rel="next"); none where there is no list. @throws too-large, registry */
 async function* pages(
   place: Place,
   first: string,
@@ -136,6 +138,7 @@ async function* pages(
   const { client } = place;
   const { at } = options;
   let to: URL | undefined = new URL(first, client.base);
+  let size = 0;
   for (let page = 0; to !== undefined; page++) {
     const ask: Ask = { method: "GET", to, scope: place.scope, doing: "get", ...options };
     if (page === MOST_PAGES)
@@ -153,6 +156,9 @@ async function* pages(
       return { answer, bytes: new Uint8Array() };
     });
     if (got.answer.status !== 200) return;
+    size += got.bytes.length;
+    if (size > MOST_BYTES)
+      throw new Fault("too-large", { what: "the list", at, actual: size, limit: MOST_BYTES });
     yield got;
     to = nextOf(got.answer, to, ask);
   }
