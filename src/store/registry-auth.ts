@@ -167,7 +167,7 @@ async function readToken(answer: Answer, doing: string): Promise<string> {
   if (answer.status !== 200) throw await refusal(answer, doing, at);
   const bytes = await answer.bytes(LIMIT);
   const found = v.safeParse(token, parseJson(bytes, `the token of ${at}`, { bytes: LIMIT }));
-  const value = found.success ? (found.output.token ?? found.output.access_token) : undefined;
+  const value = found.success ? found.output.token || found.output.access_token : undefined;
   // What stands in a header must not end it.
   if (value === undefined || !/^[\x21-\x7e]+$/.test(value))
     throw new Fault("registry", { doing, at, code: "answer", why: "there is no token in it" });
