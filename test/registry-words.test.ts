@@ -2,17 +2,21 @@
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { describe, test } from "node:test";
+import { Tally } from "../src/base/pool.ts";
 import { registryName } from "../src/cli/registry-name.ts";
+import { pushImage } from "../src/image/push.ts";
 import type { Digest } from "../src/oci/digest.ts";
 import { INDEX, MANIFEST } from "../src/oci/media.ts";
 import { formatRemote, parseRemote } from "../src/oci/remote.ts";
+import { Layout } from "../src/store/layout.ts";
 import { Registry } from "../src/store/registry.ts";
 import { parseChallenges } from "../src/store/registry-challenge.ts";
 import type { RegistryOptions } from "../src/store/registry-client.ts";
 import { isLoopback, proxyFor } from "../src/store/registry-proxy.ts";
 import { retryAfter } from "../src/store/registry-refusal.ts";
 import { faultOf } from "./support/fault.ts";
-import { type Ends, tidily } from "./support/temp.ts";
+import { writeLayout } from "./support/image-layout.ts";
+import { type Ends, tempDir, tidily } from "./support/temp.ts";
 
 const A: Digest = `sha256:${"a".repeat(64)}`;
 const B: Digest = `sha256:${"b".repeat(64)}`;
@@ -100,6 +104,12 @@ describe("the proxy", () => {
     const one = (https: string) => () => proxyFor(url, { http: undefined, https, none: undefined });
     await faultOf("unsupported", one("socks5://p.test:1080"));
     assert.doesNotMatch((await faultOf("usage", one("http://me:secret@"))).message, /secret/);
+    for (const words of ["me:secret%", "secret%zz:x", "me:secret%ff"]) {
+      const { message } = await faultOf("usage", one(`http://${words}@p.test:1`));
+      assert.match(message, /HTTPS_PROXY/);
+      assert.doesNotMatch(message, /secret/);
+    }
+    assert.equal(one("http://me:100%25@p.test:1")()?.host, "p.test:1");
   });
 });
 
@@ -343,6 +353,129 @@ describe("a registry", () => {
         response.writeHead(200, { "content-type": "text/html" }).end("<html>"),
       );
       await faultOf("unsupported", () => html.repository.manifest("v1"));
+    }),
+  );
+
+  test(
+    "that says for ever that nothing has come of a chunk is not sent it for ever",
+    tidily(async (t) => {
+      const size = 4_000_000;
+      const chunk = 2_000_000;
+      // What it says of each chunk: nothing, a byte more than before, or all and nothing by turns.
+      const ways = [
+        () => "0-0",
+        (n: number) => `0-${n}`,
+        (n: number) => `0-${[chunk - 1, 0][n % 2]}`,
+      ];
+      for (const range of ways) {
+        let chunks = 0;
+        const { repository } = await saying(t, (request, response) => {
+          request.resume().on("end", () => {
+            const location = "/v2/a/b/blobs/uploads/1";
+            const headers =
+              request.method === "PATCH" ? { location, range: range(chunks++) } : { location };
+            response.writeHead(202, headers).end();
+          });
+        });
+        const open = async function* (from: number) {
+          yield new Uint8Array(size - from);
+        };
+        const descriptor = { mediaType: "x/y", digest: A, size };
+        const facts = await faultOf("registry", () =>
+          repository.putBlob({ descriptor, open }, chunk),
+        );
+        assert.equal(facts.code, "answer");
+        assert.ok(chunks < 10, `${chunks} chunks`);
+      }
+    }),
+  );
+
+  test(
+    "has many tags, but not without end",
+    tidily(async (t) => {
+      const many = 200_000;
+      let pages = 0;
+      const { repository } = await saying(t, ({ url = "" }, response) => {
+        const at = Number(/from=([0-9]+)/.exec(url)?.[1] ?? 0);
+        pages++;
+        const tags = Array.from(
+          { length: many },
+          (_, i) => `tag-${String(at + i).padStart(20, "0")}`,
+        );
+        const link = `</v2/a/b/tags/list?from=${at + many}>; rel="next"`;
+        json(response, { tags }, at === 0 || endless ? { link } : {});
+      });
+      let endless = false;
+      assert.equal((await repository.tags()).length, 2 * many);
+      endless = true;
+      pages = 0;
+      const { what, unit } = await faultOf("too-large", () => repository.tags());
+      assert.deepEqual([what, unit], ["the list", undefined]);
+      assert.ok(pages < 10, `${pages} pages`);
+    }),
+  );
+
+  test(
+    "is told the token that its server names, by either name; what is none is not quoted",
+    tidily(async (t) => {
+      const seen: (string | undefined)[] = [];
+      let body = "";
+      const { registry, port } = await saying(t, ({ url = "", headers }, response) => {
+        const challenge = `Bearer realm="http://localhost:${port}/token"`;
+        if (url.startsWith("/token")) response.writeHead(200).end(body);
+        else if (headers.authorization === undefined)
+          response.writeHead(401, { "www-authenticate": challenge }).end();
+        else {
+          seen.push(headers.authorization);
+          response.writeHead(200).end();
+        }
+      });
+      body = "hunter2secret";
+      const facts = await faultOf("malformed", () => registry.ping());
+      assert.doesNotMatch(JSON.stringify(facts), /hunter2/);
+      body = '{"token":"","access_token":"good"}';
+      await registry.ping();
+      assert.deepEqual(seen, ["Bearer good"]);
+    }),
+  );
+
+  test(
+    "that refuses a blob is not sent the rest of the others",
+    tidily(async (t) => {
+      const dir = tempDir(t);
+      const size = 64 * 1024 * 1024;
+      const bad = "bad".repeat(10);
+      writeLayout(dir, [{ reference: "r/x:v1", layers: [bad, Buffer.alloc(size)] }]);
+      const store = new Layout(dir);
+      const [descriptor] = store.images();
+      assert.ok(descriptor);
+      let came = 0;
+      const begun = Promise.withResolvers<void>();
+      const refused = Promise.withResolvers<void>();
+      const { repository } = await saying(t, async (request, response) => {
+        const length = Number(request.headers["content-length"]);
+        const location = "/v2/a/b/blobs/uploads/1";
+        if (request.method === "HEAD") response.writeHead(404).end();
+        else if (request.method === "POST") response.writeHead(202, { location }).end();
+        else if (length === size) {
+          begun.resolve();
+          await refused.promise;
+          request.on("data", (piece: Uint8Array) => {
+            came += piece.length;
+          });
+          request.on("end", () => response.writeHead(201).end());
+        } else if (length === bad.length) {
+          await begun.promise;
+          response.writeHead(403).end(refused.resolve);
+        } else request.resume().on("end", () => response.writeHead(201).end());
+      });
+      const working = { entry: undefined, threads: 3, tally: new Tally() };
+      const image = { reference: "r/x:v1", descriptor, store };
+      const { code } = await faultOf("registry", () =>
+        pushImage(image, { to: repository, tag: "v1" }, working),
+      );
+      assert.equal(code, "403");
+      assert.ok(came < size, `${came} of ${size} bytes`);
     }),
   );
 });
