@@ -5,6 +5,8 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -100,6 +102,79 @@ function opened(archive: string) {
   );
   return { manifest, config, layers };
 }
+
+describe("what a build writes into its own context", () => {
+  /** Builds `COPY . /`, and gives the digest and what is said. */
+  async function whole(folder: string, ...args: readonly string[]) {
+    const words = ["build", folder, "-t", "app:1", "--json", ...args];
+    const { code, stdout, stderr } = await ingot(words);
+    assert.equal(code, 0, `${stdout}${stderr}`);
+    return { digest: JSON.parse(`${stdout}`).digest as string, stderr };
+  }
+  const warnings = (stderr: string) => stderr.split("is not part of the image").length - 1;
+
+  it(
+    "is no part of the image: an archive, what is beside it, and the store",
+    tidily(async (t) => {
+      const folder = context(t, "FROM scratch\nCOPY . /\n");
+      const elsewhere = tempDir(t);
+      const store = ["--store", join(elsewhere, "s")];
+      const { digest } = await whole(folder, ...store);
+      const out = join(folder, "data/app.tar");
+      const first = await whole(folder, "-o", out, ...store);
+      assert.deepEqual(first, { digest, stderr: "" });
+      writeFileSync(join(folder, "data/.app.tar.partial.free.x"), "half");
+      symlinkSync(folder, join(elsewhere, "link"));
+      for (const name of [out, join(elsewhere, "link/data/app.tar")]) {
+        const again = await whole(folder, "-o", name, ...store);
+        assert.equal(again.digest, digest);
+        assert.equal(warnings(again.stderr), 1, again.stderr);
+        assert.ok(again.stderr.includes(JSON.stringify(name)), again.stderr);
+      }
+      rmSync(out);
+      rmSync(join(folder, "data/.app.tar.partial.free.x"), { force: true });
+      const inside = join(folder, "store");
+      for (const said of [0, 1]) {
+        const built = await whole(folder, "--store", inside);
+        assert.equal(built.digest, digest);
+        assert.equal(warnings(built.stderr), said, built.stderr);
+      }
+      const both = await whole(folder, "--store", inside, "-o", out, "--platform", "amd64,arm64");
+      assert.equal(warnings(both.stderr), 1);
+      assert.ok(both.stderr.includes(JSON.stringify(inside)), both.stderr);
+    }),
+  );
+
+  it(
+    "is passed over in silence where .dockerignore leaves it out, and is not there to be copied",
+    tidily(async (t) => {
+      const folder = context(t, "FROM scratch\nCOPY . /\n");
+      writeFileSync(join(folder, ".dockerignore"), "*.tar\n.dockerignore\n");
+      const out = join(folder, "app.tar");
+      await whole(folder, "-o", out);
+      assert.equal((await whole(folder, "-o", out)).stderr, "");
+      writeFileSync(join(folder, "Dockerfile"), "FROM scratch\nCOPY app.tar /\n");
+      writeFileSync(join(folder, ".dockerignore"), "");
+      const { code, stderr } = await ingot(["build", folder, "-t", "app:1", "-o", out]);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /cannot find the source "app.tar"/);
+      assert.doesNotMatch(stderr, /dockerignore/);
+    }),
+  );
+
+  it(
+    "may lie beside the context under a name that begins alike",
+    tidily(async (t) => {
+      const folder = context(t, "FROM scratch\nCOPY . /\n");
+      const { stderr } = await whole(folder, "-o", `${folder}.tar`);
+      const again = await whole(folder, "-o", `${folder}.tar`);
+      assert.deepEqual([stderr, again.stderr], ["", ""]);
+      writeFileSync(join(folder, "..tar"), "theirs");
+      const theirs = await whole(folder, "-o", `${folder}.tar`);
+      assert.notEqual(theirs.digest, again.digest);
+    }),
+  );
+});
 
 describe("a Dockerfile", () => {
   it(

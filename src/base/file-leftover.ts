@@ -73,6 +73,10 @@ export class Leftovers {
   }
 }
 
+/** Whether the file `found` is one that is written for the file `name`, or for a volume of it. */
+export const isLeftover = (found: string, name: string): boolean =>
+  holderOf(found, name) !== undefined;
+
 /** Who wrote the file `found` for `name`, or for a volume of it; undefined where it is for something else. */
 function holderOf(found: string, name: string): string | undefined {
   const own = prefix(name);

@@ -1,7 +1,7 @@
 /** Builds a container from a Dockerfile, and says what came of it. */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Fault } from "../base/fault.ts";
+import { Fault, isFault } from "../base/fault.ts";
 import { stat } from "../base/file.ts";
 import { folderBeside } from "../base/file-aside.ts";
 import { type Choice, chooseRemote } from "../image/endpoint.ts";
@@ -16,8 +16,10 @@ import { sayBuilt, warner } from "./built.ts";
 import type { Context } from "./command.ts";
 import { parseEpochChoice } from "./epoch.ts";
 import { withRegistries } from "./registry.ts";
+import { type Settings, storePath } from "./settings.ts";
 import { archiveTarget, type WritePlan } from "./target.ts";
 import { imageLine, parsePlatformFlag, storeOpener, threadsFor, watched } from "./task.ts";
+import { quote } from "./text.ts";
 
 export async function runContainer(values: BuildValues, context: Context): Promise<void> {
   const { talk, settings } = context;
@@ -26,6 +28,11 @@ export async function runContainer(values: BuildValues, context: Context): Promi
   const write = output === undefined ? undefined : archiveTarget(output);
   const openStore = storeOpener(context, values.store);
   const { environment } = settings;
+  const isFile = output !== undefined && output !== "-" && stat(output)?.kind !== "other";
+  const written = {
+    output: isFile ? output : undefined,
+    store: storeIfAny(values.store, settings),
+  };
   const prepared = await prepareContainer({
     pull: values.pull ? (text) => pullBase(text, openStore(), context) : undefined,
     directory: values.path ?? ".",
@@ -44,6 +51,11 @@ export async function runContainer(values: BuildValues, context: Context): Promi
     scratch: tmpdir(),
     openStore,
     warn: warner(talk),
+    written,
+    onLeftOut: (what) =>
+      talk.warn(
+        `${quote(written[what] ?? "")} is not part of the image: it lies in the context, and is ${what === "store" ? "the store" : "what this build writes"}`,
+      ),
   });
   const threads = threadsFor(values.jobs);
   const make = (into: FolderStore) =>
@@ -79,6 +91,16 @@ async function pullBase(text: string, store: FolderStore, context: Context): Pro
     for (const { reference, descriptor } of images)
       context.talk.info(imageLine({ reference, digest: descriptor.digest }));
   });
+}
+
+/** The store that the words or the environment name, for a build that need not have one. */
+function storeIfAny(flag: string | undefined, settings: Settings): string | undefined {
+  try {
+    return storePath(settings, flag);
+  } catch (error) {
+    if (isFault(error, "usage")) return undefined;
+    throw error;
+  }
 }
 
 /** No flag of those that say how registries are reached. */

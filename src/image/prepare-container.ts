@@ -17,6 +17,7 @@ import type { Platform } from "../oci/platform.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
 import type { FolderStore } from "../store/folder.ts";
 import { contextEpoch, type EpochChoice } from "./epoch.ts";
+import { leftOut, type Written } from "./left-out.ts";
 import { type Staged, stage } from "./stages.ts";
 
 export interface ContainerOptions {
@@ -44,6 +45,10 @@ export interface ContainerOptions {
   /** Brings an image of FROM that the store does not have into it; undefined = it is a fault. */
   readonly pull: ((text: string) => Promise<void>) | undefined;
   readonly warn: (problems: readonly Problem[]) => void;
+  /** Where the build writes to: no part of the context. */
+  readonly written: Written;
+  /** Told once of each that the context would have. */
+  readonly onLeftOut: (what: keyof Written) => void;
 }
 
 /** What a Dockerfile makes, platform by platform, before any layer is. */
@@ -125,21 +130,25 @@ function readDockerfile(options: ContainerOptions): { file: Dockerfile; path: st
   return { file: parseDockerfile(readFile(path, DOCKERFILE_LIMIT), path), path };
 }
 
-/** The context without what its list of ignored files leaves out. */
+/** The context without what its list of ignored files leaves out, and what the build itself writes. */
 async function readContext(
   directory: string,
   dockerfile: string,
-  { xattrs, tools }: ContainerOptions,
+  { xattrs, tools, written, onLeftOut }: ContainerOptions,
 ): Promise<ReadTree> {
   const [own, shared] = ignoreFiles(dockerfile);
   const at = [own!, join(directory, shared!)].find((name) => stat(name)?.kind === "file");
   const ignore = at === undefined ? undefined : ignoreFor(readFile(at, IGNORE_LIMIT), at);
   const env = { PATH: tools.environment.PATH ?? "" };
+  const absent = leftOut(directory, written, (what, path) => {
+    if (!ignore?.excluded(path, what === "store")) onLeftOut(what);
+  });
   return diskTree(directory, {
     ...(ignore && {
       excluded: (path, isDirectory) => ignore.excluded(path, isDirectory),
       ignores: (path) => ignore.ignores(path),
     }),
+    ...(absent && { absent }),
     ...(xattrs && { xattrs: await readXattrs(directory, { env }) }),
   });
 }

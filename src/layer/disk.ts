@@ -16,6 +16,8 @@ export interface DiskOptions {
    * there is such a thing. Asked for folders that are not excluded.
    */
   readonly ignores?: ((folder: string) => boolean) | undefined;
+  /** Whether what is at a path, and with a folder all that is below it, is as if it were not there. Asked once of each that is. */
+  readonly absent?: ((path: string) => boolean) | undefined;
   /** Extended attributes by path, as `readXattrs` gives them. */
   readonly xattrs?: ReadonlyMap<string, Xattrs> | undefined;
 }
@@ -46,7 +48,8 @@ class DiskTree implements ReadTree {
     this.at = options.at ?? root;
     this.#root = realPath(root);
     this.#options = options;
-    this.#leaves = options.excluded !== undefined || options.ignores !== undefined;
+    const { excluded, ignores, absent } = options;
+    this.#leaves = [excluded, ignores, absent].some((one) => one !== undefined);
   }
 
   get(at: string): Node | undefined {
@@ -115,7 +118,8 @@ class DiskTree implements ReadTree {
     if (known !== undefined || this.#nodes.has(at)) return known;
     // The system would follow a link on the way.
     const found = this.#isFolder(parentOf(at)) ? lookAt(this.#path(at)) : undefined;
-    const node = found && this.#node(at, found);
+    const isThere = found !== undefined && !(at !== "" && this.#options.absent?.(at));
+    const node = isThere ? this.#node(at, found) : undefined;
     this.#nodes.set(at, node);
     return node;
   }
