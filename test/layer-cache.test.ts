@@ -1,5 +1,6 @@
 /** A second build does less, and its result is that of one that does everything. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import {
   cpSync,
   existsSync,
@@ -7,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   utimesSync,
   writeFileSync,
@@ -155,6 +157,81 @@ describe("a layer that was made before", () => {
         for (const file of entries(at)) writeFileSync(file, note);
         assert.deepEqual(await build(at), { ...first, known: [false, false] });
       }
+    }),
+  );
+
+  /** What a note says is written into all others; its sum too, where it is to look right. */
+  function mixUp(at: Place, ...members: readonly ("digest" | "size" | "diffID" | "sum")[]): void {
+    const notes = entries(at).map((file) => ({ file, said: JSON.parse(`${readFileSync(file)}`) }));
+    for (const [i, { file, said }] of notes.entries()) {
+      const other = notes[(i + 1) % notes.length]!.said;
+      for (const member of members) assert.notEqual(said[member], other[member]);
+      const mixed = members.map((member) => [member, other[member]]);
+      writeFileSync(file, JSON.stringify({ ...said, ...Object.fromEntries(mixed) }));
+    }
+  }
+
+  it(
+    "is made anew when the notes of two are mixed up, also where the content comes from archives",
+    tidily(async (t) => {
+      const at = place(t);
+      await build(at);
+      const top = join(at.store, "../top");
+      mkdirSync(top);
+      const Dockerfile = "FROM scratch\nCOPY --from=app:1 /data /d\nCOPY --from=app:1 /other /o\n";
+      writeTree(top, { Dockerfile });
+      for (const folder of [at.folder, top])
+        for (const compression of ["gzip", "none"])
+          for (const members of [["diffID"], ["diffID", "sum"], ["sum"]] as const) {
+            const own = { folder, store: `${at.store}-own`, name: "own:1" };
+            cpSync(at.store, own.store, { recursive: true });
+            const only = readdirSync(join(own.store, ".ingot/layers"));
+            for (const shape of only)
+              rmSync(join(own.store, ".ingot/layers", shape), { recursive: true });
+            const args = ["--compression", compression];
+            const first = await build(own, ...args);
+            mixUp(own, ...members);
+            const again = await build(own, ...args);
+            assert.deepEqual(again, { ...first, known: [false, false] });
+            assert.deepEqual(await build(own, ...args), { ...first, known: [true, true] });
+            const proven = await ingot(["verify", "own:1", "--store", own.store]);
+            assert.equal(proven.code, 0, `${proven.stdout}`);
+            rmSync(own.store, { recursive: true });
+          }
+    }),
+  );
+
+  it(
+    "is made anew when its note has a right sum and a diffID that its own content denies",
+    tidily(async (t) => {
+      for (const compression of ["gzip", "none"]) {
+        const at = place(t);
+        const args = ["--compression", compression];
+        const first = await build(at, ...args);
+        const wrong = `sha256:${"0".repeat(64)}`;
+        for (const file of entries(at)) {
+          const { digest, size } = JSON.parse(`${readFileSync(file)}`);
+          const [content, shape] = file.split("/").reverse();
+          const text = [shape, content, digest, size, wrong].map((line) => `${line}\n`).join("");
+          const sum = `sha256:${createHash("sha256").update(text).digest("hex")}`;
+          writeFileSync(file, JSON.stringify({ digest, size, diffID: wrong, sum }));
+        }
+        assert.deepEqual(await build(at, ...args), { ...first, known: [false, false] });
+      }
+    }),
+  );
+
+  it(
+    "is made anew when a note of it has no sum",
+    tidily(async (t) => {
+      const at = place(t);
+      const first = await build(at);
+      for (const file of entries(at)) {
+        const { sum, ...said } = JSON.parse(`${readFileSync(file)}`);
+        assert.ok(sum);
+        writeFileSync(file, JSON.stringify(said));
+      }
+      assert.deepEqual(await build(at), first);
     }),
   );
 

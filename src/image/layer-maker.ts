@@ -105,10 +105,20 @@ export class LayerMaker {
       count(bytes, working.tally),
     );
     const found = content === undefined ? undefined : store.layers.find({ shape, content });
-    if (found === undefined) return undefined;
+    if (found === undefined || !this.#mayBe(found, content, entries)) return undefined;
     const isLikely = proof !== undefined && found.digest === likely?.digest;
     if (!(await (isLikely ? proof : isProvenBlob(found, store, working)))) return undefined;
     return this.#layer(found, true);
+  }
+
+  /** Whether the layer's diffID is what can be said of it without reading the layer. */
+  #mayBe(
+    { digest, diffID }: KnownLayer,
+    content: string | undefined,
+    entries: readonly Entry[],
+  ): boolean {
+    if (this.#options.compression === "none" && digest !== diffID) return false;
+    return !new Fingerprint(entries).isTar || diffID === `sha256:${content}`;
   }
 
   /** Threads, where it is worth them. */

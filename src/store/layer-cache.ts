@@ -6,7 +6,7 @@ import { isFault } from "../base/fault.ts";
 import { discard, makeDirectory, readDirectory, readFile, remove, stat } from "../base/file.ts";
 import { writeWhole } from "../base/file-aside.ts";
 import { formatJson, parseJson } from "../base/json.ts";
-import { type Digest, isDigest } from "../oci/digest.ts";
+import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
 
 /** A layer's blob, and what it is uncompressed. */
 export interface KnownLayer {
@@ -22,14 +22,16 @@ export interface LayerKey {
 }
 
 const digest = v.custom<Digest>(isDigest);
-const known = v.object({ digest, size: v.pipe(v.number(), v.safeInteger()), diffID: digest });
+const size = v.pipe(v.number(), v.safeInteger());
+const note = v.object({ digest, size, diffID: digest, sum: digest });
 
 /** The longest entry that is read. Bytes. */
 const LIMIT = 4096;
 
 /**
  * Layers by what they were made of. It saves work and decides nothing: whoever takes a layer from here has hashed all that goes
- * into it, and proves the blob. What is damaged here is as if it were not there.
+ * into it, and proves the blob. Each entry has a sum over its key and all that it says, since a blob does not prove its diffID:
+ * what is damaged here, or lies under another key, is as if it were not there.
  */
 export class LayerCache {
   readonly #at: string;
@@ -60,7 +62,7 @@ export class LayerCache {
   find(key: LayerKey): KnownLayer | undefined {
     const file = this.#file(key);
     try {
-      return read(file);
+      return read(file, key);
     } catch (error) {
       if (isFault(error, "malformed") || isFault(error, "io") || isFault(error, "too-large"))
         return undefined;
@@ -71,7 +73,8 @@ export class LayerCache {
   /** Afterwards the layer is found by its key. */
   put(key: LayerKey, { digest, size, diffID }: KnownLayer): void {
     makeDirectory(path.join(this.#at, key.shape));
-    writeWhole(this.#file(key), utf8(formatJson({ digest, size, diffID })));
+    const layer = { digest, size, diffID };
+    writeWhole(this.#file(key), utf8(formatJson({ ...layer, sum: sumOf(key, layer) })));
   }
 
   /** Forgets the layers that `isThere` does not have any more, and what is damaged. */
@@ -95,7 +98,14 @@ export class LayerCache {
   }
 }
 
-function read(file: string): KnownLayer | undefined {
-  const found = v.safeParse(known, parseJson(readFile(file, LIMIT), file, { bytes: LIMIT }));
-  return found.success ? found.output : undefined;
+function read(file: string, key: LayerKey): KnownLayer | undefined {
+  const found = v.safeParse(note, parseJson(readFile(file, LIMIT), file, { bytes: LIMIT }));
+  if (!found.success) return undefined;
+  const { sum, ...layer } = found.output;
+  return sum === sumOf(key, layer) ? layer : undefined;
+}
+
+/** One digest of the key and the layer, written as lines. */
+function sumOf({ shape, content }: LayerKey, { digest, size, diffID }: KnownLayer): Digest {
+  return digestOf(utf8(`${[shape, content, digest, size, diffID].join("\n")}\n`));
 }
