@@ -176,6 +176,23 @@ describe("what a build writes into its own context", () => {
   );
 });
 
+test("who logs in to a registry is not told, whatever else is wrong with FROM", async (t) => {
+  for (const from of [
+    "https://me:s3cret@h/x",
+    "docker://me:s3cret@h/x",
+    "me:s3cret@h/x",
+    `https://me:s3cret@h/x@sha256:${"0".repeat(64)}`,
+    "$B",
+  ])
+    for (const more of [[], ["--pull"], ["--debug"]]) {
+      const folder = context(t, `ARG B\nFROM ${from}\nCOPY --from=${from} /x /x\n`);
+      const args = ["--build-arg", "B=https://me:s3cret@h/x", ...more];
+      const stderr = await refused(t, folder, ...args);
+      assert.doesNotMatch(stderr, /s3cret/);
+      assert.match(stderr, /\*\*\*@h\/x|\$B/);
+    }
+});
+
 describe("a Dockerfile", () => {
   it(
     "is the same image in a store, in a file, on a pipe, and with one thread",

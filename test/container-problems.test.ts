@@ -50,9 +50,25 @@ test("ADD of what is not in the context", () =>
     ],
     [
       'FROM scratch\nENV U=https://example.org/a\nCOPY a "$U" /\n',
-      '3:8 error: COPY of "https://example.org/a" is not carried out: ingot fetches nothing while it builds, since tomorrow something else may be there [fetch the file into the context, check its digest, and COPY it]',
+      '3:8 error: COPY of "$U" is not carried out: ingot fetches nothing while it builds, since tomorrow something else may be there [fetch the file into the context, check its digest, and COPY it]',
     ],
   ]));
+
+test("a secret is not told", async () => {
+  const url = "https://$T@h/x";
+  const scope = scopeOf({ T: "s3cret", P: "https://me:s3cret@h/x" });
+  const not =
+    "is not carried out: ingot fetches nothing while it builds, since tomorrow something else may be there [fetch the file into the context, check its digest, and COPY it]";
+  const cases: readonly (readonly [string, ...string[]])[] = [
+    [`ARG T\nADD ${url} /\n`, `3:5 error: ADD of "${url}" ${not}`],
+    ["ARG P\nADD $P /\n", `3:5 error: ADD of "$P" ${not}`],
+    ["ADD https://me:s3cret@h/x /\n", `2:5 error: ADD of "https://***@h/x" ${not}`],
+  ];
+  for (const [source, ...expected] of cases) {
+    const { problems } = await faultOf("source", () => work(`FROM scratch\n${source}`, { scope }));
+    assert.deepEqual(shown(problems), expected, source);
+  }
+});
 
 test("all problems of a file are told at once, by line and column", () =>
   refused([

@@ -37,7 +37,7 @@ export function copyStep(
   }
   const sources = copy.sources.map(({ text, at: offset }) => {
     const source = environment.text(text, copy.place(offset));
-    if (isRemote(source)) refuseRemote(source, copy, copy.place(offset), report);
+    if (isRemote(source)) refuseRemote(source, text, copy, { at: copy.place(offset), report });
     else if (leadsOut(source)) {
       const root = from.kind === "context" ? "the context" : "what is copied from";
       const message = `${quote(source)} leads out of ${root}: it is taken as ${quote(sourceOf(source, parents))}`;

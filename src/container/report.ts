@@ -1,4 +1,5 @@
 import { Fault, type Problem } from "../base/fault.ts";
+import { masked } from "../base/mask.ts";
 
 /** A place in a source file. Both count from 1; a column is a UTF-16 unit, as editors count. */
 export interface Place {
@@ -64,9 +65,10 @@ const keyOf = ({ line, column, message }: Problem) => JSON.stringify([line, colu
 const LENGTH = 60;
 const ODD = /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
-/** `text` in quotes, fit for one line of a message: cut when long, what would steer a terminal escaped. */
+/** `text` in quotes, fit for one line of a message: no one's password in it, cut when long, what would steer a terminal escaped. */
 export function quote(text: string): string {
-  const shown = text.length > LENGTH ? `${text.slice(0, LENGTH)}…` : text;
+  const plain = masked(text);
+  const shown = plain.length > LENGTH ? `${plain.slice(0, LENGTH)}…` : plain;
   return JSON.stringify(shown).replace(
     ODD,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,

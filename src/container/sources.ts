@@ -14,14 +14,22 @@ export function refuseRun(instruction: Instruction, report: Report): void {
     report.error(instruction.at, message, hint);
   } else if (instruction.kind === "copy") {
     for (const { text, at } of instruction.sources)
-      if (isRemote(text)) refuseRemote(text, instruction, instruction.place(at), report);
+      if (isRemote(text)) {
+        const place = instruction.place(at);
+        refuseRemote(text, text, instruction, { at: place, report });
+      }
   }
 }
 
-/** Reports a source that is no file. */
-export function refuseRemote(source: string, { add }: Copy, at: Place, report: Report): void {
+/** Reports a source that is no file, as it is `written`: a value may be secret. @param source the same, expanded */
+export function refuseRemote(
+  source: string,
+  written: string,
+  { add }: Copy,
+  { at, report }: { readonly at: Place; readonly report: Report },
+): void {
   const name = add ? "ADD" : "COPY";
-  const message = `${name} of ${quote(source)} is not carried out: ingot fetches nothing while it builds, since tomorrow something else may be there`;
+  const message = `${name} of ${quote(written.replace(/^"(.*)"$/s, "$1"))} is not carried out: ingot fetches nothing while it builds, since tomorrow something else may be there`;
   const git = !/^https?:/.test(source) || /\.git(#|$)/.test(source);
   const hint = git
     ? "clone the repository into the context, and COPY it"

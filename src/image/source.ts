@@ -1,6 +1,7 @@
 import { basename, join as joinPath, resolve as resolvePath } from "node:path";
 import { Fault } from "../base/fault.ts";
 import { readFile, stat } from "../base/file.ts";
+import { masked } from "../base/mask.ts";
 import { Tally } from "../base/pool.ts";
 import { BASE_FILE, DOCKER_FILE, nameOf } from "../oci/layout.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
@@ -42,7 +43,7 @@ export function parseSource(text: string): Source {
   if (transport !== undefined && (transport !== "docker" || rest.startsWith("//"))) {
     throw new Fault("unsupported", {
       what: "the source",
-      at: text,
+      at: masked(text),
       found: `the transport ${transport}:`,
       expected: "oci:, oci-archive:, docker-archive:, a path or a stored name",
     });

@@ -1,4 +1,5 @@
 import { Fault } from "../base/fault.ts";
+import { masked } from "../base/mask.ts";
 import { type Digest, isDigest } from "./digest.ts";
 
 /**
@@ -34,10 +35,12 @@ export function parseReference(text: string, kind: Kind): Reference {
   const wrong = (why: string) =>
     new Fault("malformed", {
       what: "the image name",
-      at: JSON.stringify(text),
+      at: JSON.stringify(masked(text)),
       why,
       hint: "a name is [registry/]repository[:tag], for example ghcr.io/me/gadget/trace:v1",
     });
+  const login = masked(text) !== text || /^[^/@]*:\/\//.test(text);
+  if (login) throw wrong("it is a URL or says who logs in, and should be a name alone");
   if (text.includes("@")) throw wrong("it has a digest, which is not a name that can be given");
   if (text.length > 512) throw wrong("it is longer than 512 characters");
   const { registry, path, tag } = split(text);
