@@ -38,6 +38,41 @@ test("a list has each platform once, in the order of bytes, whatever its own", (
   assert.deepEqual(names("linux/arm64, linux/amd64,arm64"), ["linux/amd64", "linux/arm64"]);
 });
 
+test("other names of a platform are the one that images have", () => {
+  const cases: Readonly<Record<string, string>> = {
+    "linux/aarch64": "linux/arm64",
+    "linux/aarch64/v8": "linux/arm64",
+    "linux/arm64/v8": "linux/arm64",
+    "linux/arm64/8": "linux/arm64",
+    "linux/arm64/v8.0": "linux/arm64",
+    "linux/arm64/9": "linux/arm64/v9",
+    "linux/arm64/v9": "linux/arm64/v9",
+    "linux/arm64/v8.2": "linux/arm64/v8.2",
+    "linux/x86_64": "linux/amd64",
+    "linux/x86-64": "linux/amd64",
+    x86_64: "linux/amd64",
+    "linux/amd64/v1": "linux/amd64",
+    "linux/x86_64/v1": "linux/amd64",
+    "linux/amd64/v3": "linux/amd64/v3",
+    "linux/i386": "linux/386",
+    "linux/i386/x": "linux/386",
+    "linux/armhf": "linux/arm/v7",
+    armel: "linux/arm/v6",
+    "linux/armel/v7": "linux/arm/v6",
+    "linux/arm": "linux/arm",
+    "linux/arm/7": "linux/arm/v7",
+    "linux/arm/5": "linux/arm/v5",
+    "macos/arm64": "darwin/arm64",
+    "linux/riscv64": "linux/riscv64",
+  };
+  for (const [text, platform] of Object.entries(cases)) {
+    assert.equal(formatPlatform(parsePlatform(text)), platform, text);
+    assert.deepEqual(parsePlatform(platform), parsePlatform(text));
+  }
+  const twins = parsePlatforms("linux/arm64/v8,aarch64,x86_64,linux/arm64,linux/amd64/v1");
+  assert.deepEqual(twins.map(formatPlatform), ["linux/amd64", "linux/arm64"]);
+});
+
 test("a variant counts only where it is asked for", () => {
   const v7 = parsePlatform("linux/arm/v7");
   assert.ok(matchesPlatform(v7, parsePlatform("linux/arm")));

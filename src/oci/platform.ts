@@ -20,7 +20,43 @@ export function formatPlatform(platform: Platform): string {
 export const isRunnable = ({ os, architecture }: Platform): boolean =>
   os !== "" && architecture !== "" && os !== "unknown";
 
-/** The platform that `linux/arm64` or `linux/arm/v7` says; a lone word is an architecture of linux. */
+/** What `uname -m` and Debian call an architecture of Go's, as containerd's platforms (database.go) takes them. */
+const ARCHITECTURES = new Map<string, readonly [architecture: string, variant?: string]>([
+  ["i386", ["386", ""]],
+  ["x86_64", ["amd64"]],
+  ["x86-64", ["amd64"]],
+  ["aarch64", ["arm64"]],
+  ["armhf", ["arm", "v7"]],
+  ["armel", ["arm", "v6"]],
+]);
+
+/** Variants under other names; "" = what every processor of the architecture is, so that nobody says it. */
+const VARIANTS = new Map([
+  ["amd64/v1", ""],
+  ["arm64/8", ""],
+  ["arm64/v8", ""],
+  ["arm64/v8.0", ""],
+  ["arm64/9", "v9"],
+  ["arm64/9.0", "v9"],
+  ["arm64/v9.0", "v9"],
+  ["arm/5", "v5"],
+  ["arm/6", "v6"],
+  ["arm/7", "v7"],
+  ["arm/8", "v8"],
+]);
+
+/** The same platform under the names that images have. */
+function normal(os: string, named: string, given: string | undefined): Platform {
+  const [architecture, own] = ARCHITECTURES.get(named) ?? [named];
+  const said = own ?? given ?? "";
+  const variant = VARIANTS.get(`${architecture}/${said}`) ?? said;
+  return { architecture, os: os === "macos" ? "darwin" : os, ...(variant ? { variant } : {}) };
+}
+
+/**
+ * The platform that `linux/arm64` or `linux/arm/v7` says; a lone word is an architecture of linux. Other names for one are
+ * taken as containerd takes them (`linux/aarch64`, `linux/arm64/v8`), but a variant that is not said stays unsaid.
+ */
 export function parsePlatform(value: string): Platform {
   const parts = value.split("/");
   if (parts.length > 3 || parts.some((part) => !/^[a-z0-9][a-z0-9._-]*$/.test(part))) {
@@ -30,7 +66,7 @@ export function parsePlatform(value: string): Platform {
     });
   }
   const [os, architecture, variant] = parts.length === 1 ? ["linux", parts[0]!] : parts;
-  return { architecture: architecture!, os: os!, ...(variant ? { variant } : {}) };
+  return normal(os!, architecture!, variant);
 }
 
 /** The platforms of a list with commas, each once, in the order of their bytes. */
