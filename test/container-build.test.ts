@@ -193,6 +193,66 @@ test("who logs in to a registry is not told, whatever else is wrong with FROM", 
     }
 });
 
+describe("--build-arg SOURCE_DATE_EPOCH", () => {
+  const arg = (value: string) => ["--build-arg", `SOURCE_DATE_EPOCH=${value}`];
+  const flag = (value: string) => ["--source-date-epoch", value];
+
+  it(
+    "is the time of the build, before the variable, and after a flag that says the same",
+    tidily(async (t) => {
+      const folder = context(t, "FROM scratch\nARG SOURCE_DATE_EPOCH\nCOPY data /\n");
+      const store = join(tempDir(t), "s");
+      const wanted = await build(folder, store, ...flag("1700000000"));
+      assert.equal(wanted.created, "2023-11-14T22:13:20Z");
+      for (const args of [arg("1700000000"), [...flag("1700000000"), ...arg("1700000000")]])
+        assert.deepEqual((await build(folder, store, ...args)).digest, wanted.digest);
+      const words = ["build", folder, "-t", "app:1", "--store", store, "--json"];
+      const before = await ingot([...words, ...arg("1700000000")], {
+        env: { SOURCE_DATE_EPOCH: "5" },
+      });
+      assert.equal(JSON.parse(`${before.stdout}`).digest, wanted.digest);
+      const lone = await ingot([...words, "--build-arg", "SOURCE_DATE_EPOCH"], {
+        env: { SOURCE_DATE_EPOCH: "1700000000" },
+      });
+      assert.equal(JSON.parse(`${lone.stdout}`).digest, wanted.digest);
+    }),
+  );
+
+  it(
+    "is refused where it is no time, and where the flag says another one",
+    tidily(async (t) => {
+      const folder = context(t);
+      for (const text of ["", "soon", "-1", "253402300800"])
+        assert.ok(
+          (await refused(t, folder, ...arg(text))).includes(
+            `--build-arg SOURCE_DATE_EPOCH is ${JSON.stringify(text)}, should be whole seconds`,
+          ),
+        );
+      for (const other of ["6", "mtime"])
+        assert.match(
+          await refused(t, folder, ...arg("5"), ...flag(other)),
+          /--source-date-epoch is "(6|mtime)" and --build-arg SOURCE_DATE_EPOCH is "5", should be the same/,
+        );
+    }),
+  );
+});
+
+test("a platform may be called by another name, and twins are one", async (t) => {
+  const folder = context(
+    t,
+    "FROM --platform=linux/aarch64 scratch\nARG TARGETPLATFORM\nCOPY data /\n",
+  );
+  const store = join(tempDir(t), "s");
+  for (const [some, same] of [
+    ["linux/aarch64,linux/arm64/v8,arm64", "linux/arm64"],
+    ["linux/x86_64", "linux/amd64"],
+    ["linux/armhf", "linux/arm/v7"],
+  ] as const) {
+    const { digest } = await build(folder, store, "--platform", some);
+    assert.equal(digest, (await build(folder, store, "--platform", same)).digest);
+  }
+});
+
 describe("a Dockerfile", () => {
   it(
     "is the same image in a store, in a file, on a pipe, and with one thread",

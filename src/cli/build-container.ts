@@ -28,6 +28,7 @@ export async function runContainer(values: BuildValues, context: Context): Promi
   const write = output === undefined ? undefined : archiveTarget(output);
   const openStore = storeOpener(context, values.store);
   const { environment } = settings;
+  const args = buildArgs(values["build-arg"], environment);
   const isFile = output !== undefined && output !== "-" && stat(output)?.kind !== "other";
   const written = {
     output: isFile ? output : undefined,
@@ -40,10 +41,10 @@ export async function runContainer(values: BuildValues, context: Context): Promi
     names: values.tag,
     platforms: parsePlatformFlag(values.platform),
     target: values.target,
-    buildArgs: buildArgs(values["build-arg"], environment),
+    buildArgs: args,
     labels: new Map(values.label.map((text) => pair("label", text))),
     annotations: Object.fromEntries(values.annotation.map((text) => pair("annotation", text))),
-    epoch: parseEpochChoice(values["source-date-epoch"], settings),
+    epoch: parseEpochChoice(values["source-date-epoch"], settings, args.get("SOURCE_DATE_EPOCH")),
     timestamps: choice("timestamps", values.timestamps, ["set", "clamp", "keep"]),
     xattrs: values.xattrs,
     strict: values.strict,
