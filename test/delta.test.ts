@@ -20,6 +20,7 @@ import {
   Blobs,
   canonical,
   type Image,
+  layoutMembers,
   named,
   noise,
   pieces,
@@ -702,6 +703,52 @@ describe("a list that lies", () => {
       `${Buffer.from(found)}`.includes('"layers":['),
     )!;
     await isRight(lying([manifest], [{ bytes: manifest }]), /may leave out layers alone/);
+  });
+
+  test("of a size: a no also where the base has the layer, and import takes nothing", async (t) => {
+    const dir = tempDir(t);
+    const path = join(dir, "x.tar");
+    const bases = [selected(app("docker.io/library/base:v1", [one])).store];
+    const wrong = [`size-differs ${sha256(one)}`];
+    const found = async (archive: Uint8Array) => {
+      writeFileSync(path, archive);
+      const briefs = [];
+      for (const source of [{ path }, { bytes: pieces(archive), at: "stream" }]) {
+        const report = await verifyArchive(source, { canonical: false, bases }, alone());
+        assert.equal(isProven(report), report.findings.length === 0);
+        briefs.push(report.findings.map(({ code, at }) => `${code} ${at}`));
+      }
+      assert.deepEqual(briefs[1], briefs[0]);
+      return briefs[0];
+    };
+    assert.deepEqual(await found(lying([one], [{ bytes: one }])), []);
+    assert.deepEqual(await found(lying([one], [{ bytes: one, size: 5 }])), wrong);
+
+    // Where the manifest tells the same lie, only the layer itself says another thing.
+    const blobs = new Blobs();
+    const rootfs = { type: "layers", diff_ids: [sha256(one)] };
+    const config = blobs.add(types.config, { architecture: "amd64", os: "linux", rootfs });
+    const descriptor = blobs.manifest(config, [
+      { mediaType: types.layer, digest: sha256(one), size: 5 },
+    ]);
+    const list = new Map([[sha256(one), { size: 5, owners }]]);
+    const archive = rawTar([
+      { name: "base.json", body: formatHoldings(list, "base.json") },
+      ...layoutMembers(blobs, [named(descriptor, image.reference)]),
+    ]);
+    assert.ok((await found(archive))!.includes(wrong[0]!));
+    const store = new FolderStore(join(dir, "store"));
+    const base = join(dir, "base.tar");
+    writeFileSync(base, await canonical([app("docker.io/library/base:v1", [one])]));
+    await importArchive({ path: base }, store, alone());
+    for (const source of [{ path }, { bytes: pieces(archive), at: "stream" }]) {
+      const { findings } = await faultOf("unproven", () => importArchive(source, store, alone()));
+      assert.deepEqual(
+        findings.map(({ code, at }) => `${code} ${at}`),
+        wrong,
+      );
+    }
+    assert.equal(store.images().length, 1);
   });
 
   test("one that does not is taken from any writer of archives", async (t) => {

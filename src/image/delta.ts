@@ -3,7 +3,7 @@ import { sortedBy } from "../base/order.ts";
 import type { Digest } from "../oci/digest.ts";
 import { BASE_FILE } from "../oci/layout.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
-import { bytesOf, sizeOf } from "../store/content.ts";
+import { bytesOf, type Content, sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
 import { collect, type Finding, Findings, finding, note } from "./finding.ts";
 import { Gone, goneLayer } from "./gone.ts";
@@ -47,22 +47,36 @@ export function surplusOf(relies: Holdings, reached: ReadonlySet<Digest>): Findi
 }
 
 /**
- * Puts the layers that a delta leaves out beside its own, where one of `bases` has them. Their bytes are still to be hashed.
+ * Puts the layers that a delta leaves out beside its own, where one of `bases` has them. Their bytes are still to be hashed;
+ * a size that is not what the delta says is among the findings.
  * @returns their digests
  */
 export function lend(inventory: Inventory, bases: readonly ReadStore[]): Digest[] {
   const lent: Digest[] = [];
-  for (const digest of inventory.relies?.keys() ?? []) {
+  for (const [digest, held] of inventory.relies ?? []) {
     if (inventory.blobs.has(digest)) continue;
     const content = bases
       .map((base) => base.find(digest))
       .find((found) => found !== undefined && !(found instanceof Gone));
     if (content === undefined) continue;
+    inventory.findings.push(...checkSize(digest, held, content));
     inventory.blobs.set(digest, { size: sizeOf(content), content });
     lent.push(digest);
   }
   return lent;
 }
+
+/** A layer that the base has is as large as the delta says. */
+const checkSize = (digest: Digest, { size }: HeldLayer, content: Content): Finding[] =>
+  sizeOf(content) === size
+    ? []
+    : [
+        finding(
+          "size-differs",
+          digest,
+          `it has ${sizeOf(content)} bytes, ${BASE_FILE} says ${size}`,
+        ),
+      ];
 
 /** So many layers that a delta leaves out are listed one by one: more could not be told from too many findings. */
 const LISTED = 500;
@@ -89,7 +103,7 @@ export function leftOut(
 }
 
 /**
- * Whether the store has all that a delta leaves out, every byte of it hashed.
+ * Whether the store has all that a delta leaves out, every byte of it hashed, each layer as large as the delta says.
  * @returns what it has not, each with the images that had it, and for a person what to do about it
  */
 export async function missingFrom(
@@ -109,7 +123,10 @@ export async function missingFrom(
   for (const [digest, held] of ordered(relies)) {
     const found = there.blobs.get(digest);
     const why = found === undefined ? "it is not in the store" : damaged.get(digest);
-    if (why === undefined) continue;
+    if (why === undefined) {
+      findings.push(...checkSize(digest, held, found!.content!));
+      continue;
+    }
     missing.set(digest, held);
     const state = found === undefined ? why : `in the store it is damaged: ${why}`;
     findings.push(
@@ -120,7 +137,11 @@ export async function missingFrom(
       ),
     );
   }
-  if (missing.size === 0) return undefined;
+  if (missing.size === 0) {
+    const wrong = [...findings];
+    const hint = `nothing was changed: what ${BASE_FILE} says is wrong; have the delta made anew`;
+    return wrong.length === 0 ? undefined : { findings: wrong, hint };
+  }
   const names = listed(
     ownersOf(missing).map(({ reference, digest }) => `${reference} (${digest})`),
   );
