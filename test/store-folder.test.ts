@@ -126,6 +126,24 @@ test("committing takes only the blobs that were asked for", async (t) => {
   assert.deepEqual(blobsIn(at), [digests[0]!.slice(7)]);
 });
 
+test("committing a blob that is neither staged nor in the store changes nothing", async (t) => {
+  const at = join(tempDir(t), "store");
+  const { store, digest } = await filled(at, ["r.test/a:1"]);
+  const before = blobsIn(at);
+  const session = await store.begin();
+  const bytes = Buffer.from("new");
+  const coming = new MemoryStore("m").put(bytes);
+  session.put(coming, bytes);
+  const descriptor = { mediaType: MANIFEST, digest, size: 2 };
+  const facts = await faultOf("blob-missing", () =>
+    session.commit(new Set([coming, digest, NOWHERE]), [{ reference: "r.test/b:1", descriptor }]),
+  );
+  assert.equal(facts.digest, NOWHERE);
+  session.drop();
+  assert.deepEqual(namesIn(at), ["r.test/a:1"]);
+  assert.deepEqual(blobsIn(at), before);
+});
+
 test("a name goes to the image that got it last; untag leaves the others", async (t) => {
   const at = join(tempDir(t), "store");
   const first = await filled(at, ["r.test/a:1", "r.test/b:1"], "one");

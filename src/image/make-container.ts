@@ -51,11 +51,14 @@ export async function makeContainer(
       working,
     });
     const all: Layer[] = [];
+    const own = new Set<Digest>();
     const made: ReturnType<typeof containerImage>[] = [];
     for (const { parts, config, history } of prepared.images) {
       const layers: Layer[] = [];
       for (const part of parts)
         layers.push("entries" in part ? await maker.make(part.entries) : { ...part, known: true });
+      for (const [i, part] of parts.entries())
+        if (whole || "entries" in part) own.add(layers[i]!.descriptor.digest);
       all.push(...layers);
       const { created, annotations, labels } = prepared;
       made.push(containerImage({ config, layers, history, created, annotations, labels }));
@@ -72,7 +75,7 @@ export async function makeContainer(
       store: whole ? into : new JointStore(into, ...stores),
     }));
     const layers = new Map(all.map((layer) => [layer.descriptor.digest, layer]));
-    await session.commit(new Set([...image.blobs.keys(), ...layers.keys()]), images);
+    await session.commit(new Set([...image.blobs.keys(), ...own]), images);
     return {
       images,
       descriptor: image.descriptor,

@@ -5,6 +5,7 @@ import { atExit } from "../base/file-cleanup.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { BLOBS } from "../oci/layout.ts";
 import { Arrival, type Coming } from "./arrival.ts";
+import type { Content } from "./content.ts";
 import type { LayerCache } from "./layer-cache.ts";
 import type { Layout } from "./layout.ts";
 import type { Leftovers } from "./leftovers.ts";
@@ -48,6 +49,13 @@ export class Session {
   /** The file of the blob in the store, whole or not; undefined when there is none. While the session lasts, it stays. */
   existing(digest: Digest): string | undefined {
     return this.store.find(digest) === undefined ? undefined : this.store.blobFile(digest);
+  }
+
+  /** The blob where it is now: staged, or else in the store, whole or not. */
+  find(digest: Digest): Content | undefined {
+    if (!this.#staged.has(digest)) return this.store.find(digest);
+    const file = this.fileFor(digest);
+    return { path: file, offset: 0, size: stat(file)?.size ?? 0 };
   }
 
   /** How the blob is to come: what the store has of it, or else what a session left that is gone. It is the caller's to compare. */
@@ -131,10 +139,14 @@ export class Session {
   }
 
   /**
-   * Afterwards every staged blob of `digests` is in the store, on the disk, every image has its name, and the session
-   * has ended. @returns how many blobs came in that were not there whole
+   * Afterwards every blob of `digests` is in the store, what was staged of them on the disk, every image has its name, and the
+   * session has ended. @returns how many blobs came in that were not there whole
+   * @throws blob-missing for one that is neither staged nor in the store: then nothing has changed
    */
   async commit(digests: ReadonlySet<Digest>, images: readonly Named[]): Promise<number> {
+    for (const digest of digests)
+      if (this.find(digest) === undefined)
+        throw new Fault("blob-missing", { digest, at: this.store.at });
     const coming = [...this.#staged].filter((digest) => digests.has(digest));
     for (const digest of coming) this.#place(digest);
     const blobs = path.join(this.store.at, BLOBS);
