@@ -444,6 +444,89 @@ describe("what is not so is found, and nothing is taken", () => {
   });
 });
 
+describe("a layer is read, whatever its file is called", () => {
+  const one = layer("one\n");
+  const two = layer("two\n");
+  const digests = (...all: readonly Uint8Array[]) => all.map(sha256);
+  const archive = (at: string, body: Uint8Array, diffIDs: readonly string[], isBlob = false) => {
+    const config = configOf(diffIDs);
+    const name = isBlob ? `blobs/sha256/${hex(config)}` : `${hex(config)}.json`;
+    return rawTar([
+      { name, body: config },
+      { name: at, body },
+      {
+        name: "manifest.json",
+        body: json([{ Config: name, RepoTags: ["box:v1"], Layers: [at] }]),
+      },
+    ]);
+  };
+  /** Without the blobs of an image that is none. */
+  const briefOf = async (source: Parameters<typeof verifyArchive>[0], layers: boolean) => {
+    const { findings } = await verifyArchive(source, { canonical: false, layers }, alone());
+    return findings
+      .filter(({ code }) => code !== "unreachable")
+      .map(({ code, at, level }) => `${level} ${code} ${at}`);
+  };
+  const isRefused = async (t: TestContext, bytes: Uint8Array) => {
+    for (const source of sources(t, bytes)) {
+      const store = new FolderStore(join(tempDir(t), "store"));
+      await assert.rejects(importArchive(source, store, alone()), /unproven|digest-differs/);
+      assert.deepEqual(store.images(), []);
+    }
+  };
+
+  for (const name of ["a/json", "a/VERSION", "json", "repositories"])
+    for (const [how, body] of [
+      ["plain", one],
+      ["gzip", gzipSync(one)],
+    ] as const)
+      test(`${name}, ${how}: a no where it is another one, a yes where it is not`, async (t) => {
+        const wrong = archive(name, body, digests(two));
+        assert.deepEqual((await judged(t, wrong)).brief, [`finding diff-id-differs ${name}`]);
+        await isRefused(t, wrong);
+        const right = archive(name, body, digests(one));
+        assert.deepEqual((await judged(t, right)).brief, []);
+        assert.equal((await taken(t, right)).images[0]![0], BOX);
+      });
+
+  for (const [how, packed] of [
+    ["gzip", gzipSync(one)],
+    ["zstd", zstdCompressSync(one)],
+  ] as const)
+    test(`a blob with ${how}: its diffID is proven, and nobody says yes who did not look`, async (t) => {
+      const at = `blobs/sha256/${hex(packed)}`;
+      for (const [bytes, expected] of [
+        [archive(at, packed, digests(two), true), [`finding diff-id-differs ${at}`]],
+        [archive(at, packed, digests(one), true), []],
+      ] as const) {
+        for (const source of sources(t, bytes))
+          assert.deepEqual(await briefOf(source, true), expected);
+        const [file, ...streams] = sources(t, bytes);
+        assert.deepEqual(await briefOf(file!, false), expected);
+        for (const source of streams)
+          await faultOf("unsupported", () => verifyArchive(source, plain, alone()));
+        if (expected.length > 0) await isRefused(t, bytes);
+        else assert.equal((await taken(t, bytes)).images[0]![0], BOX);
+      }
+    });
+
+  test("a blob with gzip that is not its digest, or is cut: a no from everywhere", async (t) => {
+    const packed = gzipSync(one);
+    const at = `blobs/sha256/${hex(packed)}`;
+    const swapped = archive(at, gzipSync(one, { level: 0 }), digests(one), true);
+    for (const source of sources(t, swapped))
+      assert.ok(
+        (await briefOf(source, false)).includes(`finding digest-differs ${sha256(packed)}`),
+      );
+    await isRefused(t, swapped);
+    const cut = packed.subarray(0, -9);
+    const broken = archive(`blobs/sha256/${hex(cut)}`, cut, digests(one), true);
+    for (const source of sources(t, broken))
+      assert.deepEqual(await briefOf(source, true), [`finding malformed blobs/sha256/${hex(cut)}`]);
+    await isRefused(t, broken);
+  });
+});
+
 test("--canonical: an archive of Docker's form is not one", async (t) => {
   for (const source of sources(t, dockerArchive({ layers: [layer("one\n")] }))) {
     const { canonical, findings } = await verifyArchive(source, { canonical: true }, alone());

@@ -180,7 +180,8 @@ for (const [name, form] of Object.entries(foreign))
     const child = await halfWay(
       store,
       bytes.subarray(0, bytes.length * 0.7),
-      (left) => [...left.values()].filter(({ whole }) => whole).length >= 3,
+      (left) =>
+        [...left.values()].filter(({ whole, size }) => whole && size > 300_000n).length >= 3,
     );
     child.kill("SIGKILL");
     await child.ended;

@@ -1,9 +1,8 @@
 /** An archive of Docker's old form seen as a layout (docs/foreign-archives.md). */
 import { utf8 } from "../base/bytes.ts";
 import { Fault, unpackFault } from "../base/fault.ts";
-import { type Compression, compressionOf, HEAD } from "../base/gzip-decode.ts";
+import type { Compression } from "../base/gzip-decode.ts";
 import { formatJson } from "../base/json.ts";
-import { work } from "../base/pool.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { DOCKER_FILE, digestAt } from "../oci/layout.ts";
 import {
@@ -15,16 +14,14 @@ import {
 } from "../oci/manifest.ts";
 import { CONFIG, LAYER, MANIFEST, REF_NAME } from "../oci/media.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
-import { bytesOf, type Extent, readExtent } from "../store/content.ts";
-import { cleanName } from "../tar/name.ts";
+import { bytesOf } from "../store/content.ts";
 import { type DockerImage, parseDocker } from "./docker.ts";
+import { type Found, find, lookInside } from "./docker-look.ts";
 import { collect, finding, toFinding } from "./finding.ts";
 import { isIgnored, KEPT_LIMIT } from "./gather.ts";
 import { hashAll } from "./hash-all.ts";
-import type { Looked } from "./inflate.ts";
-import { diffIDDiffers, type Held, type Inventory, type Stray } from "./inventory.ts";
-import { perform } from "./work.ts";
-import { batches, threadsFor, type Working } from "./working.ts";
+import { diffIDDiffers, type Held, type Inventory } from "./inventory.ts";
+import type { Working } from "./working.ts";
 
 type Layer = Pick<Descriptor, "mediaType" | "digest" | "size">;
 
@@ -38,6 +35,7 @@ interface Part {
  * Makes a layout of what was gathered: afterwards its configs and layers are blobs, each image has the manifest that the rule
  * gives it, and they are the roots. Of a file, compressed layers are read here; that the others are what their config says
  * is for whoever reads them to prove, by their digest. What is not so is among the findings.
+ * @throws unsupported for a layer that passed by and was not decompressed: nobody could say
  */
 export async function adoptDocker(inventory: Inventory, working: Working): Promise<void> {
   const { findings, files } = inventory;
@@ -72,58 +70,6 @@ function checkLinks({ links, strays, findings }: Inventory): void {
 
 interface ConfigPart extends Part {
   readonly parsed: Config;
-}
-
-interface Found {
-  readonly name: string;
-  readonly file: Stray;
-}
-
-/** The file of the archive that a path of `manifest.json` means, a link followed once. */
-function find(inventory: Inventory, path: string): Found | undefined {
-  const clean = cleanName(path) ?? "";
-  const name = inventory.links.get(clean)?.target ?? clean;
-  const digest = digestAt(name);
-  const blob = digest && inventory.blobs.get(digest);
-  const file = blob === undefined ? inventory.strays.get(name) : { ...blob, digest: digest! };
-  return file && { name, file };
-}
-
-/** Looks into layers in a file: how they are compressed, and where they are, all of what they hold. */
-async function lookInside(
-  inventory: Inventory,
-  list: readonly DockerImage[],
-  working: Working,
-): Promise<void> {
-  const compressed: { name: string; extent: Extent }[] = [];
-  const names = new Set(
-    list.flatMap(({ Layers }) => Layers.map((path) => find(inventory, path)?.name ?? "")),
-  );
-  for (const name of names) {
-    const { file } = find(inventory, name) ?? {};
-    if (file?.content === undefined || file.content instanceof Uint8Array || file.inside) continue;
-    const extent = file.content;
-    const compression = compressionOf(readExtent(extent, Math.min(HEAD, extent.size)));
-    if (inventory.strays.has(name)) {
-      if (compression === undefined)
-        inventory.strays.set(name, { ...file, inside: { compression } });
-      else compressed.push({ name, extent });
-    } else inventory.blobs.set(file.digest!, { ...file, inside: { compression } });
-  }
-  const groups = batches(compressed, ({ extent }) => extent.size);
-  const tasks = groups.map((items) => ({
-    kind: "inflate" as const,
-    extents: items.map(({ extent }) => extent),
-  }));
-  const total = compressed.reduce((sum, { extent }) => sum + extent.size, 0);
-  const threads = threadsFor(total, working);
-  const results = (await work(tasks, { ...working, threads, handler: perform })) as Looked[][];
-  for (const [i, items] of groups.entries())
-    for (const [j, { name }] of items.entries()) {
-      const looked = results[i]![j]!;
-      if ("fault" in looked) throw unpackFault(looked.fault);
-      inventory.strays.set(name, { ...inventory.strays.get(name)!, ...looked });
-    }
 }
 
 class Adopting {
@@ -216,8 +162,13 @@ class Adopting {
       return undefined;
     }
     // A plain layer that has not been read is taken for what its config says: its digest will tell.
-    const digest = file.digest ?? said;
-    const actual = inflated?.diffID ?? (compression === undefined ? digest : said);
+    const digest = file.digest ?? (content === undefined ? undefined : said);
+    const actual = inflated?.diffID ?? (compression === undefined ? digest : undefined);
+    if (digest === undefined || actual === undefined) {
+      const why = "it was not read: nobody could say whether it is what its config says";
+      findings.push(finding("malformed", name, why));
+      return undefined;
+    }
     if (actual !== said) {
       findings.push(diffIDDiffers(name, actual, said));
       return undefined;

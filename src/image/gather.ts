@@ -70,7 +70,7 @@ export async function gatherStream(bytes: Bytes, at: string, passing: Passing): 
     await gather(input, inventory, async (member, what) => {
       const { size, name } = member;
       if (what instanceof StrayName) {
-        if (isIgnored(what.name) || inventory.isLayout) return undefined;
+        if (inventory.isLayout) return undefined;
         const take = passing.takeStray?.(size);
         const how = { ...passing, take, layers: true, spare: true };
         const passed = await pass(input, member, how, allowance);
@@ -99,7 +99,7 @@ export async function gatherStream(bytes: Bytes, at: string, passing: Passing): 
   return inventory;
 }
 
-/** What Docker's old form has for still older readers: nobody needs it. */
+/** What Docker's old form has for still older readers: nobody needs it, unless `manifest.json` names it. */
 export const isIgnored = (name: string) => /(?:^|\/)(?:VERSION|json|repositories)$/.test(name);
 
 interface Passed {

@@ -12,7 +12,7 @@ import {
 } from "../oci/layout.ts";
 import { type Descriptor, INDEX_LIMIT, parseIndex } from "../oci/manifest.ts";
 import { REF_NAME } from "../oci/media.ts";
-import { bytesOf } from "../store/content.ts";
+import { bytesOf, sizeOf } from "../store/content.ts";
 import type { FolderStore } from "../store/folder.ts";
 import type { Session } from "../store/session.ts";
 import type { Named, ReadStore } from "../store/store.ts";
@@ -76,7 +76,10 @@ export async function importArchive(
       "path" in source
         ? await gatherFile(source.path)
         : await receive(source, session, strays, working);
-    if (inventory.isDocker) await adoptDocker(inventory, working);
+    if (inventory.isDocker) {
+      if (!("path" in source)) showStaged(inventory, session);
+      await adoptDocker(inventory, working);
+    }
     const { reached: needed, images } = await prove(inventory, source, name);
     const { relies } = inventory;
     if ("path" in source && relies) await mustHave(store, relies, inventory.at, working);
@@ -94,6 +97,16 @@ export async function importArchive(
     strays.drop();
     session.fail(error, inventory?.brokeOff);
     throw error;
+  }
+}
+
+/** What a stream brought of compressed blobs is in the session: there it can be decompressed, now that it is known to be asked for. */
+function showStaged({ blobs }: Inventory, session: Session): void {
+  for (const [digest, held] of blobs) {
+    if (held.content !== undefined || held.inside?.compression === undefined) continue;
+    const content = session.find(digest);
+    if (content !== undefined && sizeOf(content) === held.size)
+      blobs.set(digest, { ...held, content });
   }
 }
 
