@@ -3,24 +3,10 @@
  * pattern times text, whatever somebody wrote.
  */
 
+import { Matcher, PatternMemory, type Range, type Token } from "./pattern-steps.ts";
+
 /** Why a pattern cannot be used. */
 export class BadPattern extends Error {}
-
-/** One step of a pattern. A character is one code point. */
-type Token =
-  | { readonly kind: "char"; readonly point: number }
-  /** Any character but a slash. */
-  | { readonly kind: "one" }
-  | { readonly kind: "class"; readonly not: boolean; readonly ranges: readonly Range[] }
-  /** Any number of characters but slashes. */
-  | { readonly kind: "run" }
-  /** Any number of whole folders. */
-  | { readonly kind: "folders" }
-  | { readonly kind: "rest" };
-type Range = readonly [low: number, high: number];
-
-const SLASH = 0x2f;
-const LINE_FEED = 0x0a;
 
 /** Whether `text` holds a wildcard that no backslash takes the meaning from. */
 export function hasWildcard(text: string): boolean {
@@ -36,12 +22,16 @@ const isPlain = (text: string) => !hasWildcard(text) && !text.includes("\\");
 /**
  * A test for one part of a path, by the rules of Go's filepath.Match: `*` any characters, `?` one, `[a-z]` and
  * `[^a-z]` one of a class, a backslash takes the next one as it is. A leading dot is a character like any other.
+ * Patterns of one list share a `memory`.
  * @throws BadPattern
  */
-export function partMatcher(pattern: string): (name: string) => boolean {
+export function partMatcher(
+  pattern: string,
+  memory: PatternMemory = new PatternMemory(),
+): (name: string) => boolean {
   if (isPlain(pattern)) return (name) => name === pattern;
-  const tokens = tokensOf(pattern, false);
-  return (name) => fits(tokens, name);
+  const matcher = new Matcher(tokensOf(pattern, false), memory);
+  return (name) => matcher.fits(name);
 }
 
 /**
@@ -50,15 +40,20 @@ export function partMatcher(pattern: string): (name: string) => boolean {
  * `x**` what begins with it. `pattern` is clean: no `.` and `..` in it, no "/" at its end.
  * @throws BadPattern
  */
-export function pathMatcher(pattern: string): (path: string) => boolean {
+export function pathMatcher(
+  pattern: string,
+  memory: PatternMemory = new PatternMemory(),
+): (path: string) => boolean {
   if (pattern === "") throw new BadPattern("it names nothing");
   const [head, tail] = [pattern.slice(0, -2), pattern.slice(2)];
   if (isPlain(pattern)) return (path) => path === pattern;
-  if (pattern.startsWith("**") && isPlain(tail))
-    return (path) => path.endsWith(tail) || (tail.startsWith("/") && path === tail.slice(1));
+  if (pattern.startsWith("**") && isPlain(tail)) {
+    const whole = tail.startsWith("/") ? tail.slice(1) : undefined;
+    return (path) => path === whole || path.endsWith(tail);
+  }
   if (pattern.endsWith("**") && isPlain(head)) return (path) => path.startsWith(head);
-  const tokens = tokensOf(pattern, true);
-  return (path) => fits(tokens, path);
+  const matcher = new Matcher(tokensOf(pattern, true), memory);
+  return (path) => matcher.fits(path);
 }
 
 /** The steps of `pattern`. `deep`: two stars stand for folders. @throws BadPattern */
@@ -121,59 +116,6 @@ function classOf(chars: readonly string[]): Token {
   }
   if (ranges.length === 0) throw new BadPattern("its [ ] is empty");
   return { kind: "class", not, ranges };
-}
-
-/**
- * Whether the whole of `text` fits: all states at once, one character after the other. State 2n is before token n, state 2n + 1
- * within the folders that it stands for.
- */
-function fits(tokens: readonly Token[], text: string): boolean {
-  let states = new Set<number>();
-  enter(tokens, 0, states);
-  for (const char of text) {
-    if (states.size === 0) return false;
-    const point = char.codePointAt(0)!;
-    const next = new Set<number>();
-    for (const state of states) step(tokens, state, point, next);
-    states = next;
-  }
-  return states.has(2 * tokens.length);
-}
-
-/** Adds the state before token `n`, and those that follow where it may stand for nothing. */
-function enter(tokens: readonly Token[], n: number, states: Set<number>): void {
-  for (let at = n; ; at++) {
-    states.add(2 * at);
-    const kind = tokens[at]?.kind;
-    if (kind !== "run" && kind !== "folders" && kind !== "rest") return;
-  }
-}
-
-function step(tokens: readonly Token[], state: number, point: number, next: Set<number>): void {
-  const n = state >> 1;
-  const token = tokens[n];
-  switch (token?.kind) {
-    case "run":
-      if (point !== SLASH) enter(tokens, n, next);
-      break;
-    case "rest":
-      if (point !== LINE_FEED) enter(tokens, n, next);
-      break;
-    case "folders":
-      if (point !== LINE_FEED) next.add(2 * n + 1);
-      if (point === SLASH) enter(tokens, n + 1, next);
-      break;
-    case "char":
-      if (point === token.point) enter(tokens, n + 1, next);
-      break;
-    case "one":
-      if (point !== SLASH) enter(tokens, n + 1, next);
-      break;
-    case "class":
-      if (token.ranges.some(([low, high]) => low <= point && point <= high) !== token.not)
-        enter(tokens, n + 1, next);
-      break;
-  }
 }
 
 /** A pattern of a list. */

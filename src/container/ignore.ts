@@ -8,6 +8,7 @@ import {
   partMatcher,
   pathMatcher,
 } from "../base/pattern.ts";
+import { PatternMemory } from "../base/pattern-steps.ts";
 import { quote, Report } from "./report.ts";
 
 /** What of a context is left out. Paths have no slash at either end. */
@@ -52,6 +53,7 @@ export function ignoreFor(bytes: Uint8Array, at: string): Ignore {
     });
   const report = new Report(at, "the list of ignored files");
   const patterns: Pattern[] = [];
+  const memory = new PatternMemory();
   for (const [i, line] of source
     .replace(/^\ufeff/, "")
     .split("\n")
@@ -61,7 +63,7 @@ export function ignoreFor(bytes: Uint8Array, at: string): Ignore {
     if (pattern === undefined) continue;
     try {
       const { text, negated } = pattern;
-      patterns.push({ negated, fits: pathMatcher(text), reaches: reachOf(text) });
+      patterns.push({ negated, fits: pathMatcher(text, memory), reaches: reachOf(text, memory) });
     } catch (error) {
       if (!(error instanceof BadPattern)) throw error;
       report.error(place, `${quote(line.trim())} cannot be used: ${error.message}`);
@@ -129,11 +131,11 @@ class Walked implements Ignore {
 }
 
 /** Compares name by name, up to a `**`; a class may fit "/", so that it says nothing. */
-function reachOf(text: string): (folder: string) => boolean {
+function reachOf(text: string, memory: PatternMemory): (folder: string) => boolean {
   if (/[[\\]/.test(text)) return () => true;
   const names = text
     .split("/")
-    .map((name) => (name.includes("**") ? undefined : partMatcher(name)));
+    .map((name) => (name.includes("**") ? undefined : partMatcher(name, memory)));
   return (folder) => {
     const parts = folder.split("/");
     for (const [i, part] of parts.entries()) {

@@ -1,5 +1,6 @@
 /** Lists of patterns, as `--exclude` and `--parents` have them. */
 import { type Above, type ListPattern, matchList, pathMatcher } from "../base/pattern.ts";
+import { PatternMemory } from "../base/pattern-steps.ts";
 
 /** A list of patterns, as moby's patternmatcher reads it: the last one that fits decides, one with `!` before it takes back. */
 export class Patterns {
@@ -18,12 +19,12 @@ export class Patterns {
   }
 }
 
-/** The pattern that `text` is; undefined for one that says nothing. @throws BadPattern */
-export function listPattern(text: string): ListPattern | undefined {
+/** The pattern that `text` is; undefined for one that says nothing. Those of one list share a `memory`. @throws BadPattern */
+export function listPattern(text: string, memory = new PatternMemory()): ListPattern | undefined {
   const whole = cleanPattern(text.trim());
   if (whole === "") return undefined;
   const negated = whole.startsWith("!");
-  return { negated, fits: pathMatcher(negated ? whole.slice(1) : whole) };
+  return { negated, fits: pathMatcher(negated ? whole.slice(1) : whole, memory) };
 }
 
 /** Slashes and dots as Go's filepath.Clean leaves them; "" for nothing. */

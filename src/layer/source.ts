@@ -2,6 +2,7 @@
 import { Fault } from "../base/fault.ts";
 import { nearest } from "../base/near.ts";
 import { BadPattern, hasWildcard, partMatcher } from "../base/pattern.ts";
+import { PatternMemory } from "../base/pattern-steps.ts";
 import { listPattern, Patterns } from "./match.ts";
 import { clean, follow, join, nameOf, parentOf } from "./path.ts";
 import type { ReadTree } from "./tree.ts";
@@ -46,8 +47,9 @@ export function patternsOf(
   place: string,
 ): Patterns | undefined {
   if (texts.length === 0) return undefined;
+  const memory = new PatternMemory();
   return new Patterns(
-    texts.flatMap((text) => understood(() => listPattern(text), text, option, place) ?? []),
+    texts.flatMap((text) => understood(() => listPattern(text, memory), text, option, place) ?? []),
   );
 }
 
