@@ -7,6 +7,7 @@ import { DOCKERFILE_LIMIT, type Dockerfile, parseDockerfile } from "../container
 import { IGNORE_LIMIT, ignoreFiles, ignoreFor } from "../container/ignore.ts";
 import { unusedArgs } from "../container/stage.ts";
 import type { Tools } from "../gadget/toolchain.ts";
+import { BuildMembers } from "../layer/bounds.ts";
 import type { Times } from "../layer/changes.ts";
 import { diskTree } from "../layer/disk.ts";
 import { readXattrs } from "../layer/disk-xattrs.ts";
@@ -81,11 +82,14 @@ export async function prepareContainer(options: ContainerOptions): Promise<Prepa
   const created = rfc3339(epoch);
   const platforms = options.platforms.length > 0 ? options.platforms : [DEFAULT_PLATFORM];
   const images: Staged[] = [];
-  const { buildArgs, target, openStore, pull } = options;
+  const { buildArgs, target } = options;
+  const members = new BuildMembers(path);
   for (const platform of platforms) {
     const scope = { buildArgs, platform, buildPlatform: platform, epoch, target };
     const times = { epoch, timestamps };
-    images.push(await stage({ file, target, scope, context, times, created, openStore, pull }));
+    const { openStore, pull } = options;
+    const around = { file, target, context, members, created, openStore, pull };
+    images.push(await stage({ ...around, scope, times }));
   }
   const problems = distinct([
     ...file.problems,

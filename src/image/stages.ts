@@ -12,6 +12,7 @@ import {
   type Scope,
   type Step,
 } from "../container/stage.ts";
+import type { BuildMembers } from "../layer/bounds.ts";
 import { type Changes, entriesOf, type Times } from "../layer/changes.ts";
 import { copyInto } from "../layer/copy.ts";
 import type { Entry } from "../layer/entry.ts";
@@ -43,6 +44,8 @@ export interface StageOptions {
   readonly scope: Scope;
   readonly context: ReadTree;
   readonly times: Times;
+  /** What is made for every platform counts. */
+  readonly members: BuildMembers;
   /** RFC 3339: the time of every line of history that is written. */
   readonly created: string;
   readonly openStore: () => FolderStore;
@@ -56,7 +59,7 @@ interface Stage extends Staged {
 
 /**
  * What the Dockerfile's target is for the platform of `scope`: each stage that it needs is made once, in the order of the file.
- * @throws source with every mistake of the Dockerfile's stages, not-found for what is copied and not there
+ * @throws source with every mistake of the Dockerfile's stages, not-found for what is copied and not there, too-large
  */
 export async function stage(options: StageOptions): Promise<Staged> {
   const made = new Map<number, Stage>();
@@ -84,6 +87,7 @@ async function make(
   for (const step of steps) {
     const changes = await apply(step, start.tree, made, bases, options);
     const entries = changes === undefined ? [] : entriesOf(changes, start.tree, options.times);
+    options.members.add(entries.length);
     if (entries.length > 0) parts.push({ entries });
     history.push({
       created: options.created,

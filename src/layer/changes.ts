@@ -1,4 +1,5 @@
 import { Fault } from "../base/fault.ts";
+import { checkMembers, checkPath } from "./bounds.ts";
 import type { Entry, Meta, Node, RefusedNode } from "./entry.ts";
 import { Names } from "./names.ts";
 import { inOrder, join, memberName, nameOf, parentOf } from "./path.ts";
@@ -40,7 +41,8 @@ type Wanted = Exclude<Node, RefusedNode>;
  *   removes what was there ("Changeset over existing files"), and some would apply the whiteout to the new one.
  *
  * Faults, `unsupported`: what no image can have; a name that begins with `.wh.`, or is no UTF-8, or is
- * the same as its neighbour's but for Unicode normalization (on some systems there can only be one of them).
+ * the same as its neighbour's but for Unicode normalization (on some systems there can only be one of them). `too-large`:
+ * what is beyond a bound, see `checkPath` and `checkMembers`.
  */
 export function entriesOf(changes: Changes, tree: ReadTree, times: Times): Entry[] {
   const paths: string[] = [];
@@ -61,6 +63,7 @@ export function entriesOf(changes: Changes, tree: ReadTree, times: Times): Entry
       if (tree.get(parent)?.kind !== "directory") continue;
       names.check(path, false);
       const whiteout = join(parent, WHITEOUT + nameOf(path));
+      checkPath(whiteout);
       whiteouts.add(whiteout);
       paths.push(whiteout);
     } else {
@@ -70,6 +73,7 @@ export function entriesOf(changes: Changes, tree: ReadTree, times: Times): Entry
     if (parent !== last) addParents(path);
     last = parent;
   }
+  checkMembers(paths.length, tree.at);
   const stamp = stamper(times);
   const first = new Map<Wanted, string>();
   const entries: Entry[] = [];

@@ -1,4 +1,5 @@
 import { Fault } from "../base/fault.ts";
+import { checkPath } from "./bounds.ts";
 import { nameOf, parentOf } from "./path.ts";
 import type { ReadTree } from "./tree.ts";
 
@@ -12,8 +13,12 @@ export class Names {
     this.#tree = tree;
   }
 
-  /** @throws unsupported for a name that a layer cannot say, and for one that is new and another one's twin */
+  /**
+   * @throws unsupported for a name that a layer cannot say, and for one that is new and another one's twin; too-large for
+   * one that is too long, and a path that is too long or deep
+   */
   check(path: string, isNew: boolean): void {
+    checkPath(path);
     const slash = path.lastIndexOf("/");
     if (path.startsWith(".wh.", slash + 1)) {
       throw refused(path, 'a name that begins with ".wh."', {

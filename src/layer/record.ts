@@ -1,3 +1,4 @@
+import { checkMembers } from "./bounds.ts";
 import type { Changes } from "./changes.ts";
 import type { Node } from "./entry.ts";
 import { join } from "./path.ts";
@@ -29,12 +30,13 @@ export class Recorder implements ReadTree {
     return this.#tree.list(path);
   }
 
-  /** As the tree's own. */
+  /** As the tree's own. @throws too-large for more changes than a layer can say, before there are many more */
   set(path: string, node: Node): Node | undefined {
     const before = this.#tree.set(path, node);
     if (path === "") return before;
     if (before?.kind === "directory" && node.kind !== "directory") this.#vanish(path);
     this.#changes.set(path, node);
+    checkMembers(this.#changes.size, this.at);
     return before;
   }
 

@@ -1,4 +1,5 @@
 import { Fault } from "../base/fault.ts";
+import { checkLength, checkPath } from "./bounds.ts";
 import type { Changes } from "./changes.ts";
 import type { Meta, Node } from "./entry.ts";
 import { type Owner, ownerOf } from "./owner.ts";
@@ -10,7 +11,8 @@ import type { Tree } from "./tree.ts";
 /**
  * Afterwards the folder `path` is there: what `WORKDIR` does. Each folder that was missing on the way to it has mode 0755 and
  * belongs to `user` (as `USER` says it; without one to 0:0); what was there stays as it is. Links are followed, inside the tree.
- * @throws not-found for a user that the tree does not know; unsupported where a file is in the way
+ * @throws not-found for a user that the tree does not know; unsupported where a file is in the way; too-large for a path that no
+ * layer can have
  */
 export async function makeDirectory(
   tree: Tree,
@@ -43,27 +45,35 @@ function madeIn(above: Node | undefined, { mode, owner }: Made): Meta {
   return { mode: (mode & 0o777) | kept, uid, gid, mtime: 0 };
 }
 
-/** Where `path` of the image leads when all links are followed. */
+/** Where `path` of the image leads when all links are followed. @throws unsupported, too-large */
 export function landing(tree: Target, path: string, place: string): string {
+  checkLength(path, `the destination (${place})`);
   const found = follow(tree, path);
   if (found !== undefined) return found;
   const facts = { what: "the destination", at: path, found: "links that lead in a circle" };
   throw new Fault("unsupported", { ...facts, expected: `links that end (${place})` });
 }
 
-/** Afterwards `path`, on which no link is, is a folder; those that were missing are `made`. */
+/** Afterwards `path`, on which no link is, is a folder; those that were missing are `made`. @throws unsupported, too-large */
 export function makeFolders(tree: Target, path: string, made: Made, place: string): void {
-  const there = tree.get(path);
-  if (there?.kind === "directory") return;
-  if (there !== undefined) {
+  checkPath(path, `the destination (${place})`);
+  const missing: string[] = [];
+  let at = path;
+  let there = tree.get(at);
+  for (; there === undefined && at !== ""; there = tree.get(at)) {
+    missing.push(at);
+    at = parentOf(at);
+  }
+  if (there !== undefined && there.kind !== "directory") {
     throw new Fault("unsupported", {
       what: "the destination",
-      at: `/${path}`,
+      at: `/${at}`,
       found: `a ${there.kind}`,
       expected: `a folder, as ${place} puts something into it`,
     });
   }
-  const parent = parentOf(path);
-  makeFolders(tree, parent, made, place);
-  tree.set(path, { kind: "directory", meta: madeIn(tree.get(parent), made) });
+  for (const folder of missing.reverse()) {
+    there = { kind: "directory", meta: madeIn(there, made) };
+    tree.set(folder, there);
+  }
 }

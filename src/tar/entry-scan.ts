@@ -6,6 +6,7 @@ import { addRecords, type Extended, sparse } from "./entry-pax.ts";
 import { bytesText, cleanPath } from "./entry-text.ts";
 import { BLOCK, padding } from "./header.ts";
 import type { StreamInput } from "./input.ts";
+import { DEPTH_LIMIT, LAYER_MEMBERS, PATH_LIMIT } from "./limits.ts";
 
 /** One member of an archive that anybody may have made, in the words of the writer of layers. */
 export interface FoundEntry {
@@ -26,12 +27,8 @@ export interface FoundEntry {
   readonly offset: number;
 }
 
-/** Bounds that no image comes near and that keep memory small. A name: no system takes a longer path (PATH_MAX, limits.h). */
-const NAME_LIMIT = 4096;
-/** Folders above one another: what a tree costs grows with them, and images have some thirty. */
-const DEPTH_LIMIT = 256;
+/** More bounds that no image comes near. */
 const EXTENDED_LIMIT = 1024 * 1024;
-const MEMBER_LIMIT = 1_000_000;
 /** Of all names, targets and extended attributes together, which are held as long as the tree. */
 const HELD_LIMIT = 96 * 1024 * 1024;
 const EXTENDED_MEMBERS = 8;
@@ -54,7 +51,7 @@ const LABEL = "V";
  */
 export async function* scanEntries(
   input: StreamInput,
-  { members = MEMBER_LIMIT }: { readonly members?: number } = {},
+  { members = LAYER_MEMBERS }: { readonly members?: number } = {},
 ): AsyncGenerator<FoundEntry> {
   const global: Extended = {};
   let held = 0;
@@ -158,8 +155,8 @@ function member(raw: RawEntry, said: Extended, start: number, input: StreamInput
   const { at } = input;
   const name = said.path ?? raw.name;
   for (const text of [name, said.target ?? ""])
-    if (text.length > NAME_LIMIT)
-      throw tooLarge("the name of a member", input, text.length, NAME_LIMIT);
+    if (text.length > PATH_LIMIT)
+      throw tooLarge("the name of a member", input, text.length, PATH_LIMIT);
   const place = `${JSON.stringify(name)} in ${at}`;
   if (raw.flag === "S") throw sparse(place);
   const known = TYPES.get(raw.flag);
@@ -206,7 +203,7 @@ function targetOf(type: FoundEntry["type"], text: string, start: number, at: str
 }
 
 async function readName(input: StreamInput, size: number): Promise<string> {
-  if (size > NAME_LIMIT) throw tooLarge("the name of a member", input, size, NAME_LIMIT);
+  if (size > PATH_LIMIT) throw tooLarge("the name of a member", input, size, PATH_LIMIT);
   const body = await readBody(input, size);
   const end = body.indexOf(0);
   return bytesText(end < 0 ? body : body.subarray(0, end));
