@@ -128,11 +128,16 @@ export function refusal({ at, why }: RefusedNode): Fault {
 function stamper({ epoch, timestamps }: Times): (meta: Meta) => Meta {
   if (timestamps === "keep") return (meta) => meta;
   const isSet = timestamps === "set";
+  let last: Meta | undefined;
   return (meta) => {
     const mtime = isSet || meta.mtime > epoch ? epoch : meta.mtime;
     if (mtime === meta.mtime) return meta;
     const { mode, uid, gid, xattrs } = meta;
-    return { mode, uid, gid, mtime, xattrs };
+    // Most neighbours have the same: one object is enough for them all.
+    if (last?.mode === mode && last.uid === uid && last.gid === gid && xattrs === last.xattrs)
+      return last;
+    last = { mode, uid, gid, mtime, xattrs };
+    return last;
   };
 }
 

@@ -69,8 +69,13 @@ export class TreeCopy {
 
   #inside(level: Level, path: string, said: Said): void {
     this.#levels.push(level);
-    for (const name of this.#rules.from.list(level.source))
-      this.#below(join(level.source, name), join(path, name), join(level.target, name), said);
+    for (const name of this.#rules.from.list(level.source)) {
+      const source = join(level.source, name);
+      // One text for one path, where they are the same: each would be put together and hashed by itself.
+      const below = path === level.source ? source : join(path, name);
+      const target = level.target === level.source ? source : join(level.target, name);
+      this.#below(source, below, target, said);
+    }
     this.#levels.pop();
   }
 
