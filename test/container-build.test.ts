@@ -1,6 +1,7 @@
 /** `ingot build` of a Dockerfile: what is asked for, where it goes, what is said. */
 import assert from "node:assert/strict";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -235,6 +236,40 @@ describe("--build-arg SOURCE_DATE_EPOCH", () => {
         );
     }),
   );
+});
+
+test("--modes set: the umask of whoever cloned the context does not show", async (t) => {
+  const store = join(tempDir(t), "store");
+  const digests = async (modes: Record<string, number>) => {
+    const folder = context(t);
+    for (const [path, mode] of Object.entries(modes)) chmodSync(join(folder, path), mode);
+    const kept = await build(folder, store);
+    const set = await build(folder, store, "--modes", "set");
+    return { kept: kept.digest, set: set.digest };
+  };
+  const plain = await digests({
+    data: 0o755,
+    "data/deep": 0o755,
+    "data/a": 0o644,
+    "data/deep/b": 0o755,
+  });
+  const tight = await digests({
+    data: 0o700,
+    "data/deep": 0o2750,
+    "data/a": 0o600,
+    "data/deep/b": 0o740,
+  });
+  const wide = await digests({
+    data: 0o775,
+    "data/deep": 0o777,
+    "data/a": 0o664,
+    "data/deep/b": 0o775,
+  });
+  assert.equal(new Set([plain.kept, tight.kept, wide.kept]).size, 3);
+  assert.deepEqual([plain.set, tight.set, wide.set], [plain.kept, plain.kept, plain.kept]);
+  const odd = await ingot(["build", context(t), "-t", "app:1", "--store", store, "--modes", "git"]);
+  assert.equal(odd.code, 2);
+  assert.match(odd.stderr, /--modes is "git", should be keep or set/);
 });
 
 test("a platform may be called by another name, and twins are one", async (t) => {

@@ -46,6 +46,7 @@ export async function runContainer(values: BuildValues, context: Context): Promi
     annotations: Object.fromEntries(values.annotation.map((text) => pair("annotation", text))),
     epoch: parseEpochChoice(values["source-date-epoch"], settings, args.get("SOURCE_DATE_EPOCH")),
     timestamps: choice("timestamps", values.timestamps, ["set", "clamp", "keep"]),
+    modes: choice("modes", values.modes, ["keep", "set"]),
     xattrs: values.xattrs,
     strict: values.strict,
     tools: { commands: {}, environment },

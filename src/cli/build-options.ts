@@ -61,6 +61,12 @@ export const BUILD_OPTIONS = {
     valueHint: "HOW",
     description: "containers: set all files' times (default), clamp later ones, or keep them",
   },
+  modes: {
+    type: "string",
+    valueHint: "HOW",
+    description:
+      "containers: keep the context's modes (default), or set them to 0755 and 0644 as git knows them, whatever the umask",
+  },
   xattrs: {
     type: "boolean",
     description: "containers: take user.* and security.capability along, with getfattr",

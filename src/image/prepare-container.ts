@@ -9,7 +9,7 @@ import { unusedArgs } from "../container/stage.ts";
 import type { Tools } from "../gadget/toolchain.ts";
 import { BuildMembers } from "../layer/bounds.ts";
 import type { Times } from "../layer/changes.ts";
-import { diskTree } from "../layer/disk.ts";
+import { diskTree, type Modes } from "../layer/disk.ts";
 import { readXattrs } from "../layer/disk-xattrs.ts";
 import { packedSize } from "../layer/pack.ts";
 import type { ReadTree } from "../layer/tree.ts";
@@ -36,6 +36,8 @@ export interface ContainerOptions {
   /** The time of the image, of its history and, unless `timestamps` says otherwise, of its files. */
   readonly epoch: EpochChoice;
   readonly timestamps: Times["timestamps"];
+  /** The modes of the context's files and folders. */
+  readonly modes?: Modes;
   readonly xattrs: boolean;
   readonly strict: boolean;
   readonly tools: Tools;
@@ -138,7 +140,7 @@ function readDockerfile(options: ContainerOptions): { file: Dockerfile; path: st
 async function readContext(
   directory: string,
   dockerfile: string,
-  { xattrs, tools, written, onLeftOut }: ContainerOptions,
+  { modes, xattrs, tools, written, onLeftOut }: ContainerOptions,
 ): Promise<ReadTree> {
   const [own, shared] = ignoreFiles(dockerfile);
   const at = [own!, join(directory, shared!)].find((name) => stat(name)?.kind === "file");
@@ -153,6 +155,7 @@ async function readContext(
       ignores: (path) => ignore.ignores(path),
     }),
     ...(absent && { absent }),
+    modes,
     ...(xattrs && { xattrs: await readXattrs(directory, { env }) }),
   });
 }

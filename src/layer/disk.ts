@@ -20,7 +20,12 @@ export interface DiskOptions {
   readonly absent?: ((path: string) => boolean) | undefined;
   /** Extended attributes by path, as `readXattrs` gives them. */
   readonly xattrs?: ReadonlyMap<string, Xattrs> | undefined;
+  /** The modes of files and folders: as they are (default), or by what git keeps of them. */
+  readonly modes?: Modes | undefined;
 }
+
+/** `keep`: the 07777 bits; `set`: 0755 for folders and for files that their owner may execute, else 0644, whatever the umask was. */
+export type Modes = "keep" | "set";
 
 /**
  * The folder `root` of the disk as a tree; where `root` itself is a link, the folder it leads to. A folder is listed when somebody looks into it, and what was looked at
@@ -148,7 +153,9 @@ class DiskTree implements ReadTree {
 
   #fresh(at: string, { kind, mode, mtime, size, rdev, stamp }: Found): Node {
     const xattrs = this.#options.xattrs?.get(at);
-    const meta: Meta = { mode, uid: 0, gid: 0, mtime, xattrs };
+    const isSet = this.#options.modes === "set" && (kind === "file" || kind === "directory");
+    const plain = kind === "directory" || mode & 0o100 ? 0o755 : 0o644;
+    const meta: Meta = { mode: isSet ? plain : mode, uid: 0, gid: 0, mtime, xattrs };
     switch (kind) {
       case "file": {
         const source = { kind: "disk", path: this.#path(at), stamp } as const;
