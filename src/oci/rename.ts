@@ -1,5 +1,7 @@
 /** New names for images that move to another registry, by rule. */
+
 import { Fault } from "../base/fault.ts";
+import { masked } from "../base/mask.ts";
 import { formatReference, parseReference, type Reference } from "./reference.ts";
 
 /** `OLD=NEW`: names that begin with OLD begin with NEW instead. */
@@ -23,9 +25,10 @@ export function parsePlace(text: string): Place {
     slash < 0 ? [bare, ""] : [bare.slice(0, slash), `${bare.slice(slash + 1)}/`];
   const wrong = (why: string) =>
     new Fault("usage", {
-      message: `the place ${JSON.stringify(text)} ${why}, should be HOST or HOST/PREFIX`,
+      message: `the place ${JSON.stringify(masked(text))} ${why}, should be HOST or HOST/PREFIX`,
       hint: "for example: localhost:5000, or registry.example/mirror",
     });
+  if (masked(bare) !== bare || bare.includes("://")) throw wrong("is a URL or says who logs in");
   if (!isRegistry(registry))
     throw wrong("does not begin with a registry's host, with a dot or a port");
   if (/[:@]/.test(prefix)) throw wrong("has a tag or a digest");
