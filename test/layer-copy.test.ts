@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { concat } from "../src/base/bytes.ts";
 import { isFault } from "../src/base/fault.ts";
 import { applyLayer } from "../src/layer/apply.ts";
-import { entriesOf } from "../src/layer/changes.ts";
+import { countChanges, entriesOf } from "../src/layer/changes.ts";
 import { type CopyRequest, copyInto } from "../src/layer/copy.ts";
 import { diskTree } from "../src/layer/disk.ts";
 import type { Node } from "../src/layer/entry.ts";
@@ -35,6 +35,7 @@ import { tempDir } from "./support/temp.ts";
 import { writeTree } from "./support/tree.ts";
 
 type Nodes = Readonly<Record<string, Short>>;
+const KEEP = { epoch: 0, timestamps: "keep" } as const;
 const REST = { add: false, exclude: [], parents: false, link: false, place: "Dockerfile:3:1" };
 
 /** COPY of `words`, the last one the destination, onto a tree of `image`. */
@@ -293,6 +294,7 @@ describe("what is not there", () => {
       at: "the context",
       get: (path) => tree.get(path),
       list: (path) => tree.list(path),
+      children: (path) => tree.children(path),
       leavesOut: (path) => path === "secret",
     };
     const facts = await faultOf("not-found", () => copy({}, from, "secret/key /"));
@@ -561,7 +563,7 @@ describe("--link", () => {
     const from = treeOf({ n: "new" });
     const request = { ...REST, from, sources: ["n"], link: true };
     const changes = await copyInto(tree, { ...request, dest: "/a/" });
-    const lines = showEntries(entriesOf(changes, tree, { epoch: 0, timestamps: "keep" }));
+    const lines = showEntries(entriesOf(changes, KEEP));
     assert.deepEqual(lines, ["a: / 755 0:0", "a/n: new 644 0:0"]);
     assert.equal(line(tree.get("a/old")), "o 644 0:0");
     await copyInto(tree, { ...request, dest: "/lib/" });
@@ -606,10 +608,13 @@ test("changes are what has changed, and later sources come over earlier ones", a
   const tree = treeOf({ "old/x": "x", a: "a" });
   const from = treeOf({ "d/a": "1", "e/a": "2", "e/b": "3" });
   const changes = await copyInto(tree, { ...REST, from, sources: ["d", "e"], dest: "/" });
-  assert.deepEqual([...changes.keys()], ["a", "b"]);
+  assert.deepEqual(
+    entriesOf(changes, KEEP).map(({ path }) => path),
+    ["a", "b"],
+  );
   assert.deepEqual([line(tree.get("a")), line(tree.get("b"))], ["2 644 0:0", "3 644 0:0"]);
   const none = await copyInto(tree, { ...REST, from, sources: ["no*"], dest: "/t/" });
-  assert.equal(none.size, 0);
+  assert.equal(countChanges(none), 0);
 });
 
 /** A tree of what can be put together of these, one after the other. */
@@ -640,7 +645,7 @@ test("whatever is copied: the layer, put over what was there, gives what is ther
       const source = JSON.stringify(show(from));
       try {
         const changes = await copyInto(image, { ...REST, ...request, from });
-        const entries = entriesOf(changes, image, { epoch: 0, timestamps: "keep" });
+        const entries = entriesOf(changes, KEEP);
         await applyLayer(before, members(entries));
         copied += entries.length;
       } catch (error) {
@@ -661,10 +666,7 @@ async function tarOf(nodes: Nodes): Promise<Uint8Array> {
   const recorder = new Recorder(tree);
   for (const path of pathsOf(treeOf(nodes))) recorder.set(path, treeOf(nodes).get(path)!);
   const pieces: Uint8Array[] = [];
-  for await (const piece of pack(
-    entriesOf(recorder.changes, tree, { epoch: 0, timestamps: "keep" }),
-  ))
-    pieces.push(piece.slice());
+  for await (const piece of pack(entriesOf(recorder.changes, KEEP))) pieces.push(piece.slice());
   return concat(pieces);
 }
 
@@ -796,9 +798,12 @@ describe("WORKDIR", () => {
   const made = async (image: Nodes, path: string, user?: string) => {
     const tree = treeOf(image);
     const changes = await makeDirectory(tree, path, user);
-    return [...changes].map(
-      ([path, change]) => `${path}: ${change === "removed" ? change : line(change)}`,
+    const entries = entriesOf(changes, KEEP);
+    assert.equal(
+      entries.filter(({ path }) => !changes.before.get(path)).length,
+      countChanges(changes),
     );
+    return showEntries(entries.filter(({ path }) => !changes.before.get(path)));
   };
 
   test("makes every folder that is missing, 0755, for the user", async () => {

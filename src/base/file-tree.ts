@@ -1,6 +1,6 @@
 /** Looks at a tree on the disk: names, and what is behind them. Never follows a link, never opens a file. */
 import * as fs from "node:fs";
-import { guard } from "./fault.ts";
+import { guard, ioFault } from "./fault.ts";
 import { type Stamp, stampOf } from "./file-stamp.ts";
 
 /** What is at a path of the disk. */
@@ -46,10 +46,9 @@ export function namesIn(at: string): string[] {
 
 /** What is at `at`, or undefined where nothing is. */
 export function lookAt(at: string): Found | undefined {
-  return guard("look at", at, () => {
-    const stat = lstat(at);
-    if (stat === undefined) return undefined;
-    return {
+  const stat = lstat(at);
+  return (
+    stat && {
       kind: BY_BITS.get(stat.mode & 0o170000) ?? "other",
       mode: stat.mode & 0o7777,
       mtime: seconds(at, stat.mtimeMs),
@@ -57,8 +56,8 @@ export function lookAt(at: string): Found | undefined {
       links: stat.nlink,
       rdev: stat.rdev,
       stamp: stampOf(stat),
-    };
-  });
+    }
+  );
 }
 
 /**
@@ -83,7 +82,7 @@ function lstat(at: string): fs.Stats | undefined {
     return fs.lstatSync(at, { throwIfNoEntry: false });
   } catch (error) {
     if ((error as { code?: string }).code === "ENOTDIR") return undefined;
-    throw error;
+    throw ioFault("look at", at, error);
   }
 }
 

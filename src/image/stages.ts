@@ -86,7 +86,7 @@ async function make(
   const parts = [...start.parts];
   for (const step of steps) {
     const changes = await apply(step, start.tree, made, bases, options);
-    const entries = changes === undefined ? [] : entriesOf(changes, start.tree, options.times);
+    const entries = changes === undefined ? [] : entriesOf(changes, options.times);
     options.members.add(entries.length);
     if (entries.length > 0) parts.push({ entries });
     history.push({

@@ -1,15 +1,19 @@
 import { Fault } from "../base/fault.ts";
+import { sorted } from "../base/order.ts";
 import { checkMembers, checkPath } from "./bounds.ts";
 import type { Entry, Meta, Node, RefusedNode } from "./entry.ts";
 import { Names } from "./names.ts";
-import { inOrder, join, memberName, nameOf, parentOf } from "./path.ts";
-import type { ReadTree } from "./tree.ts";
+import { join, memberName } from "./path.ts";
+import { type Folder, isFolder, type Leaf, type Tree } from "./tree.ts";
 
 /**
- * What a step did to a tree, by path: what is there now, or that something is there no more. A folder stands for itself
- * alone; what has vanished is said for every path of it. Not for the root, which no layer can say.
+ * What a step did: a tree before it and after. Of two objects that are not the same, the later one is a change, though it may say
+ * the same. The root itself is none: no layer can say it.
  */
-export type Changes = ReadonlyMap<string, Node | "removed">;
+export interface Changes {
+  readonly before: Tree;
+  readonly after: Tree;
+}
 
 /** How a layer gets its times: all the epoch; none later than it; or as they are. */
 export type Timestamps = "set" | "clamp" | "keep";
@@ -26,8 +30,7 @@ export const WHITEOUT = ".wh.";
 type Wanted = Exclude<Node, RefusedNode>;
 
 /**
- * The layer that says `changes`, after which the tree is `tree`, in normal form. What it is follows from the two alone, in
- * whatever order the changes came:
+ * The layer that says `changes`, in normal form. What it is follows from the two trees alone:
  * - every folder on the way to a change is there, as the tree has it: unpackers differ in what they make up;
  * - sorted by the bytes of the names that members have, a folder's with its slash: `a-b`, `a/`, `a/b`, `a0`. So a folder is
  *   followed by all that is in it. GNU tar gives it its mode and time as soon as something follows that is not: what came
@@ -44,65 +47,108 @@ type Wanted = Exclude<Node, RefusedNode>;
  * the same as its neighbour's but for Unicode normalization (on some systems there can only be one of them). `too-large`:
  * what is beyond a bound, see `checkPath` and `checkMembers`.
  */
-export function entriesOf(changes: Changes, tree: ReadTree, times: Times): Entry[] {
-  const paths: string[] = [];
-  const whiteouts = new Set<string>();
-  const added = new Set<string>([""]);
-  const names = new Names(tree);
-  const addParents = (path: string): void => {
-    for (let parent = parentOf(path); !added.has(parent); parent = parentOf(parent)) {
-      added.add(parent);
-      if (!changes.has(parent)) paths.push(parent);
+export function entriesOf(changes: Changes, times: Times): Entry[] {
+  const { before, after } = changes;
+  const layer = new Layer(after, times);
+  layer.inside("", before.root, after.root);
+  return layer.entries;
+}
+
+/** How many paths `changes` has: in no other number of members can a layer say it, folders on the way aside. */
+export function countChanges({ before, after }: Changes): number {
+  const count = (was: Folder | undefined, is: Folder): number => {
+    if (was === is) return 0;
+    let sum = 0;
+    for (const [name, child] of is.children) {
+      const old = was?.children.get(name);
+      if (!isFolder(child)) sum += child === old ? 0 : 1;
+      else if (isFolder(old)) sum += (child.node === old.node ? 0 : 1) + count(old, child);
+      else sum += 1 + count(undefined, child);
     }
+    for (const name of was?.children.keys() ?? []) if (!is.children.has(name)) sum++;
+    return sum;
   };
-  let last: string | undefined;
-  for (const [path, node] of changes) {
-    const parent = parentOf(path);
-    if (node === "removed") {
-      // Below what is gone or no folder any more, nothing has to be said.
-      if (tree.get(parent)?.kind !== "directory") continue;
-      names.check(path, false);
-      const whiteout = join(parent, WHITEOUT + nameOf(path));
-      checkPath(whiteout);
-      whiteouts.add(whiteout);
-      paths.push(whiteout);
-    } else {
-      if (path === "") continue;
-      paths.push(path);
-    }
-    if (parent !== last) addParents(path);
-    last = parent;
+  return count(before.root, after.root);
+}
+
+/** A layer being listed. */
+class Layer {
+  readonly entries: Entry[] = [];
+  readonly #tree: Tree;
+  readonly #names: Names;
+  readonly #stamp: (meta: Meta) => Meta;
+  readonly #epoch: number;
+  /** Nodes that the layer has, with the first of their paths. */
+  readonly #first = new Map<Wanted, string>();
+
+  constructor(tree: Tree, times: Times) {
+    this.#tree = tree;
+    this.#names = new Names(tree);
+    this.#stamp = stamper(times);
+    this.#epoch = times.epoch;
   }
-  checkMembers(paths.length, tree.at);
-  const stamp = stamper(times);
-  const first = new Map<Wanted, string>();
-  const entries: Entry[] = [];
-  const isFolder = (path: string) => !whiteouts.has(path) && tree.get(path)?.kind === "directory";
-  for (const name of inOrder(paths.map((path) => memberName(path, isFolder(path))))) {
-    const path = name.endsWith("/") ? name.slice(0, -1) : name;
-    if (whiteouts.has(path)) {
-      entries.push({ path, node: whiteout(times.epoch) });
-      continue;
+
+  /** Adds what is other in the folder `path` than it was. */
+  inside(path: string, was: Folder | undefined, is: Folder): void {
+    for (const member of membersIn(was, is)) {
+      const isBelow = member.endsWith("/");
+      const name = isBelow ? member.slice(0, -1) : member;
+      const child = is.children.get(name);
+      const old = was?.children.get(name);
+      if (isBelow && isFolder(child)) this.#folder(join(path, name), old, child);
+      else if (child !== undefined && !isFolder(child) && child !== old)
+        this.#leaf(join(path, name), child);
+      else this.#whiteout(path, name);
     }
-    names.check(path, changes.has(path));
-    const node = wanted(path, tree.get(path));
-    if (node.kind !== "directory") {
-      const link = first.get(node);
-      if (link !== undefined) {
-        entries.push({ path, link, meta: stamp(node.meta) });
-        continue;
-      }
-      first.set(node, path);
-    }
-    entries.push({ path, node: stamped(node, stamp) });
   }
-  return entries;
+
+  #folder(path: string, old: Folder | Leaf | undefined, folder: Folder): void {
+    const was = isFolder(old) ? old : undefined;
+    const isNew = was?.node !== folder.node;
+    const { length } = this.entries;
+    this.#add(path, { path, node: stamped(folder.node, this.#stamp) }, isNew);
+    this.inside(path, was, folder);
+    // What was made anew may be what it was.
+    if (!isNew && this.entries.length === length + 1) this.entries.pop();
+  }
+
+  #leaf(path: string, leaf: Leaf): void {
+    const node = wanted(path, leaf);
+    const link = this.#first.get(node);
+    if (link === undefined) {
+      this.#first.set(node, path);
+      this.#add(path, { path, node: stamped(node, this.#stamp) }, true);
+    } else this.#add(path, { path, link, meta: this.#stamp(node.meta) }, true);
+  }
+
+  /** @param name with what stands before it in a layer */
+  #whiteout(folder: string, name: string): void {
+    this.#names.check(join(folder, name.slice(WHITEOUT.length)), false);
+    const path = join(folder, name);
+    checkPath(path);
+    this.entries.push({ path, node: whiteout(this.#epoch) });
+    checkMembers(this.entries.length, this.#tree.at);
+  }
+
+  #add(path: string, entry: Entry, isNew: boolean): void {
+    this.#names.check(path, isNew);
+    this.entries.push(entry);
+    checkMembers(this.entries.length, this.#tree.at);
+  }
+}
+
+/** What members of a layer are called that say how a folder is other than it was, in order; folders in which nothing may be, too. */
+function membersIn(was: Folder | undefined, is: Folder): string[] {
+  const members: string[] = [];
+  for (const [name, child] of is.children)
+    if (child !== was?.children.get(name)) members.push(memberName(name, isFolder(child)));
+  for (const name of was?.children.keys() ?? [])
+    if (!is.children.has(name)) members.push(WHITEOUT + name);
+  return sorted(members);
 }
 
 /** What `path` has to be in the layer. */
-function wanted(path: string, node: Node | undefined): Wanted {
-  if (node === undefined)
-    throw new Fault("internal", { message: `${path} was changed, but is not in the tree` });
+function wanted(path: string, node: Leaf): Exclude<Leaf, RefusedNode> {
   if (node.kind === "refused") throw refusal(node);
   if (node.kind === "symlink" && !node.target.isWellFormed())
     throw new Fault("unsupported", {

@@ -3,7 +3,7 @@ import type { Above } from "../base/pattern.ts";
 import { refusal } from "./changes.ts";
 import type { Meta, Node } from "./entry.ts";
 import type { Patterns } from "./match.ts";
-import { join } from "./path.ts";
+import { join, nameOf, parentOf } from "./path.ts";
 import type { Target } from "./place.ts";
 import type { ReadTree } from "./tree.ts";
 
@@ -24,6 +24,8 @@ export interface CopyRules {
 interface Level {
   readonly source: string;
   readonly target: string;
+  /** Its path below the source that is copied: what the patterns see. */
+  readonly path: string;
   /** Whether it is in the target: one that no pattern of `include` fits waits for something below that does. */
   there: boolean;
 }
@@ -52,9 +54,9 @@ export class TreeCopy {
    * @throws unsupported for a file over a folder, a folder over anything else, and what no image can have; changed
    */
   copy(source: string, target: string): number {
-    const node = this.#rules.from.get(source);
-    if (node?.kind === "directory") this.#root(source, target, node.meta.mtime);
-    else this.#leaf(target, this.#known(source, node));
+    const node = this.#known(source, this.#rules.from.get(source));
+    if (node.kind === "directory") this.#root(source, target, node.meta.mtime);
+    else this.#leaf(parentOf(target), nameOf(target), node);
     return this.#count;
   }
 
@@ -64,36 +66,34 @@ export class TreeCopy {
     const there = into.get(target);
     if (there?.kind !== "directory") throw this.#clash("a folder", target, there);
     if (target !== "") into.set(target, { kind: "directory", meta: { ...there.meta, mtime } });
-    this.#inside({ source, target, there: true }, "", {});
+    this.#inside({ source, target, path: "", there: true }, {});
   }
 
-  #inside(level: Level, path: string, said: Said): void {
+  #inside(level: Level, said: Said): void {
     this.#levels.push(level);
-    for (const name of this.#rules.from.list(level.source)) {
-      const source = join(level.source, name);
-      // One text for one path, where they are the same: each would be put together and hashed by itself.
-      const below = path === level.source ? source : join(path, name);
-      const target = level.target === level.source ? source : join(level.target, name);
-      this.#below(source, below, target, said);
-    }
+    for (const { name, node } of this.#rules.from.children(level.source))
+      this.#below(level, name, node, said);
     this.#levels.pop();
   }
 
-  /** `path` is the one below the source. */
-  #below(source: string, path: string, target: string, said: Said): void {
-    const { from, include, exclude } = this.#rules;
+  #below(level: Level, name: string, found: Node | undefined, said: Said): void {
+    const { include, exclude } = this.#rules;
+    // Without patterns nobody asks for the path, and most nodes are no folders: then it need not be put together.
+    const hasPatterns = include !== undefined || exclude !== undefined;
+    const path = hasPatterns ? join(level.path, name) : "";
     const wanted = include?.match(path, said.include);
     const unwanted = exclude?.match(path, said.exclude);
     const isOut = unwanted?.matched ?? false;
     const isIn = !isOut && (wanted?.matched ?? true);
     if (isOut && include === undefined && !exclude?.hasExceptions) return;
-    const node = this.#known(source, from.get(source));
+    const node = found ?? this.#known(join(level.source, name), found);
     if (node.kind !== "directory") {
       if (!isIn) return;
       this.#catchUp();
-      this.#leaf(target, node);
+      this.#leaf(level.target, name, node);
       return;
     }
+    const target = join(level.target, name);
     if (isIn) {
       this.#catchUp();
       this.#folder(target, this.#rules.meta(node));
@@ -101,7 +101,7 @@ export class TreeCopy {
     }
     if (isOut && !exclude?.hasExceptions) return;
     const below = { include: wanted?.above, exclude: unwanted?.above };
-    this.#inside({ source, target, there: isIn }, path, below);
+    this.#inside({ source: join(level.source, name), target, path, there: isIn }, below);
   }
 
   #known(source: string, node: Node | undefined): Node {
@@ -109,11 +109,11 @@ export class TreeCopy {
     throw new Fault("changed", { at: source, why: "it was there, and is gone" });
   }
 
-  #leaf(target: string, node: Node): void {
+  #leaf(folder: string, name: string, node: Node): void {
     const { into } = this.#rules;
-    const there = into.get(target);
-    if (there?.kind === "directory") throw this.#clash("a file", target, there);
-    into.set(target, this.#copied(node));
+    const there = into.child(folder, name);
+    if (there?.kind === "directory") throw this.#clash("a file", join(folder, name), there);
+    into.put(folder, name, this.#copied(node));
     this.#count++;
   }
 

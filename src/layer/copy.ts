@@ -69,9 +69,18 @@ export async function copyInto(tree: Tree, request: CopyRequest): Promise<Change
     });
   }
   if (request.chmod !== undefined) return copyOnto(tree, request);
-  const changes = await copyOnto(new Tree(tree.at), request);
-  for (const [path, node] of changes) if (node !== "removed") tree.set(path, node);
-  return changes;
+  const { after } = await copyOnto(new Tree(tree.at), request);
+  const into = new Recorder(tree);
+  putOver(into, after, "");
+  return into.changes;
+}
+
+/** Afterwards all that `tree` has below `folder` is in `into`. */
+function putOver(into: Recorder, tree: Tree, folder: string): void {
+  for (const { name, node } of tree.children(folder)) {
+    into.put(folder, name, node!);
+    if (node!.kind === "directory") putOver(into, tree, join(folder, name));
+  }
 }
 
 async function copyOnto(tree: Tree, request: CopyRequest): Promise<Changes> {

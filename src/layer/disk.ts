@@ -1,10 +1,9 @@
-import * as path from "node:path";
 import { realPath } from "../base/file.ts";
 import { type Found, inodeOf, linkTarget, lookAt, namesIn, REPLACED } from "../base/file-tree.ts";
 import { sortedUnique } from "../base/order.ts";
 import type { Meta, Node, Xattrs } from "./entry.ts";
-import { join, parentOf } from "./path.ts";
-import type { ReadTree } from "./tree.ts";
+import { join, nameOf, parentOf } from "./path.ts";
+import type { Child, ReadTree } from "./tree.ts";
 
 export interface DiskOptions {
   /** What it is, for messages; without it the folder's path. */
@@ -38,20 +37,32 @@ export function diskTree(root: string, options: DiskOptions = {}): ReadTree {
   return new DiskTree(root, options);
 }
 
+/** A folder of the disk, as far as somebody has looked into it. */
+interface Seen {
+  /** In the tree. */
+  readonly path: string;
+  /** On the disk. */
+  readonly at: string;
+  readonly nodes: Map<string, Node | undefined>;
+  /** As the system gives them. */
+  raw?: readonly string[];
+  /** In order, and without those that are left out. */
+  names?: readonly string[];
+}
+
 class DiskTree implements ReadTree {
   readonly at: string;
-  readonly #root: string;
+  readonly #root: Seen;
   readonly #options: DiskOptions;
   readonly #leaves: boolean;
-  #folder = "";
-  readonly #nodes = new Map<string, Node | undefined>();
-  readonly #names = new Map<string, readonly string[]>();
+  readonly #folders = new Map<string, Seen>();
   readonly #out = new Map<string, boolean>();
   readonly #linked = new Map<string, Node>();
+  #top: Node | undefined;
 
   constructor(root: string, options: DiskOptions) {
     this.at = options.at ?? root;
-    this.#root = realPath(root);
+    this.#root = { path: "", at: realPath(root), nodes: new Map() };
     this.#options = options;
     const { excluded, ignores, absent } = options;
     this.#leaves = [excluded, ignores, absent].some((one) => one !== undefined);
@@ -63,17 +74,13 @@ class DiskTree implements ReadTree {
   }
 
   list(at: string): readonly string[] {
-    const known = this.#names.get(at);
-    if (known !== undefined) return known;
-    const folder = this.get(at);
-    const names =
-      folder?.kind !== "directory"
-        ? []
-        : sortedUnique(this.#namesIn(at)).filter(
-            (name) => !this.#leaves || this.get(join(at, name)) !== undefined,
-          );
-    this.#names.set(at, names);
-    return names;
+    const folder = this.#folder(at);
+    return folder === undefined || this.#isOut(at, this.#look(at)!) ? [] : this.#names(folder);
+  }
+
+  children(at: string): readonly Child[] {
+    const folder = this.#folder(at);
+    return this.list(at).map((name) => ({ name, node: this.#lookIn(folder!, name) }));
   }
 
   leavesOut(at: string): boolean {
@@ -88,7 +95,7 @@ class DiskTree implements ReadTree {
     if (node.kind !== "directory") return this.#isExcluded(at, false);
     if (this.#isExcluded(at, true)) return true;
     if (!this.#options.ignores?.(at)) return false;
-    return !this.#namesIn(at).some((name) => this.get(join(at, name)) !== undefined);
+    return !this.#raw(this.#folder(at)!).some((name) => this.get(join(at, name)) !== undefined);
   }
 
   /** Of a folder it is asked once. */
@@ -103,67 +110,85 @@ class DiskTree implements ReadTree {
     return out;
   }
 
+  #names(folder: Seen): readonly string[] {
+    folder.names ??= sortedUnique(this.#raw(folder)).filter(
+      (name) => !this.#leaves || this.get(join(folder.path, name)) !== undefined,
+    );
+    return folder.names;
+  }
+
   /** Two names that only differ in what is wrong with them are one name here, which is then refused. */
-  #namesIn(at: string): string[] {
-    const names = namesIn(path.join(this.#root, at));
+  #raw(folder: Seen): readonly string[] {
+    if (folder.raw !== undefined) return folder.raw;
+    const names = namesIn(folder.at);
     for (const [i, name] of names.entries()) {
       if (!name.includes(REPLACED)) continue;
-      const whole = join(at, name);
-      const found = lookAt(this.#path(whole));
-      if (found !== undefined && names.indexOf(name) === i && names.lastIndexOf(name) === i)
-        continue;
-      this.#nodes.set(whole, this.#refused(whole, "a name that is not UTF-8"));
+      const at = `${folder.at}/${name}`;
+      const isOnly = names.indexOf(name) === i && names.lastIndexOf(name) === i;
+      if (isOnly && lookAt(at) !== undefined) continue;
+      folder.nodes.set(name, refused(at, "a name that is not UTF-8"));
     }
+    folder.raw = names;
     return names;
   }
 
   /** What is there, left out or not. */
   #look(at: string): Node | undefined {
-    const known = this.#nodes.get(at);
-    if (known !== undefined || this.#nodes.has(at)) return known;
+    if (at === "") {
+      const found = this.#top === undefined ? lookAt(this.#root.at) : undefined;
+      if (found !== undefined) this.#top = this.#node(this.#root.at, "", found);
+      return this.#top;
+    }
     // The system would follow a link on the way.
-    const found = this.#isFolder(parentOf(at)) ? lookAt(this.#path(at)) : undefined;
-    const isThere = found !== undefined && !(at !== "" && this.#options.absent?.(at));
-    const node = isThere ? this.#node(at, found) : undefined;
-    this.#nodes.set(at, node);
+    const folder = this.#folder(parentOf(at));
+    return folder && this.#lookIn(folder, nameOf(at));
+  }
+
+  /** The folder at a path, left out or not; undefined where there is none. */
+  #folder(at: string): Seen | undefined {
+    let folder = this.#folders.get(at);
+    if (folder === undefined && this.#look(at)?.kind === "directory") {
+      folder =
+        at === "" ? this.#root : { path: at, at: `${this.#root.at}/${at}`, nodes: new Map() };
+      this.#folders.set(at, folder);
+    }
+    return folder;
+  }
+
+  #lookIn({ path, at, nodes }: Seen, name: string): Node | undefined {
+    const known = nodes.get(name);
+    if (known !== undefined || nodes.has(name)) return known;
+    const where = `${at}/${name}`;
+    const found = lookAt(where);
+    const whole = join(path, name);
+    const isThere = found !== undefined && !this.#options.absent?.(whole);
+    const node = isThere ? this.#node(where, whole, found) : undefined;
+    nodes.set(name, node);
     return node;
   }
 
-  /** Most looks are into the folder of the one before. */
-  #isFolder(at: string): boolean {
-    if (at === "" || at === this.#folder) return true;
-    if (this.#look(at)?.kind !== "directory") return false;
-    this.#folder = at;
-    return true;
-  }
-
-  #path(at: string): string {
-    return at === "" ? this.#root : `${this.#root}/${at}`;
-  }
-
-  #node(at: string, found: Found): Node {
-    if (found.links < 2 || found.kind === "directory") return this.#fresh(at, found);
-    const inode = inodeOf(this.#path(at));
+  #node(where: string, path: string, found: Found): Node {
+    if (found.links < 2 || found.kind === "directory") return this.#fresh(where, path, found);
+    const inode = inodeOf(where);
     const known = this.#linked.get(inode);
     if (known !== undefined) return known;
-    const node = this.#fresh(at, found);
+    const node = this.#fresh(where, path, found);
     this.#linked.set(inode, node);
     return node;
   }
 
-  #fresh(at: string, { kind, mode, mtime, size, rdev, stamp }: Found): Node {
-    const xattrs = this.#options.xattrs?.get(at);
-    const isSet = this.#options.modes === "set" && (kind === "file" || kind === "directory");
+  #fresh(where: string, path: string, { kind, mode, mtime, size, rdev, stamp }: Found): Node {
+    const { modes } = this.#options;
+    const xattrs = this.#options.xattrs?.get(path);
+    const isSet = modes === "set" && (kind === "file" || kind === "directory");
     const plain = kind === "directory" || mode & 0o100 ? 0o755 : 0o644;
     const meta: Meta = { mode: isSet ? plain : mode, uid: 0, gid: 0, mtime, xattrs };
     switch (kind) {
-      case "file": {
-        const source = { kind: "disk", path: this.#path(at), stamp } as const;
-        return { kind, meta, size, source };
-      }
+      case "file":
+        return { kind, meta, size, source: { kind: "disk", path: where, stamp } };
       case "symlink": {
-        const target = linkTarget(this.#path(at));
-        if (target === undefined) return this.#refused(at, "a link to a name that is not UTF-8");
+        const target = linkTarget(where);
+        if (target === undefined) return refused(where, "a link to a name that is not UTF-8");
         return { kind, meta, target };
       }
       case "character":
@@ -171,16 +196,15 @@ class DiskTree implements ReadTree {
         return { kind, meta, ...device(rdev) };
       case "socket":
       case "other":
-        return this.#refused(at, kind === "socket" ? "a socket" : "something unknown");
+        return refused(where, kind === "socket" ? "a socket" : "something unknown");
       default:
         return { kind, meta };
     }
   }
+}
 
-  #refused(at: string, why: string): Node {
-    const meta = { mode: 0, uid: 0, gid: 0, mtime: 0 };
-    return { kind: "refused", meta, why, at: path.join(this.#root, at) };
-  }
+function refused(at: string, why: string): Node {
+  return { kind: "refused", meta: { mode: 0, uid: 0, gid: 0, mtime: 0 }, why, at };
 }
 
 /** As Linux packs a device number: twelve bits of the major one, the minor one around them, the rest above (makedev(3)). */

@@ -1,5 +1,4 @@
 /** Paths of a tree: without a slash at their ends, without `.` and `..`; "" is the root. */
-import { byBytes } from "../base/order.ts";
 import type { Node } from "./entry.ts";
 
 /** The folder that holds `path`; the root's is the root. */
@@ -66,10 +65,3 @@ export function follow(
 /** What a tar calls the path: of a folder, with a slash behind it. */
 export const memberName = (path: string, isFolder: boolean): string =>
   isFolder ? `${path}/` : path;
-
-/** The names of members in the order of their bytes: each folder is followed by all that is in it. */
-export function inOrder(names: readonly string[]): string[] {
-  // Where no name has a character beyond U+D7FF, UTF-16 has the order of UTF-8, and the engine's own comparison is much faster.
-  const simple = !names.some((name) => /[\ud800-\uffff]/.test(name));
-  return [...names].sort(simple ? (a, b) => (a < b ? -1 : a > b ? 1 : 0) : byBytes);
-}

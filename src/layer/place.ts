@@ -6,6 +6,9 @@ import { follow, join, nameOf, parentOf } from "./path.ts";
 export interface Target {
   get(path: string): Node | undefined;
   set(path: string, node: Node): Node | undefined;
+  /** As `get` and `set` of the path that the two are together; it costs less where most come folder by folder. */
+  child(folder: string, name: string): Node | undefined;
+  put(folder: string, name: string, node: Node): Node | undefined;
 }
 
 export interface PlaceOptions {

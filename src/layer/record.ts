@@ -1,65 +1,63 @@
+import { LAYER_MEMBERS } from "../tar/limits.ts";
 import { checkMembers } from "./bounds.ts";
-import type { Changes } from "./changes.ts";
+import { type Changes, countChanges } from "./changes.ts";
 import type { Node } from "./entry.ts";
-import { join } from "./path.ts";
-import type { ReadTree, Tree } from "./tree.ts";
+import type { Child, ReadTree, Tree } from "./tree.ts";
+
+/** How seldom changes are counted at most: one path may be set again and again. */
+const SELDOM = 65_536;
 
 /** A tree that is being changed, and what was changed in it. */
 export class Recorder implements ReadTree {
   readonly at: string;
+  /** Of what was changed so far. */
+  readonly changes: Changes;
   readonly #tree: Tree;
-  /** What it was before: a copy costs nothing. */
-  readonly #before: Tree;
-  readonly #changes = new Map<string, Node | "removed">();
+  #set = 0;
+  /** How often something may be set before what is other by then is counted. */
+  #next = LAYER_MEMBERS;
 
   constructor(tree: Tree) {
     this.at = tree.at;
     this.#tree = tree;
-    this.#before = tree.copy();
-  }
-
-  get changes(): Changes {
-    return this.#changes;
+    // A copy costs nothing.
+    this.changes = { before: tree.copy(), after: tree };
   }
 
   get(path: string): Node | undefined {
     return this.#tree.get(path);
   }
 
+  child(folder: string, name: string): Node | undefined {
+    return this.#tree.child(folder, name);
+  }
+
   list(path: string): readonly string[] {
     return this.#tree.list(path);
+  }
+
+  children(path: string): readonly Child[] {
+    return this.#tree.children(path);
   }
 
   /** As the tree's own. @throws too-large for more changes than a layer can say, before there are many more */
   set(path: string, node: Node): Node | undefined {
     const before = this.#tree.set(path, node);
-    if (path === "") return before;
-    if (before?.kind === "directory" && node.kind !== "directory") this.#vanish(path);
-    this.#changes.set(path, node);
-    checkMembers(this.#changes.size, this.at);
+    this.#check();
     return before;
   }
 
-  /** As the tree's own. */
-  remove(path: string): void {
-    const before = this.#tree.remove(path);
-    if (before === undefined) return;
-    this.#changes.delete(path);
-    if (before.kind === "directory") this.#vanish(path);
-    if (this.#before.get(path) !== undefined) this.#changes.set(path, "removed");
+  /** As the tree's own. @throws as `set` */
+  put(folder: string, name: string, node: Node): Node | undefined {
+    const before = this.#tree.put(folder, name, node);
+    this.#check();
+    return before;
   }
 
-  /** Nothing is below `path` any more: what was new there never happened, what was old is removed. */
-  #vanish(path: string): void {
-    for (const other of this.#changes.keys())
-      if (other.startsWith(`${path}/`)) this.#changes.delete(other);
-    const removed = (folder: string): void => {
-      for (const name of this.#before.list(folder)) {
-        const below = join(folder, name);
-        this.#changes.set(below, "removed");
-        if (this.#before.get(below)?.kind === "directory") removed(below);
-      }
-    };
-    removed(path);
+  #check(): void {
+    if (++this.#set <= this.#next) return;
+    const actual = countChanges(this.changes);
+    checkMembers(actual, this.at);
+    this.#next = this.#set + Math.max(LAYER_MEMBERS - actual, SELDOM);
   }
 }
