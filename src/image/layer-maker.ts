@@ -1,11 +1,12 @@
-import { type Bytes, utf8 } from "../base/bytes.ts";
+import type { Bytes } from "../base/bytes.ts";
 import { WrittenFile } from "../base/file-written.ts";
 import { GZIP_FORMAT, gzip } from "../base/gzip.ts";
 import { Sha256 } from "../base/hash.ts";
 import { HashLine } from "../base/hash-line.ts";
 import type { Entry } from "../layer/entry.ts";
 import { Fingerprint, fingerprintOf } from "../layer/fingerprint.ts";
-import { headerBytes, pack } from "../layer/pack.ts";
+import { pack } from "../layer/pack.ts";
+import { shapeOf } from "../layer/shape.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { LAYER, LAYER_GZIP } from "../oci/media.ts";
@@ -40,9 +41,6 @@ export interface LayerMakerOptions {
 /** The name of how entries become the bytes of a layer. Another way gets another name. */
 const FORMAT = "ingot-layer/1";
 
-/** Headers are hashed so many bytes at a time: one by one takes much longer. */
-const HEADERS = 64 * 1024;
-
 /** Makes the layers of one build, each of them once. */
 export class LayerMaker {
   readonly #options: LayerMakerOptions;
@@ -59,34 +57,13 @@ export class LayerMaker {
    * @throws changed for a file that is no longer as it was listed, io, no-space
    */
   async make(entries: readonly Entry[]): Promise<Layer> {
-    if (this.#made.size === 0 && !this.#mayBeKnown) {
-      const { layer, shape } = await this.#write(entries);
-      this.#made.set(shape, [{ entries, layer }]);
-      return layer;
-    }
-    const shape = this.#shapeOf(entries);
+    const shape = shapeOf(entries, `${FORMAT} ${this.#format}`);
     const before = this.#made.get(shape) ?? [];
     const same = before.find((one) => haveSameSources(one.entries, entries));
     const layer =
-      same?.layer ?? (await this.#known(shape, entries)) ?? (await this.#write(entries)).layer;
+      same?.layer ?? (await this.#known(shape, entries)) ?? (await this.#write(shape, entries));
     this.#made.set(shape, [...before, { entries, layer }]);
     return layer;
-  }
-
-  /** Whether there is any layer that this one might be: else nobody need ask for its shape before it is made. */
-  get #mayBeKnown(): boolean {
-    const { cached, session } = this.#options;
-    return cached && !session.store.layers.isEmpty;
-  }
-
-  #shapeOf(entries: readonly Entry[]): string {
-    const shape = this.#shape();
-    for (const entry of entries) shape.add(headerBytes(entry));
-    return shape.hex();
-  }
-
-  #shape(): Shape {
-    return new Shape(`${FORMAT} ${this.#format}\n`);
   }
 
   get #format(): string {
@@ -131,7 +108,7 @@ export class LayerMaker {
     return threadsFor(bytes, working) === 0 ? undefined : helpers;
   }
 
-  async #write(entries: readonly Entry[]): Promise<{ layer: Layer; shape: string }> {
+  async #write(shape: string, entries: readonly Entry[]): Promise<Layer> {
     const { session, compression, lasting, helpers, working } = this.#options;
     const print = new Fingerprint(entries);
     const readers = this.#readers(entries);
@@ -139,9 +116,7 @@ export class LayerMaker {
       readers !== undefined && working.threads > 1 ? working.entry : undefined,
     );
     const blob = compression === "gzip" ? new Sha256() : undefined;
-    const shape = this.#shape();
-    const onHeader = (header: Uint8Array) => shape.add(header);
-    const packing = { readers, onHeader, ...(print.isTar ? {} : { print }) };
+    const packing = { readers, ...(print.isTar ? {} : { print }) };
     const tar = counted(pack(entries, packing), diff, working);
     const file = session.newFile();
     const out = new WrittenFile(file, lasting);
@@ -159,9 +134,8 @@ export class LayerMaker {
       session.adopt(file, digest);
       const layer = { digest, size, diffID };
       const content = print.isTar ? tarHex : print.hex();
-      const key = shape.hex();
-      if (content !== undefined) session.store.layers.put({ shape: key, content }, layer);
-      return { layer: this.#layer(layer, false), shape: key };
+      if (content !== undefined) session.store.layers.put({ shape, content }, layer);
+      return this.#layer(layer, false);
     } finally {
       await diff.end();
       await out.drop();
@@ -171,33 +145,6 @@ export class LayerMaker {
   #layer({ digest, size, diffID }: KnownLayer, known: boolean): Layer {
     const mediaType = this.#options.compression === "gzip" ? LAYER_GZIP : LAYER;
     return { descriptor: { mediaType, digest, size }, diffID, known };
-  }
-}
-
-/** The headers of a layer as one digest. */
-class Shape {
-  readonly #hash: Sha256;
-  readonly #some = new Uint8Array(HEADERS);
-  #used = 0;
-
-  constructor(format: string) {
-    this.#hash = new Sha256().update(utf8(format));
-  }
-
-  add(header: Uint8Array): void {
-    if (this.#used + header.length > HEADERS) {
-      this.#hash.update(this.#some.subarray(0, this.#used));
-      this.#used = 0;
-    }
-    if (header.length > HEADERS) this.#hash.update(header);
-    else {
-      this.#some.set(header, this.#used);
-      this.#used += header.length;
-    }
-  }
-
-  hex(): string {
-    return this.#hash.update(this.#some.subarray(0, this.#used)).hex();
   }
 }
 

@@ -19,7 +19,8 @@ export class Fingerprint {
   constructor(entries: readonly Entry[]) {
     const names: string[] = [];
     let isKnown = true;
-    for (const [i, { node }] of entries.entries()) {
+    for (let i = 0; i < entries.length; i++) {
+      const { node } = entries[i]!;
       if (node?.kind !== "file" || node.source.kind !== "packed") continue;
       const { archive, offset } = node.source;
       isKnown &&= archive.id !== undefined;

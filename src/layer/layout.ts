@@ -69,12 +69,11 @@ export class Piece {
     return count;
   }
 
-  /** Adds the header of an entry that is one block, for which there must be room; undefined, and nothing added, where it is longer. */
-  addBlock(entry: Entry): Uint8Array | undefined {
-    const from = this.#used;
-    if (!putBlock(entry, this.#bytes, from)) return undefined;
-    this.#used += BLOCK;
-    return this.#bytes.subarray(from, this.#used);
+  /** Adds the header of an entry, for which there must be room, where it is one block; whether it is. */
+  addBlock(entry: Entry): boolean {
+    const isBlock = putBlock(entry, this.#bytes, this.#used);
+    if (isBlock) this.#used += BLOCK;
+    return isBlock;
   }
 
   /** Adds zeros, for which there must be room. */
@@ -109,11 +108,7 @@ function held(bytes: Uint8Array, size: number): Uint8Array {
  * The pieces of the tar of `entries`, in order; each is in `make`'s hands again when the next one is asked for.
  * @throws unsupported for what tar cannot say; internal for entries in another order
  */
-export function* layOut(
-  entries: readonly Entry[],
-  make: () => Piece,
-  onHeader?: (header: Uint8Array) => void,
-): Generator<Piece> {
+export function* layOut(entries: readonly Entry[], make: () => Piece): Generator<Piece> {
   let out = make();
   const inOrder = judgeOrder();
   for (const entry of entries) {
@@ -124,11 +119,8 @@ export function* layOut(
       yield out;
       out = make();
     }
-    const block = out.addBlock(entry);
-    if (block !== undefined) onHeader?.(block);
-    else {
+    if (!out.addBlock(entry)) {
       const header = headerBytes(entry);
-      onHeader?.(header);
       for (let at = 0; at < header.length; ) {
         if (out.room === 0) {
           yield out;

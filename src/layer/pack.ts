@@ -1,7 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { END, padding } from "../tar/header.ts";
 import { type Content, Contents } from "./contents.ts";
-import type { Entry } from "./entry.ts";
+import type { Entry, FileNode } from "./entry.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { headerBytes, headerLength } from "./header.ts";
 import type { Piece } from "./layout.ts";
@@ -14,8 +14,6 @@ export interface PackOptions {
   readonly readers?: Readers | undefined;
   /** Is given each piece, in order, when all of it was read. */
   readonly print?: Fingerprint | undefined;
-  /** Is given each header, in order, when it is laid out. */
-  readonly onHeader?: ((header: Uint8Array) => void) | undefined;
 }
 
 /**
@@ -28,15 +26,12 @@ export interface PackOptions {
  */
 export async function* pack(
   entries: readonly Entry[],
-  { readers, print, onHeader }: PackOptions = {},
+  { readers, print }: PackOptions = {},
 ): Bytes {
   const sources = new Sources(entries);
   try {
-    for await (const piece of readPieces(entries, {
-      readers,
-      fill: (piece) => sources.fill(piece),
-      onHeader,
-    })) {
+    const fill = (piece: Piece) => sources.fill(piece);
+    for await (const piece of readPieces(entries, { readers, fill })) {
       print?.add(piece);
       yield piece.bytes;
     }
@@ -52,9 +47,7 @@ class Sources {
   #packed: Content | undefined;
 
   constructor(entries: readonly Entry[]) {
-    this.#contents = new Contents(
-      entries.flatMap(({ node }) => (node?.kind === "file" ? [node] : [])),
-    );
+    this.#contents = new Contents(filesOf(entries));
   }
 
   /** Pieces must come in their order. */
@@ -79,6 +72,10 @@ class Sources {
   close(): Promise<void> {
     return this.#contents.close();
   }
+}
+
+function* filesOf(entries: readonly Entry[]): Generator<FileNode> {
+  for (const { node } of entries) if (node?.kind === "file") yield node;
 }
 
 /** How many bytes `pack` gives for `entries`: known before any content is read. */

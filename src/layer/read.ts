@@ -14,8 +14,6 @@ const DEPTH = 4;
 export interface ReadOptions {
   readonly readers?: Readers | undefined;
   readonly fill?: (piece: Piece) => Promise<void>;
-  /** Is given each header, in order, when it is laid out. */
-  readonly onHeader?: ((header: Uint8Array) => void) | undefined;
 }
 
 /**
@@ -25,7 +23,7 @@ export interface ReadOptions {
  */
 export async function* readPieces(
   entries: readonly Entry[],
-  { readers = inThisThread(), fill, onHeader }: ReadOptions,
+  { readers = inThisThread(), fill }: ReadOptions,
 ): AsyncGenerator<Piece> {
   const free: Piece[] = [];
   const queue: { readonly piece: Piece; readonly done: Promise<unknown> }[] = [];
@@ -43,7 +41,7 @@ export async function* readPieces(
     return piece;
   };
   try {
-    for (const piece of layOut(entries, () => free.pop() ?? new Piece(), onHeader)) {
+    for (const piece of layOut(entries, () => free.pop() ?? new Piece())) {
       await fill?.(piece);
       const done = readers.ask(piece.task());
       // It is waited for in its turn, when one before it may have failed already.

@@ -41,11 +41,6 @@ export class LayerCache {
     this.#at = at;
   }
 
-  /** Whether there is none at all. */
-  get isEmpty(): boolean {
-    return stat(this.#at) === undefined;
-  }
-
   /** Whether it is worth hashing what goes into a layer: one of this shape was made before. */
   knows(shape: string): boolean {
     return stat(path.join(this.#at, shape)) !== undefined;

@@ -177,13 +177,20 @@ class Block {
     }
   }
 
-  /** Whether the text is ASCII without NUL, and stands there now. */
+  /** Whether the text is ASCII without NUL, and stands there now; if not, nothing does. */
   #ascii(text: string, at: number): boolean {
+    const start = this.#start + at;
+    let sum = 0;
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i);
-      if (code > 0x7f || code === 0) return false;
+      if (code > 0x7f || code === 0) {
+        this.#bytes.fill(0, start, start + i);
+        return false;
+      }
+      this.#bytes[start + i] = code;
+      sum += code;
     }
-    for (let i = 0; i < text.length; i++) this.#put(text.charCodeAt(i), at + i);
+    this.#sum += sum;
     return true;
   }
 
