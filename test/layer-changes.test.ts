@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { applyLayer } from "../src/layer/apply.ts";
-import { type Changes, countChanges, entriesOf, type Times } from "../src/layer/changes.ts";
+import { type Changes, countChanges } from "../src/layer/changes.ts";
+import { entriesOf } from "../src/layer/entries.ts";
 import type { Entry, Node } from "../src/layer/entry.ts";
 import { join, memberName, nameOf, parentOf } from "../src/layer/path.ts";
+import type { Times } from "../src/layer/times.ts";
 import { Tree } from "../src/layer/tree.ts";
 import { faultOf } from "./support/fault.ts";
 import {

@@ -13,9 +13,11 @@ import {
   type Step,
 } from "../container/stage.ts";
 import type { BuildMembers } from "../layer/bounds.ts";
-import { type Changes, entriesOf, type Times } from "../layer/changes.ts";
+import type { Changes } from "../layer/changes.ts";
 import { copyInto } from "../layer/copy.ts";
+import { entriesOf } from "../layer/entries.ts";
 import type { Entry } from "../layer/entry.ts";
+import type { Times } from "../layer/times.ts";
 import { type ReadTree, Tree } from "../layer/tree.ts";
 import { makeDirectory } from "../layer/workdir.ts";
 import { formatPlatform, type Platform } from "../oci/platform.ts";

@@ -1,5 +1,5 @@
 import { Fault } from "../base/fault.ts";
-import { WHITEOUT } from "./changes.ts";
+import { WHITEOUT } from "./entries.ts";
 import { join, nameOf, parentOf } from "./path.ts";
 import { Placer } from "./place.ts";
 import type { Tree } from "./tree.ts";

@@ -1,6 +1,6 @@
 import { Fault } from "../base/fault.ts";
 import type { Above } from "../base/pattern.ts";
-import { refusal } from "./changes.ts";
+import { refusal } from "./entries.ts";
 import type { Meta, Node } from "./entry.ts";
 import type { Patterns } from "./match.ts";
 import { join, nameOf, parentOf } from "./path.ts";

@@ -64,6 +64,9 @@ export interface RefusedNode {
   readonly at: string;
 }
 
+/** What a layer can say. */
+export type LayerNode = Exclude<Node, RefusedNode>;
+
 /** Where the content of a file is. */
 export type Source =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
@@ -87,7 +90,7 @@ export type Entry = NodeEntry | LinkEntry;
 
 export interface NodeEntry {
   readonly path: string;
-  readonly node: Exclude<Node, RefusedNode>;
+  readonly node: LayerNode;
   readonly link?: undefined;
 }
 
