@@ -140,7 +140,7 @@ function readDockerfile(options: ContainerOptions): { file: Dockerfile; path: st
 async function readContext(
   directory: string,
   dockerfile: string,
-  { modes, xattrs, tools, written, onLeftOut }: ContainerOptions,
+  { modes, xattrs, tools, written, onLeftOut, timestamps, epoch }: ContainerOptions,
 ): Promise<ReadTree> {
   const [own, shared] = ignoreFiles(dockerfile);
   const at = [own!, join(directory, shared!)].find((name) => stat(name)?.kind === "file");
@@ -156,6 +156,7 @@ async function readContext(
     }),
     ...(absent && { absent }),
     modes,
+    timed: timestamps !== "set" || epoch === "mtime",
     ...(xattrs && { xattrs: await readXattrs(directory, { env }) }),
   });
 }

@@ -21,6 +21,8 @@ export interface DiskOptions {
   readonly xattrs?: ReadonlyMap<string, Xattrs> | undefined;
   /** The modes of files and folders: as they are (default), or by what git keeps of them. */
   readonly modes?: Modes | undefined;
+  /** Whether somebody needs the times of what is there (default), to the second: else a look at each costs less. */
+  readonly timed?: boolean | undefined;
 }
 
 /** `keep`: the 07777 bits; `set`: 0755 for folders and for files that their owner may execute, else 0644, whatever the umask was. */
@@ -159,7 +161,7 @@ class DiskTree implements ReadTree {
     const known = nodes.get(name);
     if (known !== undefined || nodes.has(name)) return known;
     const where = `${at}/${name}`;
-    const found = lookAt(where);
+    const found = lookAt(where, this.#options.timed ?? true);
     const whole = join(path, name);
     const isThere = found !== undefined && !this.#options.absent?.(whole);
     const node = isThere ? this.#node(where, whole, found) : undefined;
