@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { ingot } from "./support/ingot.ts";
-import { ask, HELLO, place, plain, say, stocked } from "./support/say.ts";
+import { ask, HELLO, place, say, stocked } from "./support/say.ts";
 import type { Ends } from "./support/temp.ts";
 
 describe("the store", () => {
@@ -134,13 +134,5 @@ describe("build", () => {
     ]);
     assert.equal(document.created, "1970-01-02T00:00:00Z");
     assert.deepEqual(document.images[0].digest, document.digest);
-  });
-
-  test("a folder that is not there", async (t) => {
-    const { dir, in_ } = place(t);
-    const { code, err } = await say(in_("build", join(dir, "no"), "-t", "x"));
-    assert.equal(code, 2);
-    assert.match(err, /cannot find the gadget folder/);
-    plain(err);
   });
 });

@@ -8,6 +8,8 @@ import { ask, COMMANDS, HELLO, place, plain, say } from "./support/say.ts";
 
 const VERSION = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version;
 
+const EXAMPLE = join(root, "examples/container");
+
 describe("help", () => {
   for (const words of [["--help"], ["-h"], ["help"]]) {
     test(words.join(" "), async () => {
@@ -68,7 +70,11 @@ describe("bad usage is 2, in one line and a hint", () => {
       /platform "a\/b\/c\/d"/,
     ],
     ["stdin twice", ["verify", "-", "-"], /\(-\) is given twice/],
-    ["a bad --source-date-epoch", ["build", "-t", "x", "--source-date-epoch", "1.5"], /"1\.5"/],
+    [
+      "a bad --source-date-epoch",
+      ["build", EXAMPLE, "-t", "x", "--source-date-epoch", "1.5"],
+      /"1\.5"/,
+    ],
   ];
   for (const [name, words, said] of cases) {
     test(name, async () => {
@@ -83,7 +89,7 @@ describe("bad usage is 2, in one line and a hint", () => {
   test("a bad SOURCE_DATE_EPOCH stops a build and nothing else", async (t) => {
     const { in_ } = place(t);
     const env = { SOURCE_DATE_EPOCH: "soon" };
-    const { code, err } = await say(in_("build", "-t", "x"), { env });
+    const { code, err } = await say(in_("build", EXAMPLE, "-t", "x"), { env });
     assert.equal(code, 2);
     assert.match(err, /SOURCE_DATE_EPOCH is "soon"/);
     assert.equal((await say(in_("list"), { env })).code, 0);

@@ -44,7 +44,7 @@ export function readGadgetFolder(
 ): GadgetFolder {
   const found = stat(dir);
   if (found === undefined)
-    throw new Fault("not-found", { what: "the gadget folder", at: dir, near: near(dir) });
+    throw new Fault("not-found", { what: "the gadget folder", at: dir, near: namesNear(dir) });
   if (found.kind !== "directory") {
     throw new Fault("unsupported", {
       what: "the gadget folder",
@@ -102,7 +102,7 @@ function named(
     throw new Fault("not-found", {
       what: WHAT[part],
       at,
-      near: near(at),
+      near: namesNear(at),
       hint: `${recipe} names it: ${part}: ${name}`,
     });
   }
@@ -121,23 +121,32 @@ function mustBeFile(kind: string, part: keyof Names, at: string): void {
 }
 
 /** Names beside where `at` should be that look like it. */
-function near(at: string): string[] {
+export function namesNear(at: string): string[] {
   const folder = path.dirname(at);
   if (stat(folder)?.kind !== "directory") return [];
   return nearest(path.basename(at), readDirectory(folder)).map((name) => path.join(folder, name));
 }
 
 function nothing(dir: string): Fault {
+  const { near, hint } = likelyParts(dir);
+  return new Fault("not-found", {
+    what: "an eBPF source, metadata or wasm, at least one",
+    at: path.join(dir, "{program.bpf.c,gadget.yaml,build.yaml}"),
+    near,
+    ...(hint && { hint }),
+  });
+}
+
+/** What in `dir` may have been meant for a part of a gadget: names like the usual ones, and how sources under others can be named. */
+export function likelyParts(dir: string): { near: string[]; hint: string | undefined } {
   const names = sortedUnique(readDirectory(dir));
   const like = new Set([...nearest("program.bpf.c", names), ...nearest("gadget.yaml", names)]);
   const sources = names.filter((name) => /\.(?:bpf\.c|c|go|rs|wasm)$/.test(name));
   const wasm = sources.find((name) => /\.(?:go|rs|wasm)$/.test(name));
   const ebpf = sources.find((name) => name.endsWith(".c"));
   const line = ebpf ? `ebpfsource: ${ebpf}` : wasm ? `wasm: ${wasm}` : undefined;
-  return new Fault("not-found", {
-    what: "an eBPF source, metadata or wasm, at least one",
-    at: path.join(dir, "{program.bpf.c,gadget.yaml,build.yaml}"),
+  return {
     near: [...like].map((name) => path.join(dir, name)),
-    ...(line && { hint: `build.yaml can name it: ${line}` }),
-  });
+    hint: line && `build.yaml can name it: ${line}`,
+  };
 }
