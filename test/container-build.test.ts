@@ -488,7 +488,10 @@ describe("FROM", () => {
       await build(context(t), store);
       const { code, stderr } = await ingot(["build", folder, "-t", "x", "--store", store]);
       assert.equal(code, 2);
-      assert.match(stderr, /cannot find the image of .*Dockerfile:1:1: looked for "aap:1"/);
+      assert.match(
+        stderr,
+        /cannot find the image of .*Dockerfile:1:1: looked for "docker.io\/library\/aap:1"/,
+      );
       assert.match(stderr, /did you mean "docker.io\/library\/app:1"/);
     }),
   );

@@ -72,6 +72,7 @@ test("what is looked up may be a name, a digest, or both", () => {
   assert.deepEqual(parseWanted("x"), {
     references: ["ghcr.io/inspektor-gadget/gadget/x:latest", "docker.io/library/x:latest"],
   });
+  assert.deepEqual(parseWanted("x", ["container"]), { references: ["docker.io/library/x:latest"] });
   assert.deepEqual(parseWanted("example.com/x:1"), { references: ["example.com/x:1"] });
   assert.deepEqual(parseWanted(digest), { references: [], digest });
   assert.deepEqual(parseWanted(`example.com/x:1@${digest}`), {

@@ -127,7 +127,7 @@ test("a name that two images have is ambiguous, an equal entry twice is not", as
   assert.equal(resolve(store, "y:1").reference, "y:1");
 });
 
-test("a short name is a gadget's or a container's", (t) => {
+test("a short name is a gadget's or a container's, or only what is asked for", async (t) => {
   const folder = join(tempDir(t), "layout");
   writeLayout(folder, [
     { name: "ghcr.io/inspektor-gadget/gadget/trace:latest" },
@@ -135,5 +135,7 @@ test("a short name is a gadget's or a container's", (t) => {
   ]);
   const store = new FolderStore(folder);
   assert.equal(resolve(store, "trace").reference, "ghcr.io/inspektor-gadget/gadget/trace:latest");
-  assert.equal(resolve(store, "box").reference, "docker.io/library/box:latest");
+  for (const kind of [undefined, "container"] as const)
+    assert.equal(resolve(store, "box", kind).reference, "docker.io/library/box:latest");
+  await faultOf("not-found", () => resolve(store, "trace", "container"));
 });

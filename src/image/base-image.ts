@@ -12,11 +12,10 @@ import type { Descriptor } from "../oci/manifest.ts";
 import { isContainerConfig, layerType } from "../oci/media.ts";
 import type { Platform } from "../oci/platform.ts";
 import { sizeOf } from "../store/content.ts";
-import type { FolderStore } from "../store/folder.ts";
-import { fetch, type ReadStore, resolve } from "../store/store.ts";
+import { fetch, type ReadStore } from "../store/store.ts";
 import { Files, Stretch } from "../store/stretch.ts";
-import { type Selected, select } from "./select.ts";
-import { openSources } from "./source.ts";
+import { type Around, openFrom } from "./from.ts";
+import { select } from "./select.ts";
 import { read } from "./walk.ts";
 
 /** A layer that an image begins with: never touched, only named again. */
@@ -36,26 +35,19 @@ export interface BaseImage {
 }
 
 /**
- * The container image that `text` names, for `platform`: a name in the store, `oci:DIR[:REF]` or `oci-archive:FILE[:REF]`.
+ * The container image that FROM or COPY --from names, for `platform`.
  * @throws not-found, ambiguous, unsupported for what is no container image, malformed
  */
 export async function openBase(
   text: string,
   platform: Platform,
-  openStore: () => FolderStore,
+  around: Around,
 ): Promise<BaseImage> {
-  const [found, ...others] = await imagesOf(text, openStore);
-  if (found === undefined || others.length > 0)
-    throw new Fault("ambiguous", {
-      what: "the image to build on",
-      at: text,
-      matches: [found, ...others].map((image) => image?.reference ?? ""),
-    });
-  const { descriptor, store } = select(found, [platform]);
+  const { descriptor, store } = select(await openFrom(text, around), [platform]);
   const { manifest } = read(descriptor, store);
   if (manifest === undefined || !isContainerConfig(manifest.config.mediaType))
     throw new Fault("unsupported", {
-      what: "the image to build on",
+      what: `the image of ${around.place},`,
       at: text,
       found: manifest?.config.mediaType ?? descriptor.mediaType,
       expected: "a container image",
@@ -83,22 +75,6 @@ export async function openBase(
       return tree;
     },
   };
-}
-
-/** What is not a name in the store; a registry's `docker:24` is one. */
-const TRANSPORT = /^(?:oci:|oci-archive:|docker-archive:|docker:\/\/|containers-storage:|dir:)/;
-
-/** A path needs its transport: what a bare name means does not depend on the folder that somebody is in. */
-async function imagesOf(text: string, openStore: () => FolderStore): Promise<readonly Selected[]> {
-  if (TRANSPORT.test(text)) return openSources(text, openStore);
-  if (/^[./~]/.test(text))
-    throw new Fault("not-found", {
-      what: "the image",
-      at: text,
-      hint: `an archive is named oci-archive:${text}, the folder of a layout oci:${text}`,
-    });
-  const store = openStore();
-  return [{ ...resolve(store, text), store }];
 }
 
 /** The layer as a manifest of ours names it: the same blob, by the type that the OCI gives it. */

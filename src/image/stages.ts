@@ -174,19 +174,17 @@ class Bases {
 
   async #find(text: string, platform: Platform, place: string): Promise<BaseImage> {
     const { openStore, pull } = this.#options;
+    const around = { openStore, place };
     try {
-      return await openBase(text, platform, openStore);
+      return await openBase(text, platform, around);
     } catch (error) {
       if (!isFault(error, "not-found") || error.facts.hint !== undefined) throw error;
       if (pull !== undefined) {
         await pull(text);
-        return openBase(text, platform, openStore);
+        return openBase(text, platform, around);
       }
-      const { what, at, near } = error.facts;
       throw new Fault("not-found", {
-        what: `${what} of ${place}`,
-        at,
-        ...(near && { near }),
+        ...error.facts,
         hint: "bring it into the store with ingot pull or ingot import, or build with --pull; or name an archive: oci-archive:FILE",
       });
     }

@@ -95,15 +95,19 @@ export interface Wanted {
   readonly digest?: Digest;
 }
 
-/** The complete references that `text` may stand for, each convention's; `name@sha256:…` and `sha256:…` give a digest. */
-export function parseWanted(text: string): Wanted {
+const KINDS: readonly Kind[] = ["gadget", "container"];
+
+/**
+ * The complete references that `text` may stand for, by the conventions of `kinds`; `name@sha256:…` and `sha256:…` give a digest.
+ */
+export function parseWanted(text: string, kinds = KINDS): Wanted {
   const at = text.lastIndexOf("@");
   const digest = text.slice(at + 1);
-  if (isDigest(digest)) return { references: at > 0 ? candidates(text.slice(0, at)) : [], digest };
-  return { references: candidates(text) };
+  if (isDigest(digest))
+    return { references: at > 0 ? candidates(text.slice(0, at), kinds) : [], digest };
+  return { references: candidates(text, kinds) };
 }
 
-function candidates(text: string): string[] {
-  const kinds: Kind[] = ["gadget", "container"];
-  return [...new Set(kinds.map((kind) => formatReference(parseReference(text, kind))))];
-}
+const candidates = (text: string, kinds: readonly Kind[]): string[] => [
+  ...new Set(kinds.map((kind) => formatReference(parseReference(text, kind)))),
+];

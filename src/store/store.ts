@@ -4,7 +4,7 @@ import { sortedUnique } from "../base/order.ts";
 import type { Digest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
 import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
-import { parseWanted } from "../oci/reference.ts";
+import { type Kind, parseWanted } from "../oci/reference.ts";
 import { type Content, readContent } from "./content.ts";
 
 /** Where images come from: a folder, an archive, memory. */
@@ -38,12 +38,13 @@ export function fetch(store: ReadStore, descriptor: Descriptor, neededBy?: strin
 /**
  * The image that `text` names in `store`: its exact name there, a short name completed as a gadget's or a
  * container's, or a digest. An image that has no name is found by its digest alone.
+ * @param kind by whose convention alone a short name is completed; undefined = both
  * @throws not-found with names that look alike, ambiguous
  */
-export function resolve(store: ReadStore, text: string): Named {
+export function resolve(store: ReadStore, text: string, kind?: Kind): Named {
   const images = store.images();
   const exact = images.filter((image) => nameOf(image) === text);
-  const found = exact.length > 0 ? exact : matching(images, text);
+  const found = exact.length > 0 ? exact : matching(images, text, kind);
   const digests = new Set(found.map(({ digest }) => digest));
   if (digests.size > 1)
     throw new Fault("ambiguous", { what: "the image", at: text, matches: found.map(describe) });
@@ -58,8 +59,12 @@ export function resolve(store: ReadStore, text: string): Named {
   });
 }
 
-function matching(images: readonly Descriptor[], text: string): Descriptor[] {
-  const { references, digest } = parseWanted(text);
+function matching(
+  images: readonly Descriptor[],
+  text: string,
+  kind: Kind | undefined,
+): Descriptor[] {
+  const { references, digest } = parseWanted(text, kind && [kind]);
   return images.filter((image) => {
     const named = references.includes(nameOf(image) ?? "");
     return digest === undefined
