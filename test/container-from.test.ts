@@ -1,8 +1,11 @@
 /** What FROM and COPY --from name, and what is said where that is nothing to build on. */
 import assert from "node:assert/strict";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { dockerArchive, layer } from "./support/docker-archive.ts";
 import { root } from "./support/ingot.ts";
+import { succeed } from "./support/run.ts";
 import { plain, say } from "./support/say.ts";
 import { type Ends, tempDir } from "./support/temp.ts";
 import { writeTree } from "./support/tree.ts";
@@ -72,4 +75,149 @@ describe("a name in the store", () => {
     );
     assert.doesNotMatch(await refused("FROM alpin\n"), /did you mean/);
   });
+});
+
+describe("an archive or a layout", () => {
+  const BASE = "docker.io/library/base:1";
+  const OTHER = "docker.io/library/other:1";
+
+  /** A layout and archives of it: `one` has a single image, `two` has two; each under `dir`. */
+  async function shelf(t: Ends) {
+    const here = place(t);
+    const { dir, store } = here;
+    const tags = (name: string) => ["-t", name, "-t", `${name}-too`];
+    for (const [name, text] of [
+      ["base:1", "base\n"],
+      ["other:1", "other\n"],
+    ] as const) {
+      const folder = writeTree(join(dir, name.slice(0, -2)), {
+        Dockerfile: "FROM scratch\nCOPY file /\n",
+        file: text,
+      });
+      await done(["build", folder, ...tags(name), "--store", store]);
+    }
+    const export_ = (file: string, ...names: string[]) =>
+      done(["export", ...names, "-o", join(dir, file), "--store", store]);
+    await export_("one.tar", BASE);
+    await export_("twice.tar", BASE, `${BASE}-too`);
+    await export_("two.tar", BASE, OTHER);
+    for (const name of ["one", "two"]) {
+      mkdirSync(join(dir, name));
+      await succeed(["tar", "-xf", join(dir, `${name}.tar`), "-C", join(dir, name)]);
+    }
+    return here;
+  }
+
+  /** Rewrites the index of a layout. */
+  function rewrite(layout: string, change: (index: Index) => void): void {
+    const file = join(layout, "index.json");
+    const index = JSON.parse(readFileSync(file, "utf8")) as Index;
+    change(index);
+    writeFileSync(file, JSON.stringify(index));
+  }
+
+  interface Index {
+    annotations?: unknown;
+    manifests: { digest: string; annotations?: Record<string, string> }[];
+  }
+
+  test("with one image needs no name, also where that has none or two", async (t) => {
+    const { dir, build } = await shelf(t);
+    const nameless = join(dir, "nameless");
+    cpSync(join(dir, "one"), nameless, { recursive: true });
+    rewrite(nameless, (index) => {
+      for (const one of index.manifests) delete one.annotations;
+      delete index.annotations;
+    });
+    const { digest } = await build(`FROM ${BASE}\nCOPY file /own\n`);
+    assert.ok(digest);
+    const froms = ["oci-archive:DIR/one.tar", "docker-archive:DIR/one.tar", "oci:DIR/one"];
+    for (const from of [
+      ...froms,
+      ...froms.map((text) => `${text}:${BASE}`),
+      "oci:DIR/one:base:1",
+      "oci:DIR/nameless",
+      "oci-archive:DIR/twice.tar",
+      "oci-archive:DIR/two.tar:base:1",
+      "oci:DIR/two:base:1",
+    ]) {
+      const said = await build(`FROM ${from.replace("DIR", dir)}\nCOPY file /own\n`);
+      assert.equal(said.code, 0, `${from}: ${said.err}`);
+      assert.equal(said.digest, digest, from);
+    }
+  });
+
+  test("of Docker's form is an image like every other", async (t) => {
+    const { dir, build } = place(t);
+    const layers = [layer("one\n"), layer("two\n")];
+    writeFileSync(join(dir, "saved.tar"), dockerArchive({ layers, tags: ["box:v1"] }));
+    writeFileSync(join(dir, "bare.tar"), dockerArchive({ layers, tags: null }));
+    const digests = new Set<string | undefined>();
+    for (const from of [
+      "docker-archive:DIR/saved.tar",
+      "docker-archive:DIR/saved.tar:box:v1",
+      "oci-archive:DIR/saved.tar",
+      "docker-archive:DIR/bare.tar",
+    ]) {
+      const text = from.replace("DIR", dir);
+      const said = await build(`FROM ${text}\nCOPY --from=${text} /etc/motd /copy\n`);
+      assert.equal(said.code, 0, `${from}: ${said.err}`);
+      digests.add(said.digest);
+    }
+    assert.equal(digests.size, 1);
+  });
+
+  test("with several wants a name, and lists them", async (t) => {
+    const { dir, refused, build } = await shelf(t);
+    const list = JSON.parse(readFileSync(join(dir, "two/index.json"), "utf8")) as Index;
+    const [base, other] = list.manifests.map(({ digest }) => digest);
+    const lines = `  ${BASE} ${base}\n  ${OTHER} ${other}\n`;
+    for (const from of ["oci:DIR/two", "oci-archive:DIR/two.tar"]) {
+      assert.equal(
+        await refused(`FROM ${from.replace("DIR", dir)}\n`),
+        `cannot choose the image of app/Dockerfile:1:1: "${from.replace(/.*DIR\//, "")}" fits 2 of them, should fit one\n${lines}hint: give the complete name, or the digest\n`,
+      );
+      const said = await build(`FROM ${from.replace("DIR", dir)}:${other}\nCOPY file /own\n`);
+      assert.equal(said.code, 0, said.err);
+    }
+    assert.equal(
+      await refused(`FROM oci:${dir}/two:none:1\n`),
+      `cannot find the image of app/Dockerfile:1:1: looked for "none:1" in "two"\nhint: there is ${lines.trim().replace("\n  ", ", ")}\n`,
+    );
+  });
+
+  test("that has an image and its signature has one image", async (t) => {
+    const { dir, build } = await shelf(t);
+    const layout = join(dir, "two");
+    rewrite(layout, ({ manifests: [base, other] }) => {
+      const tag = `docker.io/library/base:${base!.digest.replace(":", "-")}.sig`;
+      other!.annotations = { "org.opencontainers.image.ref.name": tag };
+    });
+    const said = await build(`FROM oci:${layout}\nCOPY file /own\n`);
+    assert.equal(said.code, 0, said.err);
+  });
+});
+
+test("a transport that is not read is refused, with what to do instead", async (t) => {
+  const { refused } = place(t);
+  const cases: Readonly<Record<string, string>> = {
+    "docker://alpine:3": "(ingot pull docker://alpine:3), then name it without the transport",
+    "docker-image://alpine": "(ingot pull docker://alpine), then name it without the transport",
+    "docker-daemon:alpine:3": "(docker save alpine:3 | ingot import -)",
+    "containers-storage:localhost/a:1":
+      "(podman save --format oci-archive localhost/a:1 | ingot import -)",
+    "dir:/srv/image": "(skopeo copy dir:/srv/image oci:FOLDER), then name oci:FOLDER",
+    "oci-layout://srv/image": "a layout in a folder is named oci:srv/image",
+  };
+  for (const [text, hint] of Object.entries(cases)) {
+    const transport = /^[a-z-]+:/.exec(text)?.[0];
+    for (const pull of [[], ["--pull"]]) {
+      const err = await refused(`FROM ${text}\n`, pull);
+      const says = `cannot use the image of app/Dockerfile:1:1, "${text}": found the transport ${transport}, should be oci:, oci-archive:, docker-archive:, or an image's name\n`;
+      assert.ok(err.startsWith(says), err);
+      assert.ok(err.slice(says.length).includes(hint), err);
+    }
+  }
+  const secret = await refused("FROM docker://me:secret@r.test/x\n");
+  assert.doesNotMatch(secret, /secret/);
 });

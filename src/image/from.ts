@@ -1,12 +1,13 @@
 /** The image that FROM or COPY --from names: what that name means, wherever the Dockerfile is built. */
-import { Fault, isFault } from "../base/fault.ts";
+import { Fault, type Faults, isFault } from "../base/fault.ts";
 import { isDigest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
 import type { FolderStore } from "../store/folder.ts";
 import { type ReadStore, resolve } from "../store/store.ts";
+import { isReferring } from "./referrers.ts";
 import { isGadget, type Selected } from "./select.ts";
-import { openSources } from "./source.ts";
+import { openPlace, parseTransport } from "./source.ts";
 
 /** Where images are looked for. */
 export interface Around {
@@ -14,9 +15,6 @@ export interface Around {
   /** Where the image is named, for messages. */
   readonly place: string;
 }
-
-/** What is not a name in the store; a registry's `docker:24` is one. */
-const TRANSPORT = /^(?:oci:|oci-archive:|docker-archive:|docker:\/\/|containers-storage:|dir:)/;
 
 /**
  * The image, all platforms of it. A path needs its transport: what a bare name means does not depend on the folder that
@@ -35,35 +33,46 @@ export async function openFrom(text: string, around: Around): Promise<Selected> 
 }
 
 async function find(text: string, { openStore, place }: Around): Promise<Selected> {
-  if (TRANSPORT.test(text)) {
-    const [found, ...others] = await openSources(text, openStore);
-    if (found !== undefined && others.length === 0) return found;
-    throw new Fault("ambiguous", {
-      what: "the image to build on",
-      at: text,
-      matches: [found, ...others].map((image) => image?.reference ?? ""),
-    });
-  }
+  const what = `the image of ${place}`;
+  const there = parseTransport(text, `${what},`, "or an image's name");
+  if (there !== undefined) return pick(await openPlace(there), there.reference, what);
   if (/^[./~]/.test(text))
     throw new Fault("not-found", {
-      what: `the image of ${place}`,
+      what,
       at: text,
       hint: `an archive is named oci-archive:${text}, the folder of a layout oci:${text}`,
     });
-  return named(text, openStore(), place);
+  const store = openStore();
+  return named(text, store, (near) => ({ what, at: `${complete(text)} in ${store.at}`, near }));
 }
 
-/** @throws not-found, ambiguous */
-function named(text: string, store: ReadStore, place: string): Selected {
+/** The image of an archive or layout that is called so; without a name the only one there is, whether it has one itself or not. */
+function pick(store: ReadStore, reference: string | undefined, what: string): Selected {
+  const { at } = store;
+  const images = store.images().filter((image) => !isReferring(nameOf(image) ?? ""));
+  const list = images.map((image) => `${nameOf(image) ?? "(no name)"} ${image.digest}`);
+  const hint = list.length === 0 ? "its index names none" : `there is ${list.join(", ")}`;
+  if (reference !== undefined)
+    return named(reference, store, (near) => ({ what, at: `${reference} in ${at}`, near, hint }));
+  const [first] = images;
+  if (first === undefined) throw new Fault("not-found", { what, at, hint });
+  if (images.some(({ digest }) => digest !== first.digest))
+    throw new Fault("ambiguous", { what, at, matches: list });
+  return { reference: nameOf(first) ?? first.digest, descriptor: first, store };
+}
+
+/** @param missing what to say where it is not there, with what looks like it @throws not-found, ambiguous */
+function named(
+  text: string,
+  store: ReadStore,
+  missing: (near: readonly string[]) => Faults["not-found"],
+): Selected {
   try {
     return { ...resolve(store, text, "container"), store };
   } catch (error) {
     if (!isFault(error, "not-found")) throw error;
-    throw new Fault("not-found", {
-      what: `the image of ${place}`,
-      at: `${complete(text)} in ${store.at}`,
-      near: (error.facts.near ?? []).filter((name) => isContainer(name, store)),
-    });
+    const near = error.facts.near ?? [];
+    throw new Fault("not-found", missing(near.filter((name) => isContainer(name, store))));
   }
 }
 

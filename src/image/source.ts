@@ -19,35 +19,66 @@ import { mustBePlain } from "./opening.ts";
 import type { Selected } from "./select.ts";
 import { mustBeOneFile } from "./volume-look.ts";
 
-/** What a SOURCE on the command line is. */
-export type Source =
-  | { readonly kind: "stored"; readonly reference: string }
-  | {
-      readonly kind: "layout" | "archive";
-      readonly path: string;
-      readonly reference: string | undefined;
-    };
+/** What there is to read at a path: one of its images, or all. */
+export interface Place {
+  readonly kind: "layout" | "archive";
+  readonly path: string;
+  readonly reference: string | undefined;
+}
 
-const TRANSPORT = /^(oci|oci-archive|docker|docker-archive|containers-storage|dir):(.*)$/s;
+/** What a SOURCE on the command line is. */
+export type Source = Place | { readonly kind: "stored"; readonly reference: string };
+
+/** A transport, and what it is of. A registry's `docker:24` has none. */
+const TRANSPORT =
+  /^(?:(oci|oci-archive|docker-archive|docker-daemon|containers-storage|dir):|(docker|docker-image|oci-layout):\/\/)(.*)$/s;
+
+const pulled = (rest: string) =>
+  `bring it into the store (ingot pull docker://${rest}), then name it without the transport; build --pull fetches what FROM names`;
+
+/** How images come to ingot from where other tools keep them. */
+const ELSEWHERE: Readonly<Record<string, (rest: string) => string>> = {
+  docker: pulled,
+  "docker-image": pulled,
+  "docker-daemon": (rest) =>
+    `bring it into the store (docker save ${rest} | ingot import -), then name it as it is called there`,
+  "containers-storage": (rest) =>
+    `bring it into the store (podman save --format oci-archive ${rest} | ingot import -), then name it as it is called there`,
+  dir: (rest) => `make a layout of it (skopeo copy dir:${rest} oci:FOLDER), then name oci:FOLDER`,
+  "oci-layout": (rest) => `a layout in a folder is named oci:${rest}`,
+};
+
+/**
+ * What a text with a transport stands for: `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`; undefined for a text
+ * that has none. @throws unsupported for other transports, with what to do instead
+ */
+export function parseTransport(
+  text: string,
+  what = "the source",
+  names = "a path or a stored name",
+): Place | undefined {
+  const [, local, other, rest = ""] = TRANSPORT.exec(text) ?? [];
+  const transport = local ?? other;
+  if (transport === undefined) return undefined;
+  const hint = ELSEWHERE[transport]?.(masked(rest));
+  if (hint === undefined)
+    return { kind: transport === "oci" ? "layout" : "archive", ...splitPath(rest) };
+  throw new Fault("unsupported", {
+    what,
+    at: masked(text),
+    found: `the transport ${transport}:`,
+    expected: `oci:, oci-archive:, docker-archive:, ${names}`,
+    hint,
+  });
+}
 
 /**
  * What `text` stands for: `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`, the path of an archive or of a layout folder that
  * is there, else a name in the store. @throws unsupported for other transports
  */
 export function parseSource(text: string): Source {
-  const [, transport, rest = ""] = TRANSPORT.exec(text) ?? [];
-  if (transport === "oci" || transport === "oci-archive" || transport === "docker-archive") {
-    const { path, reference } = splitPath(rest);
-    return { kind: transport === "oci" ? "layout" : "archive", path, reference };
-  }
-  if (transport !== undefined && (transport !== "docker" || rest.startsWith("//"))) {
-    throw new Fault("unsupported", {
-      what: "the source",
-      at: masked(text),
-      found: `the transport ${transport}:`,
-      expected: "oci:, oci-archive:, docker-archive:, a path or a stored name",
-    });
-  }
+  const place = parseTransport(text);
+  if (place !== undefined) return place;
   const found = stat(text);
   if (found?.kind === "directory" && stat(resolvePath(text, "oci-layout")) !== undefined)
     return { kind: "layout", path: text, reference: undefined };
@@ -83,8 +114,12 @@ export async function openSources(
     const store = openStore();
     return [{ ...resolve(store, source.reference), store }];
   }
-  const { path, kind, reference } = source;
-  return pick(kind === "layout" ? openLayout(path) : await openArchive(path, deltas), reference);
+  return pick(await openPlace(source, deltas), source.reference);
+}
+
+/** What has all images of the place. @param deltas whether it may be a delta @throws not-found, malformed, unsupported */
+export async function openPlace({ path, kind }: Place, deltas = false): Promise<ReadStore> {
+  return kind === "layout" ? openLayout(path) : openArchive(path, deltas);
 }
 
 function openLayout(path: string): ReadStore {
