@@ -1,6 +1,6 @@
 /** What FROM and COPY --from name, and what is said where that is nothing to build on. */
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { dockerArchive, layer } from "./support/docker-archive.ts";
@@ -18,15 +18,20 @@ function place(t: Ends) {
   const store = join(dir, "store");
   const app = writeTree(join(dir, "app"), { file: "file\n" });
   /** Builds `app` from these lines: what `say` gives, and the digest. */
-  const build = async (dockerfile: string, more: readonly string[] = [], cwd = dir) => {
+  const build = async (
+    dockerfile: string,
+    more: readonly string[] = [],
+    cwd = dir,
+    folder = app,
+  ) => {
     writeTree(app, { Dockerfile: dockerfile });
-    const words = ["build", app, "-t", "out:1", "--store", store, ...more];
+    const words = ["build", folder, "-t", "out:1", "--store", store, ...more];
     const said = await say(words, { cwd });
     return { ...said, digest: /sha256:[0-9a-f]{64}/.exec(said.out)?.[0] };
   };
   /** The error of such a build, as it stands on stderr without the folder's name. */
-  const refused = async (dockerfile: string, more: readonly string[] = []) => {
-    const { code, out, err } = await build(dockerfile, more);
+  const refused = async (dockerfile: string, more: readonly string[] = [], cwd = dir) => {
+    const { code, out, err } = await build(dockerfile, more, cwd);
     assert.deepEqual([code, out], [2, ""], err);
     plain(err);
     return err.replaceAll(`${dir}/`, "").replace(/^ingot build: error: /, "");
@@ -184,6 +189,82 @@ describe("an archive or a layout", () => {
       await refused(`FROM oci:${dir}/two:none:1\n`),
       `cannot find the image of app/Dockerfile:1:1: looked for "none:1" in "two"\nhint: there is ${lines.trim().replace("\n  ", ", ")}\n`,
     );
+  });
+
+  test("is where it is relative to the folder that is built, wherever one stands", async (t) => {
+    const { dir, app, build } = await shelf(t);
+    // What is relative to where one stands is another image.
+    cpSync(join(dir, "other"), join(dir, "elsewhere/base"), { recursive: true });
+    cpSync(join(dir, "two.tar"), join(dir, "elsewhere/base.tar"));
+    cpSync(join(dir, "one"), join(app, "base"), { recursive: true });
+    cpSync(join(dir, "one.tar"), join(app, "base.tar"));
+    writeTree(app, { ".dockerignore": "base\nbase.tar\n" });
+    symlinkSync(app, join(dir, "elsewhere/link"));
+    const { digest } = await build(`FROM ${BASE}\nCOPY --from=${BASE} file /copy\n`);
+    assert.ok(digest);
+    for (const from of [
+      "oci:base",
+      "oci-archive:base.tar",
+      "docker-archive:./base.tar",
+      "oci:../one",
+    ])
+      for (const [cwd, words] of [
+        [dir, []],
+        [app, []],
+        ["/", []],
+        [join(dir, "elsewhere"), []],
+        [join(dir, "elsewhere"), ["link"]],
+        [app, ["."]],
+      ] as const) {
+        const lines = `FROM ${from}\nCOPY --from=${from} file /copy\n`;
+        const said = await build(lines, [], cwd, words[0]);
+        assert.equal(said.code, 0, `${from} in ${cwd}: ${said.err}`);
+        assert.equal(said.digest, digest, `${from} in ${cwd}`);
+      }
+    // The same Dockerfile from elsewhere: it is the folder that counts.
+    const outside = join(dir, "elsewhere/Dockerfile");
+    writeFileSync(outside, `FROM oci:base\nCOPY --from=oci:base file /copy\n`);
+    assert.equal((await build("FROM scratch\n", ["-f", outside], "/")).digest, digest);
+  });
+
+  test("that is not there: where it was looked for, and where a path begins", async (t) => {
+    const { dir, refused } = await shelf(t);
+    const law = "hint: a path in a Dockerfile is relative to the folder that is built, app";
+    const none = (at: string) =>
+      `cannot find the image of app/Dockerfile:1:1: looked for "${at}"\n`;
+    assert.equal(await refused("FROM oci:no:x\n"), `${none("app/no")}${law}\n`);
+    assert.equal(await refused("FROM oci-archive:no.tar\n"), `${none("app/no.tar")}${law}\n`);
+    assert.equal(
+      await refused("FROM oci-archive:one.tar\n"),
+      `${none("app/one.tar")}${law}; what is relative to the folder you are in would be ../one.tar\n`,
+    );
+    assert.equal(await refused(`FROM oci:${dir}/no\n`), `${none("no")}hint: check the path\n`);
+    assert.equal(
+      await refused("FROM scratch\nCOPY --from=oci:no / /\n", ["--pull"]),
+      `${none("app/no").replace(":1:1", ":2:1")}${law}\n`,
+    );
+  });
+
+  test("that is the other one, or none", async (t) => {
+    const { refused } = await shelf(t);
+    const not = 'cannot use the image of app/Dockerfile:1:1, "';
+    assert.equal(
+      await refused("FROM oci:../one.tar\n"),
+      `${not}one.tar": found no folder, should be the folder of an image layout\nhint: an archive is oci-archive:../one.tar\n`,
+    );
+    assert.equal(
+      await refused("FROM oci-archive:../one\n"),
+      `${not}one": found a folder, should be an archive\nhint: a layout in a folder is oci:../one\n`,
+    );
+    assert.match(
+      await refused("FROM oci:../base\n"),
+      /"base\/oci-layout"\nhint: .* no OCI image layout/,
+    );
+    for (const text of ["oci:", "oci-archive::x"])
+      assert.equal(
+        await refused(`FROM ${text}\n`),
+        `cannot read the image of app/Dockerfile:1:1, "${text}": it names no path\n`,
+      );
   });
 
   test("that has an image and its signature has one image", async (t) => {

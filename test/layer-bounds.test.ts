@@ -191,6 +191,7 @@ describe("the number of members", () => {
       file: parseDockerfile(Buffer.from(text), "Dockerfile"),
       target: undefined,
       scope: { buildArgs: new Map(), platform, buildPlatform: platform },
+      directory: "/",
       context: treeOf({ f: "x" }),
       times: KEEP,
       members,

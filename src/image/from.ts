@@ -1,5 +1,7 @@
 /** The image that FROM or COPY --from names: what that name means, wherever the Dockerfile is built. */
+import * as path from "node:path";
 import { Fault, type Faults, isFault } from "../base/fault.ts";
+import { realPath, stat } from "../base/file.ts";
 import { isDigest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
@@ -7,11 +9,13 @@ import type { FolderStore } from "../store/folder.ts";
 import { type ReadStore, resolve } from "../store/store.ts";
 import { isReferring } from "./referrers.ts";
 import { isGadget, type Selected } from "./select.ts";
-import { openPlace, parseTransport } from "./source.ts";
+import { openPlace, type Place, parseTransport } from "./source.ts";
 
 /** Where images are looked for. */
 export interface Around {
   readonly openStore: () => FolderStore;
+  /** The folder that is built: what paths are relative to, so that they mean the same to everybody. */
+  readonly directory: string;
   /** Where the image is named, for messages. */
   readonly place: string;
 }
@@ -32,10 +36,15 @@ export async function openFrom(text: string, around: Around): Promise<Selected> 
   });
 }
 
-async function find(text: string, { openStore, place }: Around): Promise<Selected> {
+async function find(text: string, { openStore, directory, place }: Around): Promise<Selected> {
   const what = `the image of ${place}`;
   const there = parseTransport(text, `${what},`, "or an image's name");
-  if (there !== undefined) return pick(await openPlace(there), there.reference, what);
+  if (there?.path === "")
+    throw new Fault("malformed", { what: `${what},`, at: text, why: "it names no path" });
+  if (there !== undefined) {
+    const path = pathOf(there, directory, what);
+    return pick(await openPlace({ ...there, path }), there.reference, what);
+  }
   if (/^[./~]/.test(text))
     throw new Fault("not-found", {
       what,
@@ -44,6 +53,32 @@ async function find(text: string, { openStore, place }: Around): Promise<Selecte
     });
   const store = openStore();
   return named(text, store, (near) => ({ what, at: `${complete(text)} in ${store.at}`, near }));
+}
+
+/** Where an archive or layout is, complete. @throws not-found, unsupported where it is the other one */
+function pathOf({ kind, path: named }: Place, directory: string, what: string): string {
+  const root = realPath(directory);
+  const at = path.resolve(root, named);
+  const found = stat(at);
+  if (found === undefined) throw new Fault("not-found", { what, at, hint: hintFor(named, root) });
+  if (found.kind === (kind === "layout" ? "directory" : "file")) return at;
+  const isFolder = found.kind === "directory";
+  throw new Fault("unsupported", {
+    what: `${what},`,
+    at,
+    found: isFolder ? "a folder" : "no folder",
+    expected: kind === "layout" ? "the folder of an image layout" : "an archive",
+    hint: isFolder ? `a layout in a folder is oci:${named}` : `an archive is oci-archive:${named}`,
+  });
+}
+
+/** What to try where nothing is at `named`. */
+function hintFor(named: string, root: string): string {
+  if (path.isAbsolute(named)) return "check the path";
+  const law = `a path in a Dockerfile is relative to the folder that is built, ${root}`;
+  const here = path.resolve(named);
+  if (stat(here) === undefined) return law;
+  return `${law}; what is relative to the folder you are in would be ${path.relative(root, here)}`;
 }
 
 /** The image of an archive or layout that is called so; without a name the only one there is, whether it has one itself or not. */

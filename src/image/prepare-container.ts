@@ -90,7 +90,7 @@ export async function prepareContainer(options: ContainerOptions): Promise<Prepa
     const scope = { buildArgs, platform, buildPlatform: platform, epoch, target };
     const times = { epoch, timestamps };
     const { openStore, pull } = options;
-    const around = { file, target, context, members, created, openStore, pull };
+    const around = { file, target, context, directory, members, created, openStore, pull };
     images.push(await stage({ ...around, scope, times }));
   }
   const problems = distinct([

@@ -45,6 +45,8 @@ export interface StageOptions {
   readonly target: string | undefined;
   readonly scope: Scope;
   readonly context: ReadTree;
+  /** The context's folder: what paths of FROM are relative to. */
+  readonly directory: string;
   readonly times: Times;
   /** What is made for every platform counts. */
   readonly members: BuildMembers;
@@ -173,8 +175,8 @@ class Bases {
   }
 
   async #find(text: string, platform: Platform, place: string): Promise<BaseImage> {
-    const { openStore, pull } = this.#options;
-    const around = { openStore, place };
+    const { openStore, directory, pull } = this.#options;
+    const around = { openStore, directory, place };
     try {
       return await openBase(text, platform, around);
     } catch (error) {
