@@ -196,6 +196,12 @@ test("who logs in to a registry is not told, whatever else is wrong with FROM", 
 
 describe("--build-arg SOURCE_DATE_EPOCH", () => {
   const arg = (value: string) => ["--build-arg", `SOURCE_DATE_EPOCH=${value}`];
+
+  it("is in the help, where the time of a build is told", async () => {
+    const { stdout } = await ingot(["build", "--help"]);
+    assert.match(`${stdout}`, /--source-date-epoch TIME .*--build-arg SOURCE_DATE_EPOCH=N/);
+    assert.match(`${stdout}`, /by --build-arg SOURCE_DATE_EPOCH=N; both must agree/);
+  });
   const flag = (value: string) => ["--source-date-epoch", value];
 
   it(

@@ -43,7 +43,8 @@ export const BUILD_OPTIONS = {
   "source-date-epoch": {
     type: "string",
     valueHint: "TIME",
-    description: "seconds since 1970, mtime, git or now; else SOURCE_DATE_EPOCH, else 0",
+    description:
+      "seconds since 1970, mtime, git or now; else --build-arg SOURCE_DATE_EPOCH=N, else the variable, else 0",
   },
   strict: { type: "boolean", description: "warnings about the recipe are errors" },
   jobs: JOBS,
