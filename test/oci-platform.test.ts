@@ -3,8 +3,10 @@ import { test } from "node:test";
 import {
   formatPlatform,
   matchesPlatform,
+  type Platform,
   parsePlatform,
   parsePlatforms,
+  placesFor,
 } from "../src/oci/platform.ts";
 import { faultOf } from "./support/fault.ts";
 
@@ -73,9 +75,53 @@ test("other names of a platform are the one that images have", () => {
   assert.deepEqual(twins.map(formatPlatform), ["linux/amd64", "linux/arm64"]);
 });
 
-test("a variant counts only where it is asked for", () => {
-  const v7 = parsePlatform("linux/arm/v7");
-  assert.ok(matchesPlatform(v7, parsePlatform("linux/arm")));
-  assert.ok(!matchesPlatform(parsePlatform("linux/arm"), v7));
-  assert.ok(!matchesPlatform(v7, parsePlatform("linux/arm/v6")));
+/** Which of these platforms are meant by `wanted`; `@` is before a version of the system, `+` before a feature of it. */
+function chosen(there: string, wanted: string): string[] {
+  const texts = there.split(" ");
+  const platforms = texts.map((text): Platform | undefined => {
+    const [, os = "", architecture = "", variant, version, feature] =
+      /^(\w+)\/(\w+)(?:\/([\w.]+))?(?:@([\w.]+))?(?:\+(\w+))?$/.exec(text) ?? [];
+    if (os === "") return undefined;
+    const features = feature === undefined ? undefined : [feature];
+    return { architecture, os, variant, "os.version": version, "os.features": features };
+  });
+  const places = placesFor(platforms, parsePlatform(wanted));
+  for (const [i, platform] of platforms.entries())
+    if (places.has(i)) assert.ok(matchesPlatform(platform!, parsePlatform(wanted)));
+  return texts.filter((_, i) => places.has(i));
+}
+
+test("of one platform there is one image: the nearest, of equal ones the first", () => {
+  const cases: readonly (readonly [there: string, wanted: string, found: string])[] = [
+    ["linux/amd64 linux/arm64/v8 linux/arm64/v9", "linux/arm64/v8", "linux/arm64/v8"],
+    ["linux/arm64/v9 linux/arm64/v8", "linux/arm64", "linux/arm64/v8"],
+    ["linux/arm64/v8 linux/arm64/v9", "linux/arm64/v9", "linux/arm64/v9"],
+    ["linux/arm64/v8 linux/arm64", "linux/arm64", "linux/arm64"],
+    ["linux/arm64/v8 linux/arm64", "linux/arm64/v8", "linux/arm64"],
+    ["linux/aarch64 linux/arm64/v8", "linux/arm64", "linux/aarch64"],
+    ["linux/arm64/v9", "linux/arm64/v8", ""],
+    ["linux/arm64/v8.2", "linux/arm64", ""],
+    ["linux/amd64/v3 linux/amd64/v2 linux/amd64/v1", "linux/amd64", "linux/amd64/v1"],
+    ["linux/amd64/v3 linux/amd64", "linux/amd64/v3", "linux/amd64/v3"],
+    ["linux/amd64/v2 linux/386", "linux/amd64", ""],
+    ["linux/arm/v5 linux/arm/v6 linux/arm/v7 linux/arm64", "linux/arm", "linux/arm/v7"],
+    ["linux/arm/v7 linux/arm", "linux/arm", "linux/arm"],
+    ["linux/arm linux/arm/v7", "linux/arm/v7", "linux/arm/v7"],
+    ["linux/arm linux/arm/v6", "linux/arm/v7", "linux/arm"],
+    ["linux/arm/v5 linux/arm/v6 linux/arm/v8", "linux/arm", "linux/arm/v6"],
+    ["linux/arm/v6", "linux/arm/v7", ""],
+    ["linux/arm", "linux/arm/v6", ""],
+    ["linux/riscv64 linux/riscv64", "linux/riscv64", "linux/riscv64"],
+    ["none linux/amd64+x linux/amd64", "linux/amd64", "linux/amd64"],
+    ["linux/amd64+x", "linux/amd64", "linux/amd64+x"],
+    ["none windows/amd64@10.0.1 linux/amd64", "linux/arm64", ""],
+  ];
+  for (const [there, wanted, found] of cases) {
+    assert.equal(chosen(there, wanted).join(" "), found, `${wanted} of ${there}`);
+  }
+});
+
+test("versions of a system are platforms of their own", () => {
+  const there = "windows/amd64@10.0.2+win32k windows/amd64@10.0.2 windows/amd64@10.0.1+win32k";
+  assert.deepEqual(chosen(there, "windows/amd64"), there.split(" ").slice(1));
 });

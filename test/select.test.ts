@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gadgetImage } from "../src/gadget/image.ts";
-import { select } from "../src/image/select.ts";
+import { platformOf, select } from "../src/image/select.ts";
 import { walk } from "../src/image/walk.ts";
 import { CONFIG, INDEX, MANIFEST } from "../src/oci/media.ts";
 import { formatPlatform, parsePlatforms } from "../src/oci/platform.ts";
@@ -24,14 +24,16 @@ function gadget() {
   return { reference: "example.com/gadget:1", descriptor, store };
 }
 
-/** A container for three platforms, each with a config of its own, in an index with a member nobody knows. */
-function container() {
+const PLATFORMS = ["linux/amd64", "linux/arm/v7", "linux/arm64"];
+
+/** A container for these platforms, each with a config of its own, in an index with a member nobody knows. */
+function container(names = PLATFORMS) {
   const store = new MemoryStore("memory");
   const put = (mediaType: string, value: unknown) => {
     const bytes = Buffer.from(JSON.stringify(value));
     return { mediaType, digest: store.put(bytes), size: bytes.length };
   };
-  const manifests = ["linux/amd64", "linux/arm/v7", "linux/arm64"].map((name) => {
+  const manifests = names.map((name) => {
     const [os, architecture, variant] = name.split("/");
     const platform = { architecture, os, variant };
     const config = put(CONFIG, { ...platform, rootfs: { type: "layers", diff_ids: [] } });
@@ -80,6 +82,28 @@ test("one platform of a container is its manifest, two are an index that keeps a
   const content = two.store.find(two.descriptor.digest);
   assert.ok(content instanceof Uint8Array);
   assert.deepEqual(JSON.parse(Buffer.from(content).toString())["com.example"], ["kept"]);
+});
+
+test("of one platform there is one image, under whatever name it is asked for", async () => {
+  const image = container(["linux/amd64", "linux/arm64/v9", "linux/arm64/v8", "linux/arm/v6"]);
+  const one = (text: string) => {
+    const { descriptor, store } = select(image, parsePlatforms(text));
+    return formatPlatform(platformOf(descriptor, store)!);
+  };
+  for (const name of ["linux/arm64", "linux/arm64/v8", "aarch64"])
+    assert.equal(one(name), "linux/arm64/v8");
+  assert.equal(one("linux/arm64/v9"), "linux/arm64/v9");
+  assert.equal(one("linux/arm"), "linux/arm/v6");
+  const two = select(image, parsePlatforms("linux/arm64/v9,linux/arm64/v8"));
+  assert.deepEqual(platformsOf(two), ["linux/arm64/v9", "linux/arm64/v8"]);
+  const twins = container(["linux/arm64", "linux/arm64/v8"]);
+  const [first] = walk(twins.descriptor, twins.store).get(twins.descriptor.digest)!.index!
+    .manifests;
+  const { descriptor } = select(twins, parsePlatforms("linux/arm64/v8"));
+  assert.equal(descriptor.digest, first!.digest);
+  const lone = select(container(["linux/arm64/v8", "linux/amd64"]), parsePlatforms("arm64"));
+  assert.equal(select(lone, parsePlatforms("linux/arm64/v8")), lone);
+  await faultOf("not-found", () => select(lone, parsePlatforms("linux/arm64/v9")));
 });
 
 test("a platform that is not there is a fault that says which are", async () => {

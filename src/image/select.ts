@@ -5,7 +5,7 @@ import { sortedUnique } from "../base/order.ts";
 import { digestOf } from "../oci/digest.ts";
 import { type Descriptor, MANIFEST_LIMIT, parseConfig } from "../oci/manifest.ts";
 import { GADGET, GADGET_CONFIG, isContainerConfig, isIndex, isManifest } from "../oci/media.ts";
-import { formatPlatform, matchesPlatform, type Platform } from "../oci/platform.ts";
+import { formatPlatform, matchesPlatform, type Platform, placesFor } from "../oci/platform.ts";
 import { MemoryStore } from "../store/memory.ts";
 import { fetch, type Named, type ReadStore } from "../store/store.ts";
 import { read } from "./walk.ts";
@@ -17,7 +17,7 @@ export interface Selected extends Named {
 
 /**
  * The part of an image that is for `platforms` (all of it when none is given).
- * All of an index is the index itself. Of a part, a container's lone manifest becomes the image; anything else
+ * Of one platform there is one image, the nearest (`placesFor`). All of an index is the index itself. Of a part, a container's lone manifest becomes the image; anything else
  * gets an index of its own, with a new digest: a gadget must stay an index, or `ig run` cannot use it.
  * @throws not-found with the platforms that there are
  */
@@ -31,15 +31,11 @@ export function select(image: Selected, platforms: readonly Platform[]): Selecte
       throw missing(image, platforms, [platform]);
     return image;
   }
-  const there = index.manifests.flatMap(({ platform }) => platform ?? []);
-  const unmet = platforms.filter(
-    (wanted) => !there.some((platform) => matchesPlatform(platform, wanted)),
-  );
+  const there = index.manifests.map(({ platform }) => platform);
+  const found = platforms.map((wanted) => ({ wanted, places: placesFor(there, wanted) }));
+  const unmet = found.filter(({ places }) => places.size === 0).map(({ wanted }) => wanted);
   if (unmet.length > 0) throw missing(image, unmet, there);
-  const keep = index.manifests.map(
-    ({ platform }) =>
-      platform !== undefined && platforms.some((wanted) => matchesPlatform(platform, wanted)),
-  );
+  const keep = there.map((_, i) => found.some(({ places }) => places.has(i)));
   const kept = index.manifests.filter((_, i) => keep[i]);
   if (kept.length === index.manifests.length) return image;
   const [only] = kept;
@@ -118,9 +114,9 @@ export function platformOf(descriptor: Descriptor, store: ReadStore): Platform |
 function missing(
   { reference }: Named,
   wanted: readonly Platform[],
-  there: readonly Platform[],
+  there: readonly (Platform | undefined)[],
 ): Fault {
-  const names = sortedUnique(there.map(formatPlatform));
+  const names = sortedUnique(there.flatMap((one) => (one ? formatPlatform(one) : [])));
   return new Fault("not-found", {
     what: "the platform",
     at: `${wanted.map(formatPlatform).join(", ")} in ${reference}`,

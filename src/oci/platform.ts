@@ -79,11 +79,50 @@ export function parsePlatforms(value: string): Platform[] {
   return sortedBy(unique.values(), formatPlatform);
 }
 
-/** Whether an image for `platform` is what `wanted` asks for; a variant counts only where it is asked for. */
+/** What an ARM of 32 bits is that says no more, and then what it runs as well, the best first: as containerd has it. */
+const ARM = ["v7", "v6", "v5"];
+
+/**
+ * How far an image for `platform` is from what `wanted` asks for: 0 is the same in every letter; undefined is another one. Other names
+ * are the same (`arm64/v8` is `arm64`, `amd64/v1` is `amd64`, as containerd has them), and a variant is never another one, not
+ * even one that would run: only of `arm` alone that is `arm/v7`, else the next lower that there is.
+ */
+function distance(platform: Platform, wanted: Platform): number | undefined {
+  const is = normal(platform.os, platform.architecture, platform.variant);
+  const asked = normal(wanted.os, wanted.architecture, wanted.variant);
+  if (is.os !== asked.os || is.architecture !== asked.architecture) return undefined;
+  if (formatPlatform(platform) === formatPlatform(wanted)) return 0;
+  if (is.variant === asked.variant) return 1;
+  if (is.architecture !== "arm") return undefined;
+  const variant = is.variant ?? ARM[0]!;
+  const runs = asked.variant === undefined ? ARM : [asked.variant];
+  const at = runs.indexOf(variant);
+  return at < 0 ? undefined : 2 + at;
+}
+
+/** Whether an image for `platform` is one that `wanted` may mean. */
 export function matchesPlatform(platform: Platform, wanted: Platform): boolean {
-  return (
-    platform.os === wanted.os &&
-    platform.architecture === wanted.architecture &&
-    (wanted.variant === undefined || platform.variant === wanted.variant)
-  );
+  return distance(platform, wanted) !== undefined;
+}
+
+/**
+ * Which of `platforms` is what `wanted` asks for, by their places: the nearest, of equal ones that which needs the fewest features of
+ * its system, and then the first. More than one only where they are for several versions of a system (`os.version`, as Windows has
+ * them), which are platforms that `wanted` cannot tell apart.
+ */
+export function placesFor(
+  platforms: readonly (Platform | undefined)[],
+  wanted: Platform,
+): ReadonlySet<number> {
+  const found = platforms.flatMap((platform, place) => {
+    const far = platform && distance(platform, wanted);
+    if (platform === undefined || far === undefined) return [];
+    const { "os.version": version = "", "os.features": features = [] } = platform;
+    return [{ place, far, version, needs: features.length }];
+  });
+  const nearest = found.reduce((least, { far }) => Math.min(least, far), Number.POSITIVE_INFINITY);
+  const best = found
+    .filter(({ far }) => far === nearest)
+    .sort((a, b) => b.needs - a.needs || b.place - a.place);
+  return new Set(new Map(best.map(({ version, place }) => [version, place])).values());
 }
