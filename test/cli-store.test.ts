@@ -76,7 +76,10 @@ describe("the store", () => {
     assert.equal((await ask(in_("list"))).document.images.length, 2);
     const v2 = "docker.io/library/hello:v2";
     const { code, document } = await ask(in_("remove", "hello:v2"));
-    assert.deepEqual([code, document], [0, { removed: [{ reference: v2, digest }] }]);
+    assert.deepEqual(
+      [code, document],
+      [0, { removed: [{ reference: v2, digest }], referrers: [] }],
+    );
     await say(in_("tag", "hello:v1", "hello:v2"));
     assert.equal((await ask(in_("remove", digest))).document.removed.length, 2);
   });
@@ -84,7 +87,7 @@ describe("the store", () => {
   test("prune says what it freed", async (t) => {
     const { in_, store } = await stocked(t);
     const nothing = await ask(in_("prune"));
-    assert.deepEqual(nothing.document, { store, removed: [], bytes: 0 });
+    assert.deepEqual(nothing.document, { store, removed: [], bytes: 0, orphans: [] });
     await say(in_("remove", "hello:v1"));
     const { code, out, err } = await say(in_("prune"));
     assert.equal(code, 0);

@@ -34,7 +34,10 @@ const AT_ONCE = 6;
 const DEEPEST = 3;
 
 /** The manifests and indexes of an image, itself among them: what can be referred to. */
-const subjectsOf = ({ descriptor, store }: Pushable): Digest[] =>
+export const subjectsOf = ({
+  descriptor,
+  store,
+}: Pick<Selected, "descriptor" | "store">): Digest[] =>
   [...walk(descriptor, store).values()].flatMap((found) =>
     isImage(found.descriptor.mediaType) ? [found.descriptor.digest] : [],
   );
@@ -152,9 +155,14 @@ export const oncePerName = <P extends Pushable>(images: readonly P[]): P[] => [
   ...new Map(images.map((image) => [image.reference, image])).values(),
 ];
 
+/** The digest of the image that something refers to under this name; undefined for every other name. */
+export function subjectOf(reference: string): Digest | undefined {
+  const hex = /^sha256-([0-9a-f]{64})(?:\.[a-z]+)?$/.exec(tagOf(reference))?.[1];
+  return hex === undefined ? undefined : `sha256:${hex}`;
+}
+
 /** Whether a name is one under which something refers to an image. */
-export const isReferring = (reference: string): boolean =>
-  /^sha256-[0-9a-f]{64}(?:\.[a-z]+)?$/.test(tagOf(reference));
+export const isReferring = (reference: string): boolean => subjectOf(reference) !== undefined;
 
 /** The digest that a list of referrers is of, by its tag; undefined for every other tag. */
 export function listed(reference: string): Digest | undefined {

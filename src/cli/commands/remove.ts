@@ -1,9 +1,10 @@
 import { Fault } from "../../base/fault.ts";
 import { sortedBy } from "../../base/order.ts";
+import { orphanedBy } from "../../image/orphans.ts";
 import { isDigest } from "../../oci/digest.ts";
 import { nameOf } from "../../oci/layout.ts";
 import { FolderStore } from "../../store/folder.ts";
-import { resolve } from "../../store/store.ts";
+import { type Named, resolve } from "../../store/store.ts";
 import { command } from "../command.ts";
 import { storePath } from "../settings.ts";
 import { imageLine } from "../task.ts";
@@ -19,45 +20,54 @@ export const removeCommand = command({
       description: "names in the store; a digest stands for all names of that image",
     },
   },
-  notes: ["When one of them is not there, none is removed. The blobs stay until `ingot prune`."],
+  notes: [
+    "When one of them is not there, none is removed. The blobs stay until `ingot prune`.",
+    "With the last name of an image go those of its signatures and whatever else refers to it (REPO:sha256-HEX, .sig, .att, .sbom);\nthat they do is said on stderr.",
+  ],
   examples: [
     {
       line: "ingot remove trace:v1 && ingot prune",
       does: "a name, and then the blobs that no image needs",
     },
   ],
-  document: '{"removed": [{"reference", "digest"}]}',
+  document: '{"removed": [{"reference", "digest"}], "referrers": [{"reference", "digest"}]}',
   async run({ reference: texts, store: folder }, { talk, settings }) {
     const store = new FolderStore(storePath(settings, folder));
-    const found = new Map<string, string>();
+    const found = new Map<string, Named>();
     for (const text of texts)
-      for (const { reference, digest } of namesOf(store, text)) found.set(reference, digest);
-    await store.untag([...found.keys()]);
-    const removed = sortedBy(found, ([reference]) => reference).map(([reference, digest]) => ({
-      reference,
-      digest,
-    }));
+      for (const image of namesOf(store, text)) found.set(image.reference, image);
+    const orphaned = orphanedBy([...found.values()], store);
+    await store.untag([...found.keys(), ...orphaned.map(({ reference }) => reference)]);
+    const removed = brief(found.values());
+    const referrers = brief(orphaned);
     for (const image of removed) talk.print(imageLine(image));
-    talk.document({ removed });
+    for (const image of referrers)
+      talk.info(`and what referred to an image that has no name any more: ${imageLine(image)}`);
+    talk.document({ removed, referrers });
     return 0;
   },
 });
 
+const brief = (images: Iterable<Named>) =>
+  sortedBy(images, ({ reference }) => reference).map(({ reference, descriptor: { digest } }) => ({
+    reference,
+    digest,
+  }));
+
 /** The names that `text` stands for. @throws not-found, ambiguous */
-function namesOf(store: FolderStore, text: string): { reference: string; digest: string }[] {
-  const { reference, descriptor } = resolve(store, text);
-  const { digest } = descriptor;
-  if (!isDigest(text)) return [{ reference, digest }];
-  const names = store
-    .images()
-    .flatMap((image) => (image.digest === digest ? (nameOf(image) ?? []) : []));
-  if (names.length === 0) {
-    throw new Fault("unsupported", {
-      what: "the image",
-      at: `${text} in ${store.at}`,
-      found: "no name",
-      expected: "a name: ingot tag can give it one",
-    });
-  }
-  return names.map((name) => ({ reference: name, digest }));
+function namesOf(store: FolderStore, text: string): Named[] {
+  const image = resolve(store, text);
+  if (!isDigest(text)) return [image];
+  const { digest } = image.descriptor;
+  const names = store.images().flatMap((descriptor) => {
+    const reference = nameOf(descriptor);
+    return descriptor.digest === digest && reference ? [{ reference, descriptor }] : [];
+  });
+  if (names.length > 0) return names;
+  throw new Fault("unsupported", {
+    what: "the image",
+    at: `${text} in ${store.at}`,
+    found: "no name",
+    expected: "a name: ingot tag can give it one",
+  });
 }
