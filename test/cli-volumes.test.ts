@@ -74,6 +74,21 @@ describe("import of volumes", () => {
   );
 
   test(
+    "for a program: how many there were, and where their list is",
+    tidily(async (t) => {
+      const { archive, list, files, in_ } = await stage(t);
+      const plainly = await ask(in_("import", archive));
+      assert.ok(!("list" in plainly.document) && !("volumes" in plainly.document));
+      for (const words of [[list], [files[2]!], files]) {
+        const { code, document } = await ask(in_("import", ...words));
+        const { added, ...rest } = plainly.document;
+        assert.deepEqual([code, document], [0, { ...rest, added: 0, list, volumes: 4 }]);
+        assert.equal(added, 4);
+      }
+    }),
+  );
+
+  test(
     "one that is missing is named before anything is done",
     tidily(async (t) => {
       const { folder, list, files, store, in_ } = await stage(t);
@@ -218,13 +233,15 @@ describe("verify of volumes", () => {
       const all = await ask(["verify", archive, ...files, list]);
       const [plainly, cut, ...none] = all.document.sources;
       assert.deepEqual([cut.source, cut.volumes, none], [list, 4, []]);
-      assert.deepEqual(cut, { ...plainly, source: list, volumes: 4 });
+      assert.deepEqual(cut, { ...plainly, source: list, list, volumes: 4 });
+      assert.ok(!("list" in plainly) && !("volumes" in plainly));
       assert.deepEqual(Object.keys(cut), [
         "source",
         "ok",
         "images",
         "blobs",
         "bytes",
+        "list",
         "volumes",
         "findings",
       ]);

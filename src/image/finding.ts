@@ -98,8 +98,8 @@ export interface Report {
   readonly blobs: number;
   readonly bytes: number;
   readonly findings: readonly Finding[];
-  /** In how many volumes the archive is; undefined when it is in one file. */
-  readonly volumes?: number;
+  /** In how many volumes the archive is, and where their list is; undefined when it is in one file. */
+  readonly volumes?: { readonly list: string; readonly count: number };
   /** How the archive was compressed; undefined when it was not. */
   readonly compression?: string;
   /** Whether the bytes are exactly what export would write; undefined when that was not asked. */

@@ -36,6 +36,7 @@ import { nameRoots } from "./naming.ts";
 import { type ArchiveSource, gatherSource, openSource } from "./opening.ts";
 import type { Selected } from "./select.ts";
 import { checkCuts, checkList } from "./volume-check.ts";
+import { tallyOf } from "./volume-set.ts";
 import type { Working } from "./working.ts";
 
 /** What of an archive is to be proven beside its digests. */
@@ -89,7 +90,7 @@ export async function verifyArchive(
   const judged = {
     ...report,
     ...(compression && { compression }),
-    ...("volumes" in source && { volumes: source.volumes.files.length }),
+    ...("volumes" in source && { volumes: tallyOf(source.volumes) }),
     findings: [...report.findings, ...packed, ...deviations],
   };
   return canonical ? { ...judged, canonical: isSound(judged) } : judged;

@@ -25,6 +25,12 @@ export interface VolumeSet {
   readonly files: readonly VolumeFile[];
 }
 
+/** How many volumes there are, and where their list is. */
+export const tallyOf = ({ list, files }: VolumeSet): { list: string; count: number } => ({
+  list: list.at,
+  count: files.length,
+});
+
 /**
  * The archive whose list, or volumes, `paths` are, in any order and under any names; undefined where the one path is no such thing. The
  * list is the one that was named, else the one beside a volume. What was not named is looked for beside the list and beside the volumes that

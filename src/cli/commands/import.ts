@@ -1,4 +1,5 @@
 import { importArchive } from "../../image/import.ts";
+import { tallyOf } from "../../image/volume-set.ts";
 import { FolderStore } from "../../store/folder.ts";
 import { command } from "../command.ts";
 import { summaryJson } from "../delta.ts";
@@ -41,11 +42,12 @@ export const importCommand = command({
     { line: "ingot import app.tar.zst --name ghcr.io/me/app:v1", does: "compressed, and nameless" },
   ],
   document:
-    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "blobs", "added", "bytes",\n "base"?, "warnings": [{"code", "at", "message"}]}',
+    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "blobs", "added", "bytes",\n "list"?, "volumes"?, "base"?, "warnings": [{"code", "at", "message"}]};\n an archive in volumes has the path of their "list" and the number of "volumes"',
   async run({ file: files, name, jobs, store: folder }, context) {
     const { talk, settings } = context;
     const threads = threadsFor(jobs);
     const { source, total } = await archiveOf(files, context, threads);
+    const volumes = "volumes" in source ? tallyOf(source.volumes) : undefined;
     const store = new FolderStore(storePath(settings, folder));
     const done = await watched(context, { label: "import", total, threads }, (working) =>
       importArchive(source, store, working, name),
@@ -71,6 +73,8 @@ export const importCommand = command({
       blobs: done.blobs,
       added: done.added,
       bytes: done.bytes,
+      list: volumes?.list,
+      volumes: volumes?.count,
       base: done.base && summaryJson(done.base),
       warnings: done.warnings.map(findingJson),
     });

@@ -61,7 +61,7 @@ export const verifyCommand = command({
   ],
   no: "no: something is not what it says; every finding is listed",
   document:
-    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}], "blobs", "bytes",\n "volumes"?, "compression"?, "canonical"?, "base"?,\n "findings": [{"code", "level", "at", "message"}]}]}; one volume has\n "list", "volume": {"number", "count", "size", "digest"} instead of images and blobs; a source that nobody could judge has "error" instead',
+    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}], "blobs", "bytes",\n "list"?, "volumes"?, "compression"?, "canonical"?, "base"?,\n "findings": [{"code", "level", "at", "message"}]}]};\n an archive in volumes has the path of their "list" and the number of "volumes"; one volume has\n "list", "volume": {"number", "count", "size", "digest"} instead of images and blobs; a source that nobody could judge has "error" instead',
   async run({ source: sources, layers, canonical, base, jobs, store: folder }, context) {
     const { talk } = context;
     const threads = threadsFor(jobs);
@@ -145,7 +145,8 @@ async function judge(
         images: images.map(({ reference, digest }) => ({ reference, digest })),
         blobs,
         bytes,
-        volumes,
+        list: volumes?.list,
+        volumes: volumes?.count,
         compression,
         canonical,
         base: base && summaryJson(base),
@@ -243,7 +244,7 @@ function say(
   { talk }: Context,
 ): void {
   const checked = `${count(images.length, "image")}, ${count(blobs, "blob")}, ${formatBytes(bytes)}`;
-  const cut = volumes === undefined ? "" : `, ${count(volumes, "volume")}`;
+  const cut = volumes === undefined ? "" : `, ${count(volumes.count, "volume")}`;
   const packed = compression === undefined ? "" : `, ${compression}`;
   talk.print(
     `${verdict} ${source}: ${checked}${cut}${packed}${canonical === undefined ? "" : canonical ? ", canonical" : ", not canonical"}`,
