@@ -8,33 +8,25 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  symlinkSync,
-} from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe } from "node:test";
 import { mountDisorder, mountLoop, whyNoFuse, whyNoLoop } from "./support/file-system.ts";
-import {
-  binary,
-  command,
-  type Form,
-  forms,
-  ownForm,
-  plainEnvironment,
-  root,
-} from "./support/ingot.ts";
 import { mountTmpfs, whyNoMount, whyNoOther } from "./support/mount.ts";
 import { testUnless, testWith, which } from "./support/needs.ts";
 import { whyNoOddTree, writeOddContext } from "./support/odd-tree.ts";
-import { type RunOptions, succeed } from "./support/run.ts";
 import { type Ends, tempDir, tidily } from "./support/temp.ts";
 import { readUstar } from "./support/ustar.ts";
+import {
+  asUser,
+  axes,
+  difference,
+  NOISE,
+  placeIn,
+  type Condition as Shared,
+  under,
+  withUmask,
+} from "./support/variation.ts";
 
 type Target = "open" | "all" | "marked";
 const TARGETS: readonly Target[] = ["open", "all", "marked"];
@@ -42,30 +34,9 @@ const TAGS = ["example.org/odd:v1", "odd"];
 const USERS = [1000, 65534, 2_147_483_646];
 const NEEDS = ["getfattr", "setfattr"];
 
-interface Condition extends Pick<RunOptions, "cwd" | "env"> {
-  /** Words before the program's own. */
-  readonly wrap?: readonly string[];
-  /** Words in place of the program's own. */
-  readonly words?: readonly string[];
-  readonly form?: Form;
+interface Condition extends Shared {
   readonly context?: string;
   readonly targets?: readonly Target[];
-  readonly tags?: readonly string[];
-  /** Where the archives come to be. */
-  readonly place?: string;
-  /** Words at the end. */
-  readonly more?: readonly string[];
-}
-
-/** Which members differ: an answer to where to look. */
-function difference(actual: Buffer, expected: Buffer): string {
-  if (actual.equals(expected)) return "";
-  const table = (bytes: Buffer) =>
-    new Map(readUstar(bytes).map(({ name, content }) => [name, `${content}`.slice(0, 2000)]));
-  const [a, b] = [table(actual), table(expected)];
-  const only = (x: Map<string, string>, y: Map<string, string>) =>
-    [...x].filter(([name, text]) => y.get(name) !== text);
-  return JSON.stringify({ here: only(a, b), expected: only(b, a) }, undefined, 1);
 }
 
 /** Why nobody can be given the right to read everything; undefined where it can be done. */
@@ -87,24 +58,15 @@ describe("one container", () => {
   const context = join(dir, "context");
   const expected = new Map<Target, Buffer>();
 
-  /** A new folder that everybody may write to. */
-  const place = () => {
-    const folder = mkdtempSync(join(dir, "place-"));
-    chmodSync(folder, 0o777);
-    return folder;
-  };
+  const place = () => placeIn(dir);
 
   async function cast(target: Target, condition: Condition): Promise<Buffer> {
-    const { wrap = [], form = ownForm, words = await command(form), cwd = root } = condition;
     const { tags = TAGS, place: folder = place(), more = [] } = condition;
     const file = join(folder, `${target}.tar`);
     const named = tags.flatMap((tag) => ["-t", tag]);
     const flags = ["--target", target, ...(target === "marked" ? ["--xattrs"] : [])];
     const from = condition.context ?? context;
-    await succeed([...wrap, ...words, "build", from, ...named, ...flags, "-o", file, ...more], {
-      cwd,
-      env: { ...plainEnvironment(), ...condition.env },
-    });
+    await under(condition, ["build", from, ...named, ...flags, "-o", file, ...more]);
     return readFileSync(file);
   }
 
@@ -137,7 +99,7 @@ describe("one container", () => {
     else testUnless(hindrance, name, body);
   };
 
-  for (const form of forms) axis(`the runtime: ${form}`, () => ({ form }));
+  axes(axis, place, TAGS);
 
   for (const seed of [1, 2, 3]) {
     axis(`the order in which files came to be: ${seed}`, () => {
@@ -226,24 +188,18 @@ describe("one container", () => {
   });
 
   for (const uid of USERS) {
-    const as = async (...more: string[]): Promise<Condition> => {
-      const folder = place();
-      // Copied to where anybody may go: the project's own folder may be closed to others.
-      const program = join(folder, "ingot");
-      copyFileSync(await binary(), program);
-      chmodSync(program, 0o755);
-      chownSync(folder, uid, uid);
-      const ids = [`--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
-      const env = { HOME: folder, USER: "somebody", LOGNAME: "somebody", TMPDIR: folder };
-      return { wrap: ["setpriv", ...ids, ...more], words: [program], env, place: folder, cwd: "/" };
-    };
     axis(
       `the user: ${uid}`,
-      async () => ({ ...(await as()), targets: ["open", "marked"] }),
+      async () => ({ ...(await asUser(uid, place())), targets: ["open", "marked"] }),
       ["setpriv"],
       whyNoOther,
     );
-    axis(`the user: ${uid}, who may read everything`, () => as(...RIGHT), ["setpriv"], whyNoRight);
+    axis(
+      `the user: ${uid}, who may read everything`,
+      () => asUser(uid, place(), RIGHT),
+      ["setpriv"],
+      whyNoRight,
+    );
   }
 
   for (const umask of ["000", "027", "077", "777"]) {
@@ -255,31 +211,9 @@ describe("one container", () => {
       } finally {
         process.umask(before);
       }
-      return { context: at, wrap: ["sh", "-c", `umask ${umask}; exec "$@"`, "sh"] };
+      return { context: at, wrap: withUmask(umask) };
     });
   }
-
-  for (const TZ of ["Asia/Kolkata", "America/St_Johns", "Pacific/Kiritimati"]) {
-    axis(`the time zone: ${TZ}`, () => ({ env: { TZ } }));
-  }
-
-  for (const locale of ["C", "tr_TR.UTF-8", "no_SUCH"]) {
-    axis(`the locale: ${locale}`, () => ({
-      env: { LANG: locale, LC_ALL: locale, LANGUAGE: locale },
-    }));
-  }
-
-  for (const clock of ["2020-02-29 12:34:56", "2030-02-28 01:02:03"]) {
-    axis(`the clock: ${clock}`, () => ({ wrap: ["faketime", "-f", `@${clock}`] }), ["faketime"]);
-  }
-
-  axis("HOME and TMPDIR", () => {
-    const folder = place();
-    mkdirSync(join(folder, "t m p"));
-    return {
-      env: { HOME: join(folder, "none"), TMPDIR: join(folder, "t m p"), XDG_CACHE_HOME: folder },
-    };
-  });
 
   axis("the environment: whatever builders of containers may listen to", () => ({
     env: {
@@ -291,30 +225,14 @@ describe("one container", () => {
       TARGETARCH: "s390x",
       HTTP_PROXY: "http://127.0.0.1:1",
       GZIP: "-1",
-      TAR_OPTIONS: "--owner=junk",
-      POSIXLY_CORRECT: "1",
-      COLUMNS: "3",
-      CI: "1",
-      DEBUG: "*",
-      USER: "somebody",
-      HOSTNAME: "elsewhere",
-      JUNK: "x".repeat(10_000),
+      ...NOISE,
     },
   }));
-
-  axis("the working directory", () => ({ cwd: "/" }));
-  axis("the processors: one", () => ({ wrap: ["taskset", "-c", "0"] }), ["taskset"]);
-  axis("the processors: two", () => ({ wrap: ["taskset", "-c", "0,1"] }), ["taskset"]);
-  for (const jobs of ["1", "2", "4"]) axis(`the jobs: ${jobs}`, () => ({ more: ["--jobs", jobs] }));
-  axis("the order of the tags", () => ({ tags: TAGS.toReversed() }));
-  axis("tags given twice", () => ({ tags: [...TAGS, ...TAGS] }));
 
   const body = tidily(async () => {
     const folder = place();
     const store = ["--store", join(folder, "store")];
-    const words = await command();
-    const ingot = (...args: string[]) =>
-      succeed([...words, ...args, ...store], { cwd: root, env: plainEnvironment() });
+    const ingot = (...args: string[]) => under({}, [...args, ...store]);
     const tags = TAGS.flatMap((tag) => ["-t", tag]);
     for (const [i, more] of [[], [], ["--no-cache"], []].entries()) {
       for (const target of i % 2 === 0 ? TARGETS : TARGETS.toReversed()) {

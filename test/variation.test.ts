@@ -5,11 +5,8 @@
 import assert from "node:assert/strict";
 import {
   chmodSync,
-  chownSync,
-  copyFileSync,
   cpSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   symlinkSync,
@@ -18,20 +15,21 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe } from "node:test";
-import {
-  binary,
-  command,
-  type Form,
-  forms,
-  ownForm,
-  plainEnvironment,
-  root,
-} from "./support/ingot.ts";
+import { root } from "./support/ingot.ts";
 import { testUnless, testWith, which } from "./support/needs.ts";
-import { type Ran, type RunOptions, succeed } from "./support/run.ts";
 import { tempDir } from "./support/temp.ts";
 import { writeTree } from "./support/tree.ts";
 import { readUstar } from "./support/ustar.ts";
+import {
+  asUser,
+  axes,
+  difference,
+  NOISE,
+  placeIn,
+  type Condition as Shared,
+  under,
+  withUmask,
+} from "./support/variation.ts";
 
 const missingCompiler = () =>
   ["clang", "llvm-strip"].find((program) => which(program) === undefined);
@@ -47,38 +45,10 @@ const NOBODY = 65534;
 const TOOLS = ["clang", "llvm-strip"];
 const TRACE_TAGS = ["trace:v1", "example.org/me/trace:v2"];
 
-interface Condition extends Pick<RunOptions, "cwd" | "env"> {
-  /** Words before the program's own. */
-  readonly wrap?: readonly string[];
-  /** Words in place of the program's own. */
-  readonly words?: readonly string[];
-  readonly form?: Form;
+interface Condition extends Shared {
   /** The gadgets' folders. */
   readonly trace?: string;
   readonly hello?: string;
-  readonly tags?: readonly string[];
-  /** Where the store and the archive come to be. */
-  readonly place?: string;
-  /** Words at the end of export. */
-  readonly more?: readonly string[];
-}
-
-/** Runs ingot under a condition; it must succeed. */
-async function under(condition: Condition, args: readonly string[]): Promise<Ran> {
-  const { wrap = [], form = ownForm, words = await command(form), cwd = root, env } = condition;
-  const options = { cwd, env: { ...plainEnvironment(), ...env } };
-  return succeed([...wrap, ...words, ...args], options);
-}
-
-/** Which members differ: an answer to where to look. */
-function difference(actual: Buffer, expected: Buffer): string {
-  if (actual.equals(expected)) return "";
-  const table = (bytes: Buffer) =>
-    new Map(readUstar(bytes).map(({ name, content }) => [name, `${content}`.slice(0, 4000)]));
-  const [a, b] = [table(actual), table(expected)];
-  const only = (x: Map<string, string>, y: Map<string, string>) =>
-    [...x].filter(([name, text]) => y.get(name) !== text);
-  return JSON.stringify({ here: only(a, b), expected: only(b, a) }, undefined, 1);
 }
 
 describe("one archive", () => {
@@ -89,12 +59,7 @@ describe("one archive", () => {
   const hello = join(dir, "hello");
   let expected: Buffer;
 
-  /** A new folder that everybody may write to. */
-  const place = () => {
-    const folder = mkdtempSync(join(dir, "place-"));
-    chmodSync(folder, 0o777);
-    return folder;
-  };
+  const place = () => placeIn(dir);
 
   /** Builds both gadgets into a new store and exports them under all their names: the archive. */
   async function cast(condition: Condition = {}): Promise<Buffer> {
@@ -132,7 +97,7 @@ describe("one archive", () => {
     needs: readonly string[] = [],
   ) => testWith([...TOOLS, ...needs], name, async () => same(await condition()));
 
-  for (const form of forms) axis(`the runtime: ${form}`, () => ({ form }));
+  axes(axis, place, TRACE_TAGS);
 
   axis("the folder: its depth, its name, with a space and beyond ASCII", () => {
     const deep = join(place(), "a b/ü/c/d");
@@ -203,46 +168,11 @@ describe("one archive", () => {
     return { trace: join(folder, "trace") };
   });
 
-  testUnless(whyNobody(), "the user: nobody", async () => {
-    const folder = place();
-    // Copied to where nobody may go: the project's own folder may be closed to others.
-    const program = join(folder, "ingot");
-    copyFileSync(await binary(), program);
-    chmodSync(program, 0o755);
-    chownSync(folder, NOBODY, NOBODY);
-    const wrap = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
-    const env = { HOME: folder, USER: "nobody", LOGNAME: "nobody", TMPDIR: folder };
-    await same({ wrap, words: [program], env, place: folder, cwd: "/" });
-  });
+  testUnless(whyNobody(), "the user: nobody", async () => same(await asUser(NOBODY, place())));
 
   for (const umask of ["000", "077"]) {
-    axis(`the umask: ${umask}`, () => ({ wrap: ["sh", "-c", `umask ${umask}; exec "$@"`, "sh"] }));
+    axis(`the umask: ${umask}`, () => ({ wrap: withUmask(umask) }));
   }
-
-  for (const TZ of ["Asia/Kolkata", "America/St_Johns", "<-12>+12"]) {
-    axis(`the time zone: ${TZ}`, () => ({ env: { TZ } }));
-  }
-
-  for (const locale of ["C", "tr_TR.UTF-8", "no_SUCH"]) {
-    axis(`the locale: ${locale}`, () => ({
-      env: { LANG: locale, LC_ALL: locale, LANGUAGE: locale },
-    }));
-  }
-
-  axis("the clock: the year 2040", () => ({ wrap: ["faketime", "-f", "@2040-02-29 12:34:56"] }), [
-    "faketime",
-  ]);
-  axis("the clock: the year 1999", () => ({ wrap: ["faketime", "-f", "@1999-12-31 23:59:59"] }), [
-    "faketime",
-  ]);
-
-  axis("HOME and TMPDIR", () => {
-    const folder = place();
-    mkdirSync(join(folder, "t m p"));
-    return {
-      env: { HOME: join(folder, "none"), TMPDIR: join(folder, "t m p"), XDG_CACHE_HOME: folder },
-    };
-  });
 
   axis("the environment: whatever compilers and runtimes may listen to", () => {
     const folder = place();
@@ -262,22 +192,9 @@ describe("one archive", () => {
       GOFLAGS: "-race",
       GOOS: "plan9",
       RUSTFLAGS: "-C opt-level=0",
-      TAR_OPTIONS: "--owner=junk",
-      POSIXLY_CORRECT: "1",
-      COLUMNS: "3",
       TERM: "dumb",
-      CI: "1",
-      DEBUG: "*",
-      USER: "somebody",
-      HOSTNAME: "elsewhere",
-      JUNK: "x".repeat(10_000),
+      ...NOISE,
     };
     return { env };
   });
-
-  axis("the working directory", () => ({ cwd: "/" }));
-  axis("the processors: one", () => ({ wrap: ["taskset", "-c", "0"] }), ["taskset"]);
-  axis("the order of the tags", () => ({ tags: TRACE_TAGS.toReversed() }));
-  axis("tags given twice", () => ({ tags: [...TRACE_TAGS, ...TRACE_TAGS] }));
-  for (const jobs of ["1", "4"]) axis(`the jobs: ${jobs}`, () => ({ more: ["--jobs", jobs] }));
 });
