@@ -1,6 +1,6 @@
 /** Gzip whose bytes depend on what is compressed alone: `ingot-deflate/1`, docs/deflate.md. */
 import { crc32 } from "node:zlib";
-import { type Bytes, concat } from "./bytes.ts";
+import type { Bytes } from "./bytes.ts";
 import { Crew } from "./crew.ts";
 import { CHUNK, type EncodeTask, encodeTask, SLOT, WINDOW } from "./gzip-encode.ts";
 
@@ -88,22 +88,6 @@ export async function* gzip(bytes: Bytes, { encoders, reuse = false }: GzipOptio
   } finally {
     await Promise.allSettled(queue);
   }
-}
-
-/** One gzip member that holds `bytes`, the same as from `gzip`, made in this thread. */
-export function gzipSync(bytes: Uint8Array): Uint8Array {
-  const parts: Uint8Array[] = [Uint8Array.from(HEADER)];
-  const slot = new Slot();
-  for (let at = 0; at === 0 || at < bytes.length; at += CHUNK) {
-    const end = Math.min(at + CHUNK, bytes.length);
-    slot.begin(bytes.subarray(Math.max(0, at - WINDOW), at));
-    slot.add(bytes.subarray(at, end));
-    const size = encodeTask(slot.task(end === bytes.length));
-    parts.push(slot.bytes.slice(0, size));
-  }
-  const trailer = new Trailer();
-  trailer.add(bytes);
-  return concat([...parts, trailer.bytes()]);
 }
 
 /** RFC 1952, 2.3.1: the checksum and the size, modulo 2^32. */
