@@ -51,6 +51,7 @@ export function overview(title: string, commands: readonly Command[], globals: O
       ...table([
         ["  FILE.tar, DIR", "an archive, or an image layout in a folder: all of its images"],
         ["  oci-archive:FILE[:REF]", "an archive, or one image of it"],
+        ["  docker-archive:FILE[:REF]", "the same, of docker save"],
         ["  oci:DIR[:REF]", "an image layout, or one image of it"],
         ["  docker://REF", "for copy, export and push: an image in a registry"],
       ]),
