@@ -9,7 +9,7 @@ export interface Answer {
   readonly status: number;
   readonly url: URL;
   header(name: string): string | undefined;
-  /** The body. Can be read once. @throws registry when it breaks off */
+  /** The body. Can be read once. @throws registry when it breaks off; the reason to stop */
   body(): Bytes;
   /** The whole body. @throws too-large, registry */
   bytes(limit: number): Promise<Uint8Array>;
@@ -27,9 +27,10 @@ const SHORT = 64 * 1024;
 /** The answer whose head has come. @param patience milliseconds without a byte of use, after which the server counts as gone */
 export function answerOf(
   response: IncomingMessage,
-  call: Doing & { readonly method: string },
+  call: Doing & { readonly method: string; readonly stop?: AbortSignal | undefined },
   patience: number,
 ): Answer {
+  const { stop } = call;
   const header = (name: string) => {
     const value = response.headers[name];
     return Array.isArray(value) ? value.join(", ") : value;
@@ -53,8 +54,14 @@ export function answerOf(
       drop();
     }, patience);
     const pieces = (response as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+    const stopped = () => {
+      giveUp(stop?.reason);
+      drop();
+    };
+    stop?.addEventListener("abort", stopped);
     const next = () =>
       new Promise<IteratorResult<Uint8Array>>((done, fail) => {
+        stop?.throwIfAborted();
         giveUp = fail;
         pieces.next().then(done, fail);
       });
@@ -67,9 +74,11 @@ export function answerOf(
       }
       ended = true;
     } catch (error) {
+      stop?.throwIfAborted();
       throw troubleOf(error, call);
     } finally {
       clearInterval(timer);
+      stop?.removeEventListener("abort", stopped);
       if (!ended) drop();
     }
     const length = header("content-length");

@@ -6,7 +6,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { Answer } from "./registry-answer.ts";
 import type { Ask } from "./registry-client.ts";
-import { nameIn, type Place } from "./registry-manifest.ts";
+import { nameIn, type Place, tryingAt } from "./registry-manifest.ts";
 import { Tries } from "./registry-retry.ts";
 
 /** So much more than before makes up for failures until then. Bytes. */
@@ -41,7 +41,7 @@ export async function* getBlob(
 ): Bytes {
   const { hash } = begun;
   const at = nameIn(place, digest);
-  const tries = new Tries(place.client.patience);
+  const tries = new Tries(tryingAt(place));
   let done = begun.size;
   let counted = done;
   let held: Uint8Array | undefined;
@@ -113,6 +113,7 @@ function asking(place: Place, digest: Digest, method: Ask["method"]): Ask {
     method,
     to: `${place.name}/blobs/${digest}`,
     scope: place.scope,
+    stop: place.stop,
     doing: "get",
     at: nameIn(place, digest),
   };

@@ -5,6 +5,7 @@ import { Authorizer, type FindCredentials, type Scope } from "./registry-auth.ts
 import { isLoopback, type Proxies } from "./registry-proxy.ts";
 import { refusal } from "./registry-refusal.ts";
 import { PATIENCE, type Patience, tried } from "./registry-retry.ts";
+import { unlessStopped } from "./registry-stop.ts";
 import { type Body, type Call, Wire } from "./registry-wire.ts";
 
 /** How registries are reached. All that is not given is not there: nothing is read from the environment. */
@@ -45,6 +46,8 @@ export interface Ask {
   readonly body?: Body | undefined;
   /** Whether an answer that sends it to another host is as good as any: nobody goes there. */
   readonly stays?: boolean;
+  /** When nobody wants the answer any more. */
+  readonly stop?: AbortSignal | undefined;
   readonly doing: string;
   readonly at: string;
 }
@@ -108,27 +111,31 @@ export class Client {
 
   /** Sends once; the answer, whatever its status, except where it wants to know who asks. @throws registry */
   async once(ask: Ask): Promise<Answer> {
-    const { scope = "", doing, at } = ask;
+    const { scope = "", doing, at, stop } = ask;
     const authorizer = this.#authorizer(scope);
     let { method, body } = ask;
     let url = new URL(ask.to, this.base);
     this.#check(url, ask);
     for (let hops = 0, met = false; ; ) {
       const trusted = url.origin === this.base.origin;
-      const authorization = trusted ? await authorizer.header(scope) : undefined;
+      // A token is for all who wait for it: who stops does not take it from the others.
+      const authorization = trusted
+        ? await unlessStopped(stop, () => authorizer.header(scope))
+        : undefined;
       const answer = await this.#wire.send({
         method,
         url,
         headers: { ...ask.headers, ...(authorization === undefined ? {} : { authorization }) },
         body,
         trusted,
+        stop,
         doing,
         at,
       });
       if (trusted && answer.status === 401) {
-        const better =
-          !met &&
-          (await authorizer.meet(answer.header("www-authenticate") ?? "", scope, authorization));
+        const challenges = answer.header("www-authenticate") ?? "";
+        const meet = () => authorizer.meet(challenges, scope, authorization);
+        const better = !met && (await unlessStopped(stop, meet));
         if (!better) throw await refusal(answer, doing, at);
         met = true;
         await answer.finish();
@@ -151,7 +158,10 @@ export class Client {
 
   /** Sends, again where that can help; an answer of one of `hoped`. @throws registry */
   async ask(ask: Ask, ...hoped: readonly number[]): Promise<Answer> {
-    return tried(this.patience, async () => this.hear(await this.once(ask), ask, hoped));
+    const { patience } = this;
+    return tried({ patience, stop: ask.stop }, async () =>
+      this.hear(await this.once(ask), ask, hoped),
+    );
   }
 
   /** The answer, where its status is one of `hoped`. @throws registry */

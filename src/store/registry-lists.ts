@@ -15,6 +15,7 @@ import {
   type Place,
   placeName,
   putManifest,
+  tryingAt,
 } from "./registry-manifest.ts";
 import { tried } from "./registry-retry.ts";
 
@@ -135,12 +136,12 @@ async function* pages(
   first: string,
   { none, ...options }: PagesOptions,
 ): AsyncGenerator<Page> {
-  const { client } = place;
+  const { client, scope, stop } = place;
   const { at } = options;
   let to: URL | undefined = new URL(first, client.base);
   let size = 0;
   for (let page = 0; to !== undefined; page++) {
-    const ask: Ask = { method: "GET", to, scope: place.scope, doing: "get", ...options };
+    const ask: Ask = { method: "GET", to, scope, stop, doing: "get", ...options };
     if (page === MOST_PAGES)
       throw new Fault("too-large", {
         what: "the list",
@@ -149,7 +150,7 @@ async function* pages(
         limit: MOST_PAGES,
         unit: "pages",
       });
-    const got: Page = await tried(client.patience, async () => {
+    const got: Page = await tried(tryingAt(place), async () => {
       const answer = await client.hear(await client.once(ask), ask, [200, ...none]);
       if (answer.status === 200) return { answer, bytes: await answer.bytes(LIMIT) };
       await answer.finish();

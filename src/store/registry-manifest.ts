@@ -8,7 +8,7 @@ import { DOCKER_LIST, DOCKER_MANIFEST, INDEX, isImage, MANIFEST } from "../oci/m
 import type { Answer } from "./registry-answer.ts";
 import { bodyOf, type Scope } from "./registry-auth.ts";
 import type { Ask, Client } from "./registry-client.ts";
-import { tried } from "./registry-retry.ts";
+import { type Trying, tried } from "./registry-retry.ts";
 
 /** Where something is: a repository of a registry. */
 export interface Place {
@@ -17,7 +17,12 @@ export interface Place {
   readonly name: string;
   /** What is to be done there. Registries tell who may write only of things that are not there. */
   readonly scope: Scope;
+  /** When nobody wants any more what is under way there. */
+  readonly stop?: AbortSignal | undefined;
 }
+
+/** How long something is tried there. */
+export const tryingAt = ({ client: { patience }, stop }: Place): Trying => ({ patience, stop });
 
 /** `registry/repository`, for messages. */
 export const placeName = ({ client, name }: Place): string => `${client.name}/${name}`;
@@ -45,7 +50,7 @@ export interface Fetched {
  */
 export async function getManifest(place: Place, which: string): Promise<Fetched | undefined> {
   const ask = asking(place, which, "GET");
-  return tried(place.client.patience, async () => {
+  return tried(tryingAt(place), async () => {
     const answer = await place.client.hear(await place.client.once(ask), ask, [HERE, ABSENT]);
     const bytes = await answer.bytes(MANIFEST_LIMIT);
     if (answer.status === ABSENT) return undefined;
@@ -143,6 +148,7 @@ function asking(place: Place, which: string, method: Ask["method"]): Ask {
     method,
     to: `${place.name}/manifests/${which}`,
     scope: place.scope,
+    stop: place.stop,
     headers: { accept: ACCEPT },
     doing: method === "HEAD" ? "look for" : "get",
     at: nameIn(place, which),

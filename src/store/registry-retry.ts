@@ -1,4 +1,5 @@
 /** What is tried again, how often and after which pause. */
+import { setTimeout } from "node:timers/promises";
 import { type Fault, isFault } from "../base/fault.ts";
 
 export interface Patience {
@@ -8,15 +9,15 @@ export interface Patience {
   readonly first: number;
   /** No pause is longer, asked for or not. Milliseconds. */
   readonly longest: number;
-  /** Waits so many milliseconds. */
-  pause(milliseconds: number): Promise<void>;
+  /** Waits so many milliseconds, or until `stop` says so. */
+  pause(milliseconds: number, stop?: AbortSignal): Promise<void>;
 }
 
 export const PATIENCE: Patience = {
   tries: 6,
   first: 250,
   longest: 120_000,
-  pause: (milliseconds) => new Promise((done) => setTimeout(done, milliseconds)),
+  pause: (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }).catch(() => {}),
 };
 
 /** A registry that says one of these may say something else in a moment; so may a connection that was cut. */
@@ -39,13 +40,19 @@ export function isPassing(error: unknown): error is Fault<"registry"> {
   return isFault(error, "registry") && PASSING.has(error.facts.code);
 }
 
+/** How long something is tried: with that patience, and not when it says stop. */
+export interface Trying {
+  readonly patience: Patience;
+  readonly stop: AbortSignal | undefined;
+}
+
 /** Counts failures in a row, and waits as long as is right after each. */
 export class Tries {
-  readonly #patience: Patience;
+  readonly #trying: Trying;
   #failed = 0;
 
-  constructor(patience: Patience) {
-    this.#patience = patience;
+  constructor(trying: Trying) {
+    this.#trying = trying;
   }
 
   /** Something was achieved: what failed before does not count any more. */
@@ -53,21 +60,27 @@ export class Tries {
     this.#failed = 0;
   }
 
-  /** Waits before the next try. @throws `error` where there is none: it cannot pass, came too often, or asks for too long a pause */
+  /**
+   * Waits before the next try. @throws `error` where there is none: it cannot pass, came too often, or asks for too long a pause;
+   * the reason to stop as soon as there is one
+   */
   async next(error: unknown): Promise<void> {
-    const { tries, first, longest, pause } = this.#patience;
+    const { patience, stop } = this.#trying;
+    const { tries, first, longest, pause } = patience;
+    stop?.throwIfAborted();
     this.#failed++;
     if (!isPassing(error) || this.#failed >= tries) throw error;
     const { after } = error.facts;
     if (after !== undefined && after * 1000 > longest) throw error;
     const backoff = Math.min(longest, first * 2 ** (this.#failed - 1));
-    await pause(Math.max(backoff, (after ?? 0) * 1000));
+    await pause(Math.max(backoff, (after ?? 0) * 1000), stop);
+    stop?.throwIfAborted();
   }
 }
 
 /** Does `act`, again where that can help. @throws what the last try threw */
-export async function tried<T>(patience: Patience, act: () => Promise<T>): Promise<T> {
-  const tries = new Tries(patience);
+export async function tried<T>(trying: Trying, act: () => Promise<T>): Promise<T> {
+  const tries = new Tries(trying);
   for (;;) {
     try {
       return await act();

@@ -14,6 +14,8 @@ export class TunnelAgent extends Agent {
   readonly #proxy: URL;
   readonly #tls: AgentOptions;
   readonly #patience: number;
+  /** To the proxy, and not open yet. */
+  readonly #opening = new Set<net.Socket>();
 
   /** @param patience milliseconds for the proxy to open a connection */
   constructor(proxy: URL, options: AgentOptions, patience: number) {
@@ -33,8 +35,15 @@ export class TunnelAgent extends Agent {
     return undefined;
   }
 
+  /** Also ends what is not open yet. */
+  override destroy(): void {
+    super.destroy();
+    for (const socket of this.#opening) socket.destroy();
+  }
+
   async #open(host: string, port: number): Promise<net.Socket> {
     const plain = net.connect(portOf(this.#proxy), hostOf(this.#proxy));
+    this.#opening.add(plain);
     const { ca, cert, key } = this.#tls;
     let last: net.Socket = plain;
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -63,6 +72,7 @@ export class TunnelAgent extends Agent {
       throw error;
     } finally {
       clearTimeout(timer);
+      this.#opening.delete(plain);
     }
   }
 

@@ -4,7 +4,7 @@ import { Fault, isFault } from "../base/fault.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { Answer } from "./registry-answer.ts";
 import type { Ask } from "./registry-client.ts";
-import { nameIn, type Place, PULL } from "./registry-manifest.ts";
+import { nameIn, type Place, PULL, tryingAt } from "./registry-manifest.ts";
 import { isPassing, Tries, tried } from "./registry-retry.ts";
 import type { Body } from "./registry-wire.ts";
 
@@ -38,7 +38,7 @@ export async function putBlob(
       if (!isFault(error, "registry") || !NO_CHUNKS.has(error.facts.code)) throw error;
     }
   }
-  return tried(place.client.patience, async () => {
+  return tried(tryingAt(place), async () => {
     const begun = await begin(place, upload);
     if (begun === undefined) return "mounted";
     const { size } = upload.descriptor;
@@ -54,7 +54,7 @@ export async function putBlob(
 async function inChunks(place: Place, upload: Upload, chunk: number): Promise<"mounted" | "sent"> {
   const { size } = upload.descriptor;
   const { client } = place;
-  const tries = new Tries(client.patience);
+  const tries = new Tries(tryingAt(place));
   let url: URL | undefined;
   let done = 0;
   let furthest = 0;
@@ -215,6 +215,7 @@ function asking(place: Place, upload: Upload, method: Ask["method"], to: string 
     method,
     to,
     scope: place.scope,
+    stop: place.stop,
     doing: "push",
     at: nameIn(place, upload.descriptor.digest),
   };

@@ -32,6 +32,8 @@ export interface Call extends Doing {
   readonly body?: Body | undefined;
   /** Whether our certificate may be shown. */
   readonly trusted: boolean;
+  /** When nobody wants the answer any more: then the connection ends. */
+  readonly stop?: AbortSignal | undefined;
 }
 
 /** A server that has everything may need its time to put it together. */
@@ -51,15 +53,16 @@ export class Wire {
     this.#agents.clear();
   }
 
-  /** Sends `call`; the answer when its head is there, whatever its status. @throws registry */
+  /** Sends `call`; the answer when its head is there, whatever its status. @throws registry, the reason to stop */
   send(call: Call): Promise<Answer> {
-    const { method, url, body, headers } = call;
+    const { method, url, body, headers, stop } = call;
     const { patience, proxies } = this.#options;
     const proxy = proxyFor(url, proxies);
     const plainProxy = url.protocol === "http:" ? proxy : undefined;
     const to = plainProxy ?? url;
     const authorization = plainProxy && proxyAuthorization(plainProxy);
     return new Promise((done, fail) => {
+      stop?.throwIfAborted();
       const request = (url.protocol === "https:" ? https : http).request({
         method,
         host: hostOf(to),
@@ -80,16 +83,23 @@ export class Wire {
         },
       });
       let settled = false;
-      const broken = (error: unknown) => {
+      const settle = (how: () => void) => {
         clearTimeout(timer);
-        if (!settled) fail(troubleOf(error, call));
+        stop?.removeEventListener("abort", stopped);
+        if (!settled) how();
         settled = true;
       };
+      const broken = (error: unknown) => settle(() => fail(troubleOf(error, call)));
       // Not every runtime tells of what it was told to destroy.
       const silent = () => {
         broken(late(patience));
         request.destroy();
       };
+      const stopped = () => {
+        settle(() => fail(stop?.reason));
+        request.destroy();
+      };
+      stop?.addEventListener("abort", stopped);
       let timer = setTimeout(silent, patience);
       const moved = (times: number) => {
         clearTimeout(timer);
@@ -105,11 +115,7 @@ export class Wire {
         request.on("response", forget);
         request.on("close", forget);
       });
-      request.on("response", (response) => {
-        settled = true;
-        clearTimeout(timer);
-        done(answerOf(response, call, patience));
-      });
+      request.on("response", (response) => settle(() => done(answerOf(response, call, patience))));
       if (body === undefined || body.size === 0) request.end();
       else
         write(request, body, () => moved(1)).then(

@@ -19,6 +19,7 @@ import {
   placeName,
   putManifest,
 } from "./registry-manifest.ts";
+import { unlessStopped } from "./registry-stop.ts";
 import { putBlob, type Upload } from "./registry-upload.ts";
 
 /** One registry. Call `close` at the end. */
@@ -39,7 +40,8 @@ export class Registry {
 
   /** @param use what for: who only pulls need not be allowed to push */
   repository(name: string, use: "pull" | "push" = "pull"): Repository {
-    return new Repository(this.#client, name, use === "pull" ? PULL(name) : PUSH(name));
+    const scope = use === "pull" ? PULL(name) : PUSH(name);
+    return new Repository({ client: this.#client, name, scope });
   }
 
   /** Ends all connections. */
@@ -60,22 +62,33 @@ export class Repository implements Place {
   readonly client: Client;
   readonly name: string;
   readonly scope: Scope;
+  readonly stop: AbortSignal | undefined;
 
-  constructor(client: Client, name: string, scope: Scope) {
+  constructor({ client, name, scope, stop }: Place) {
     this.client = client;
     this.name = name;
     this.scope = scope;
+    this.stop = stop;
   }
 
   /** The repository that `errand` was asked for, for this thread. Call `client.close` at the end. */
   static of({ asks, name, scope }: RepositoryErrand): Repository {
-    return new Repository(Client.of(asks), name, scope);
+    return new Repository({ client: Client.of(asks), name, scope });
+  }
+
+  /**
+   * The same repository, until `stop` says so: then all that is under way here ends at once, a pause between two tries, too, with the
+   * signal's reason for its error, and its connections are closed.
+   */
+  until(stop: AbortSignal): Repository {
+    const { client, name, scope } = this;
+    return new Repository({ client, name, scope, stop });
   }
 
   /** What another thread needs to ask as this one does. @throws registry */
   async errand(): Promise<RepositoryErrand> {
-    const { name, scope } = this;
-    return { asks: await this.client.errand(scope), name, scope };
+    const { client, name, scope, stop } = this;
+    return { asks: await unlessStopped(stop, () => client.errand(scope)), name, scope };
   }
 
   /** `registry/repository`. */
