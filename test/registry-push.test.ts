@@ -295,7 +295,9 @@ testWith(["docker-registry"], "what stops in the middle says how far it came", a
   assert.match(document.stderr, new RegExp(`1 of 3 images pushed before: ${host}/a:v1\n`));
   assert.equal(await digestAt(`${host}/b:v1`), "HTTP 404");
   await succeed(["mv", whole, file]);
-  assert.equal((await told(words)).sent, 5);
+  // The layer, and the third image; what else the second has may have come, or was stopped on its way.
+  const { sent } = await told(words);
+  assert.ok(sent >= 5 && sent <= 8, `${sent} were sent`);
   for (const [i, image] of images.entries())
     assert.equal(await digestAt(`${host}/${"abc"[i]}:v1`), image.digest);
 });

@@ -105,8 +105,8 @@ async function remoteHoldings({
     });
   const reached = [...walk(descriptor, store).values()];
   const others = reached.filter((one) => store.find(one.descriptor.digest) === undefined);
-  await inParallel(others, AT_ONCE, async ({ descriptor: blob }) => {
-    if (await from.hasBlob(blob)) return;
+  await inParallel(others, AT_ONCE, async ({ descriptor: blob }, stop) => {
+    if (await from.until(stop).hasBlob(blob)) return;
     throw new Fault("blob-missing", { digest: blob.digest, at: from.at, neededBy: digest });
   });
   const owners = [{ reference, digest }];

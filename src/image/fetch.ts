@@ -5,6 +5,7 @@ import { Sha256 } from "../base/hash.ts";
 import type { Tally } from "../base/pool.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { Repository, type RepositoryErrand } from "../store/registry.ts";
+import { stopped } from "./parallel.ts";
 import { CHUNK, count } from "./render.ts";
 
 /** A blob, and where it is. */
@@ -26,16 +27,43 @@ export interface FetchTask extends Begun {
   readonly descriptor: Descriptor;
 }
 
+/** How often is looked whether the tally says stop while nothing comes. Milliseconds. */
+const LOOK = 20;
+
+/** Says stop when the tally does, whichever thread says it there. Call `end`. */
+export class Watch {
+  readonly #own = new AbortController();
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(tally: Tally) {
+    const look = () => {
+      if (tally.stopped) this.#own.abort(stopped());
+    };
+    look();
+    this.#timer = setInterval(look, LOOK);
+  }
+
+  get stop(): AbortSignal {
+    return this.#own.signal;
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+  }
+}
+
 /**
- * Does the task. @returns how many bytes came @throws as `fetchInto`; registry with the code 401 where the registry does not
- * take what the errand says of who asks
+ * Does the task, until the tally says stop. @returns how many bytes came @throws as `fetchInto`; registry with the code 401 where
+ * the registry does not take what the errand says of who asks
  */
 export async function fetchTask(task: FetchTask, tally: Tally): Promise<number> {
   const { errand, descriptor } = task;
-  const from = Repository.of(errand);
+  const watch = new Watch(tally);
+  const from = Repository.of(errand).until(watch.stop);
   try {
     return await fetchInto({ descriptor, from }, task, tally);
   } finally {
+    watch.end();
     from.client.close();
   }
 }

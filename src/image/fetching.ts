@@ -1,7 +1,7 @@
 /** Threads that get blobs: each receives, hashes and writes. */
 import { Crew } from "../base/crew.ts";
 import { isFault } from "../base/fault.ts";
-import { type Begun, type FetchTask, fetchInto, type Needed } from "./fetch.ts";
+import { type Begun, type FetchTask, fetchInto, type Needed, Watch } from "./fetch.ts";
 import { perform } from "./work.ts";
 import type { Working } from "./working.ts";
 
@@ -14,9 +14,11 @@ const MOST = 2;
 export class Fetching {
   readonly #working: Working;
   readonly #crew: Crew<FetchTask, number>;
+  readonly #watch: Watch;
 
   constructor(working: Working) {
     this.#working = working;
+    this.#watch = new Watch(working.tally);
     this.#crew = new Crew({
       ...working,
       threads: Math.min(MOST, working.threads),
@@ -25,16 +27,20 @@ export class Fetching {
   }
 
   /**
-   * Afterwards the blob is where it is to be, proven, and not synced. When one fails, all that are under way are
-   * told to stop. @returns how many bytes came @throws as `fetchInto`
+   * Afterwards the blob is where it is to be, proven, and not synced. Ends soon when `stop` or the tally says so, and what came
+   * stays there. @returns how many bytes came @throws as `fetchInto`
    */
-  async fetch(needed: Needed, to: Begun): Promise<number> {
+  async fetch({ descriptor, from }: Needed, to: Begun, stop: AbortSignal): Promise<number> {
     const { tally } = this.#working;
+    const needed = { descriptor, from: from.until(this.#watch.stop) };
+    // Threads hear of nothing else.
+    const tell = () => tally.stop();
+    stop.throwIfAborted();
+    stop.addEventListener("abort", tell);
     try {
       return (await this.#inThread(needed, to)) ?? (await fetchInto(needed, to, tally));
-    } catch (error) {
-      tally.stop();
-      throw error;
+    } finally {
+      stop.removeEventListener("abort", tell);
     }
   }
 
@@ -52,6 +58,7 @@ export class Fetching {
 
   /** Afterwards the threads are gone. Only when nothing is under way. */
   end(): Promise<void> {
+    this.#watch.end();
     return this.#crew.end();
   }
 }

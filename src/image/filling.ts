@@ -174,15 +174,13 @@ async function fetchAll(
   const files = new Parts(parts);
   try {
     const ordered = [...members].sort((a, b) => b.size - a.size);
-    const there = await inParallel(ordered, working.threads, async (member) => {
+    const there = await inParallel(ordered, working.threads, async (member, stop) => {
       const { start, header, size, digest } = member;
       files.write(header, start);
       files.write(ZEROS[padding(size)]!, start + header.length + size);
       const to = placeIn(parts, start + header.length, size);
-      const came = await fetching.fetch(away.get(digest!)!, {
-        to,
-        begun: begunOf(begun.get(member)),
-      });
+      const found = { to, begun: begunOf(begun.get(member)) };
+      const came = await fetching.fetch(away.get(digest!)!, found, stop);
       return size - came;
     });
     return there.reduce((total, bytes) => total + bytes, 0);

@@ -1,4 +1,4 @@
-import { Fault, isFault } from "../base/fault.ts";
+import { isFault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { FolderStore } from "../store/folder.ts";
 import type { PartialBlob } from "../store/partial.ts";
@@ -6,7 +6,7 @@ import { isWhole } from "../store/partial.ts";
 import type { Session } from "../store/session.ts";
 import type { Needed } from "./fetch.ts";
 import { Fetching } from "./fetching.ts";
-import { inParallel, type Stop } from "./parallel.ts";
+import { inParallel } from "./parallel.ts";
 import type { RemoteImage } from "./remote.ts";
 import { count } from "./render.ts";
 import { walk } from "./walk.ts";
@@ -84,28 +84,27 @@ export async function pullImages(
 async function fetchBlob(
   needed: Needed,
   session: Session,
-  how: { readonly stop: Stop; readonly working: Working; readonly fetching: Fetching },
+  how: { readonly stop: AbortSignal; readonly working: Working; readonly fetching: Fetching },
 ): Promise<number | undefined> {
   const { descriptor, from } = needed;
   const { stop, fetching } = how;
   const { tally } = how.working;
   const { digest, size } = descriptor;
   const existing = session.existing(digest);
-  if (existing !== undefined && (await isWhole(existing, descriptor))) {
+  if (existing !== undefined && (await isWhole(existing, descriptor, stop))) {
     count(size, tally);
     return undefined;
   }
   for (;;) {
-    const partial = await session.store.partials.open(descriptor);
+    const partial = await session.store.partials.open(descriptor, stop);
     let came = 0;
     try {
       if (partial.size === 0) {
         const to = { parts: [{ path: partial.path, size }], offset: 0 };
-        came = await fetching.fetch(needed, { to, begun: 0 });
+        came = await fetching.fetch(needed, { to, begun: 0 }, stop);
       } else {
         count(partial.size, tally);
-        for await (const piece of from.blob(descriptor, partial)) {
-          if (stop.stopped) throw new Fault("internal", { message: "stopped" });
+        for await (const piece of from.until(stop).blob(descriptor, partial)) {
           partial.write(piece);
           came += piece.length;
           count(piece.length, tally);
@@ -115,10 +114,7 @@ async function fetchBlob(
       session.land(partial.path, digest);
       return came;
     } catch (error) {
-      if (!isWrong(error)) {
-        tally.stop();
-        throw error;
-      }
+      if (!isWrong(error)) throw error;
       // What was begun earlier may be what is wrong: then it is fetched from its beginning, once.
       const begun = partial.size > 0;
       partial.drop();

@@ -7,7 +7,7 @@ import type { Descriptor } from "../oci/manifest.ts";
 import { type Content, sizeOf } from "../store/content.ts";
 import type { Repository } from "../store/registry.ts";
 import { CHUNK, type Upload } from "../store/registry-upload.ts";
-import { inParallel, type Stop } from "./parallel.ts";
+import { inParallel } from "./parallel.ts";
 import type { RemoteImage } from "./remote.ts";
 import { count } from "./render.ts";
 import type { Selected } from "./select.ts";
@@ -52,14 +52,14 @@ export async function pushImage(
   const reached = walk(image.descriptor, image.store);
   const leaves = leavesOf(reached);
   const done = await inParallel(leaves, working.threads, async (descriptor, stop) => {
-    goOn(stop);
-    if (await to.hasBlob(descriptor)) {
+    const there = to.until(stop);
+    if (await there.hasBlob(descriptor)) {
       count(descriptor.size, working.tally);
       return "there";
     }
     const other = beside?.(descriptor.digest);
     return putBlob(image, descriptor, {
-      to,
+      to: there,
       mount: other === to.name ? undefined : other,
       working,
       stop,
@@ -100,7 +100,7 @@ interface Way {
   readonly to: Repository;
   readonly mount: string | undefined;
   readonly working: Working;
-  readonly stop: Stop;
+  readonly stop: AbortSignal;
 }
 
 async function putBlob(
@@ -114,7 +114,7 @@ async function putBlob(
   const from = "from" in image && content === undefined ? image.from : undefined;
   if (from !== undefined) {
     // What comes from a registry is proven only when all of it was there: it is sent in one piece, or not at all.
-    const bytes = () => counted(from.blob(descriptor), how);
+    const bytes = () => counted(from.until(stop).blob(descriptor), how);
     const upload = { descriptor, mount: from.isBeside(to) ? from.name : mount, open: bytes };
     return sent(await to.putBlob(upload, Number.POSITIVE_INFINITY), descriptor, working);
   }
@@ -153,17 +153,9 @@ function sent<How extends "sent" | "mounted">(
   return how;
 }
 
-/** @throws internal where another blob has failed: nothing more is sent of this one */
-function goOn({ stopped }: Stop): void {
-  if (stopped) throw new Fault("internal", { message: "stopped" });
-}
-
 async function* counted(bytes: Bytes, { tally, stop }: Pick<Way, "stop"> & Pick<Working, "tally">) {
-  let begun = false;
   for await (const piece of bytes) {
-    // What is one piece is as good as there.
-    if (begun) goOn(stop);
-    begun = true;
+    stop.throwIfAborted();
     yield piece;
     count(piece.length, tally);
   }

@@ -73,8 +73,10 @@ export async function findReferrers(image: RemoteImage, along: Along): Promise<R
   let subjects = startOf(image, along);
   const seen = new Set<Digest>(subjects);
   for (let depth = 0; depth < DEEPEST && subjects.length > 0; depth++) {
-    const here = await inParallel(subjects, AT_ONCE, (digest) => referringTo(digest, from, along));
-    found.push(...here.flat());
+    const here = await inParallel(subjects, AT_ONCE, (digest, stop) =>
+      referringTo(digest, from.until(stop), along),
+    );
+    found.push(...here.flat().map((each) => ({ ...each, from })));
     if (along !== "all") break;
     const more = new Set(here.flat().flatMap(subjectsOf));
     subjects = [...more].filter((digest) => !seen.has(digest));

@@ -62,7 +62,11 @@ class Reader {
   }
 
   /** @param wanted which of the children of an index to follow; below them, all */
-  async readBelow(root: Descriptor, wanted: (child: Descriptor) => boolean): Promise<void> {
+  async readBelow(
+    root: Descriptor,
+    wanted: (child: Descriptor) => boolean,
+    from = this.#from,
+  ): Promise<void> {
     const found = read(root, this.#store);
     const children = childrenOf(found).filter(
       (child) =>
@@ -71,43 +75,15 @@ class Reader {
         (isImage(child.mediaType) || isContainerConfig(child.mediaType)),
     );
     for (const { digest } of children) this.#seen.add(digest);
-    await inParallel(children, AT_ONCE, async (child, stop) => {
-      if (stop.stopped) return;
-      const bytes = isImage(child.mediaType)
-        ? await this.#manifest(child)
-        : await this.#config(child);
-      if (bytes === undefined) return;
+    const readOne = async (child: Descriptor, stop: AbortSignal) => {
+      const there = from.until(stop);
+      const isOne = isImage(child.mediaType);
+      const bytes = isOne ? await manifestOf(child, there) : await configOf(child, there);
       this.#keep(bytes.length);
       this.#store.put(bytes);
-      if (isImage(child.mediaType)) await this.readBelow(child, () => true);
-    });
-  }
-
-  async #manifest({ digest, size }: Descriptor): Promise<Uint8Array> {
-    const found = await this.#from.findManifest(digest);
-    if (found === undefined) throw new Fault("blob-missing", { digest, at: this.#from.at });
-    const { bytes } = found;
-    if (bytes.length !== size)
-      throw new Fault("size-differs", {
-        at: `${this.#from.at}@${digest}`,
-        expected: size,
-        actual: bytes.length,
-      });
-    return bytes;
-  }
-
-  async #config(descriptor: Descriptor): Promise<Uint8Array | undefined> {
-    const { digest, size } = descriptor;
-    if (size > MANIFEST_LIMIT)
-      throw new Fault("too-large", {
-        what: "the config",
-        at: digest,
-        actual: size,
-        limit: MANIFEST_LIMIT,
-      });
-    const pieces: Uint8Array[] = [];
-    for await (const piece of this.#from.blob(descriptor)) pieces.push(piece);
-    return concat(pieces);
+      if (isOne) await this.readBelow(child, () => true, there);
+    };
+    await inParallel(children, AT_ONCE, readOne, from.stop);
   }
 
   #keep(bytes: number): void {
@@ -120,4 +96,31 @@ class Reader {
         limit: KEPT_LIMIT,
       });
   }
+}
+
+async function manifestOf({ digest, size }: Descriptor, from: Repository): Promise<Uint8Array> {
+  const found = await from.findManifest(digest);
+  if (found === undefined) throw new Fault("blob-missing", { digest, at: from.at });
+  const { bytes } = found;
+  if (bytes.length !== size)
+    throw new Fault("size-differs", {
+      at: `${from.at}@${digest}`,
+      expected: size,
+      actual: bytes.length,
+    });
+  return bytes;
+}
+
+async function configOf(descriptor: Descriptor, from: Repository): Promise<Uint8Array> {
+  const { digest, size } = descriptor;
+  if (size > MANIFEST_LIMIT)
+    throw new Fault("too-large", {
+      what: "the config",
+      at: digest,
+      actual: size,
+      limit: MANIFEST_LIMIT,
+    });
+  const pieces: Uint8Array[] = [];
+  for await (const piece of from.blob(descriptor)) pieces.push(piece);
+  return concat(pieces);
 }

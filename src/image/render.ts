@@ -1,6 +1,6 @@
-import { Fault } from "../base/fault.ts";
 import type { Tally } from "../base/pool.ts";
 import { Files, type Located, Stretch } from "../store/stretch.ts";
+import { stopped } from "./parallel.ts";
 
 /** Bytes that go out as they are, or a blob whose digest is checked as it goes. */
 export type Piece = Uint8Array | Located;
@@ -43,7 +43,7 @@ export function* render(pieces: readonly Piece[], tally: Tally): Generator<Uint8
 
 /** Counts bytes that are done. @throws internal when told to stop */
 export function count(bytes: number, tally: Tally): void {
-  if (tally.stopped) throw new Fault("internal", { message: "stopped" });
+  if (tally.stopped) throw stopped();
   tally.add(bytes);
 }
 

@@ -29,8 +29,8 @@ export class Partials {
     this.#at = at;
   }
 
-  /** The blob's file, with what of it is there already, nobody else's now. Call `take`, `leave` or `drop`, whatever happens. */
-  async open(descriptor: Descriptor): Promise<PartialBlob> {
+  /** The blob's file, with what of it is there already, nobody else's now. Call `take`, `leave` or `drop`, whatever happens. @throws the reason to stop */
+  async open(descriptor: Descriptor, stop?: AbortSignal): Promise<PartialBlob> {
     makeDirectory(this.#at);
     const hex = hexOf(descriptor.digest);
     const name = `${owner()}.${++count}`;
@@ -42,7 +42,7 @@ export class Partials {
         size: 0,
         hash: new Sha256(),
       });
-    const { size, hash } = await hashed(own, descriptor.size);
+    const { size, hash } = await hashed(own, descriptor.size, stop);
     const file = openWrite(own, "existing");
     file.truncate(size);
     return new PartialBlob({ own, free }, file, { size, hash });
@@ -135,7 +135,11 @@ function renamed(from: string, to: string): boolean {
 }
 
 /** How much of a file there is, of `most` bytes, and the hash over it. */
-function hashed(at: string, most: number): Promise<{ size: number; hash: Sha256 }> {
+function hashed(
+  at: string,
+  most: number,
+  stop: AbortSignal | undefined,
+): Promise<{ size: number; hash: Sha256 }> {
   const size = Math.min(stat(at)?.size ?? 0, most);
   const hash = new Sha256();
   return withFiles(async (files) => {
@@ -143,22 +147,30 @@ function hashed(at: string, most: number): Promise<{ size: number; hash: Sha256 
     const piece = new Uint8Array(Math.min(1 << 20, size));
     for (let got = stretch.read(piece); got > 0; got = stretch.read(piece)) {
       hash.update(piece.subarray(0, got));
+      stop?.throwIfAborted();
       await new Promise((next) => setTimeout(next, 0));
     }
     return { size, hash };
   });
 }
 
-/** Whether the blob's file in the store has its bytes. */
-export function isWhole(at: string, { digest, size }: Descriptor): Promise<boolean> {
+/** Whether the blob's file in the store has its bytes. @throws the reason to stop */
+export function isWhole(
+  at: string,
+  { digest, size }: Descriptor,
+  stop?: AbortSignal,
+): Promise<boolean> {
   return withFiles(async (files) => {
     try {
       if (stat(at)?.size !== size) return false;
       const stretch = new Stretch({ path: at, offset: 0, size, digest }, files);
       const piece = new Uint8Array(Math.min(1 << 20, size));
-      while (stretch.read(piece) > 0) await new Promise((next) => setTimeout(next, 0));
+      while (stretch.read(piece) > 0 && !stop?.aborted)
+        await new Promise((next) => setTimeout(next, 0));
+      stop?.throwIfAborted();
       return stretch.digest === digest;
     } catch {
+      stop?.throwIfAborted();
       return false;
     }
   });
