@@ -24,6 +24,12 @@ import { type Bench, type Result, SCENARIOS } from "./bench/scenarios.ts";
 
 const UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 
+if (process.argv.includes("--help")) {
+  const head = fs.readFileSync(import.meta.filename, "utf8").split("import ")[0]!;
+  console.log(head.replace(/^\/\/ ?/gm, "").trimEnd());
+  process.exit(0);
+}
+
 const { values: flags } = parseArgs({
   options: {
     only: { type: "string", default: Object.keys(SCENARIOS).join() },
