@@ -1,10 +1,11 @@
 /** What FROM and COPY --from name, and what is said where that is nothing to build on. */
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { dockerArchive, layer } from "./support/docker-archive.ts";
 import { root } from "./support/ingot.ts";
+import { nameAll, putContainer } from "./support/platforms.ts";
 import { succeed } from "./support/run.ts";
 import { plain, say } from "./support/say.ts";
 import { type Ends, tempDir } from "./support/temp.ts";
@@ -265,6 +266,27 @@ describe("an archive or a layout", () => {
         await refused(`FROM ${text}\n`),
         `cannot read the image of app/Dockerfile:1:1, "${text}": it names no path\n`,
       );
+  });
+
+  test("needs to have no more of an index than what is asked for", async (t) => {
+    const { dir, build, refused } = place(t);
+    const layout = join(dir, "sparse");
+    const image = putContainer(layout, "base");
+    nameAll(layout, { "base:1": image });
+    const whole = await build(`FROM oci:${layout}\nCOPY file /own\n`);
+    assert.equal(whole.code, 0, whole.err);
+    const [, arm] = image.platforms;
+    rmSync(join(layout, "blobs/sha256", arm!.digest.slice(7)));
+    await succeed(["tar", "-cf", join(dir, "sparse.tar"), "-C", layout, "."]);
+    for (const from of [`oci:${layout}`, `oci-archive:${dir}/sparse.tar:base:1`]) {
+      const said = await build(`FROM ${from}\nCOPY file /own\n`);
+      assert.equal(said.code, 0, said.err);
+      assert.equal(said.digest, whole.digest);
+    }
+    assert.match(
+      await refused(`FROM oci:${layout}\nCOPY file /own\n`, ["--platform", "linux/arm64"]),
+      new RegExp(`^cannot find a blob: ${arm!.digest}`),
+    );
   });
 
   test("that has an image and its signature has one image", async (t) => {

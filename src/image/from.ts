@@ -4,6 +4,7 @@ import { Fault, type Faults, isFault } from "../base/fault.ts";
 import { realPath, stat } from "../base/file.ts";
 import { isDigest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
+import type { Descriptor } from "../oci/manifest.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
 import type { FolderStore } from "../store/folder.ts";
 import { type ReadStore, resolve } from "../store/store.ts";
@@ -27,7 +28,7 @@ export interface Around {
  */
 export async function openFrom(text: string, around: Around): Promise<Selected> {
   const image = await find(text, around);
-  if (!isGadget(image.descriptor, image.store)) return image;
+  if (!isKnownGadget(image.descriptor, image.store)) return image;
   throw new Fault("unsupported", {
     what: `the image of ${around.place},`,
     at: text,
@@ -118,12 +119,16 @@ function complete(text: string): string {
   return [formatReference(parseReference(name, "container")), ...digest].join("@");
 }
 
-/** Whether an image of the store may be meant. One that cannot be read may be: why not, is said when it is asked for. */
-function isContainer(name: string, store: ReadStore): boolean {
+/** Whether an image of the store may be meant. */
+const isContainer = (name: string, store: ReadStore): boolean =>
+  store.images().every((image) => nameOf(image) !== name || !isKnownGadget(image, store));
+
+/** Whether it is a gadget for sure. Of an index, what is for other platforms may not be here (`docker save` leaves that out): nobody asks for it. */
+function isKnownGadget(descriptor: Descriptor, store: ReadStore): boolean {
   try {
-    return store.images().every((image) => nameOf(image) !== name || !isGadget(image, store));
+    return isGadget(descriptor, store);
   } catch (error) {
-    if (isFault(error)) return true;
+    if (isFault(error)) return false;
     throw error;
   }
 }
