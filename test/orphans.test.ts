@@ -1,6 +1,6 @@
 /** What becomes of signatures, and of whatever else refers to an image, when the image's names are removed. */
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Blob, nameAll, OCI, put, putContainer } from "./support/platforms.ts";
@@ -100,6 +100,20 @@ test("they stay as long as a name has the image, in any repository or as a part"
   const third = await remove("r.test/part:v1");
   assert.equal(third.document.referrers.length, 2);
   assert.deepEqual(await there(), own("r.test/other"));
+});
+
+test("they stay as long as the index has the image, if under no name", async (t) => {
+  const { store, names, app, own, remove } = signed(t);
+  nameAll(store, names);
+  const file = join(store, "index.json");
+  const index = JSON.parse(readFileSync(file, "utf8")) as { manifests: object[] };
+  const { platforms: _, ...nameless } = app;
+  index.manifests.push(nameless);
+  writeFileSync(file, JSON.stringify(index));
+  assert.deepEqual((await remove("r.test/app:v1")).document.referrers, []);
+  assert.deepEqual((await ask(["prune", "--store", store])).document.orphans, []);
+  const { document } = await ask(["list", "--store", store]);
+  assert.ok(namesOf(document.images).includes(own("r.test/app:sha256")[0]!));
 });
 
 test("removed themselves, they take with them what refers to them, and no image", async (t) => {

@@ -7,8 +7,8 @@ import type { Named, ReadStore } from "../store/store.ts";
 import { subjectOf, subjectsOf } from "./referrers.ts";
 
 /**
- * Of the names that refer to `gone`, or to what refers to it, those whose image no other name of the store has, itself or in an
- * index, in whatever repository. None where an image that stays cannot be read: nobody knows what it has.
+ * Of the names that refer to `gone`, or to what refers to it, those whose image is nowhere else in the store's index, itself or in
+ * an index, in whatever repository. None where an image that stays cannot be read: nobody knows what it has.
  */
 export function orphanedBy(gone: readonly Named[], store: ReadStore): Named[] {
   const names = new Set(gone.map(({ reference }) => reference));
@@ -25,7 +25,7 @@ export function orphanedBy(gone: readonly Named[], store: ReadStore): Named[] {
   }
 }
 
-/** The names that refer to an image that no name of the store has. @throws blob-missing and the like for an image that cannot be read */
+/** The names that refer to an image that is not in the store's index. @throws blob-missing and the like for an image that cannot be read */
 export const orphans = (store: ReadStore): Named[] => without(named(store.images()), store);
 
 /** Of `images` those that refer to nothing that the others have. */
@@ -75,8 +75,6 @@ function orOwn({ descriptor }: Named, store: ReadStore): readonly Digest[] {
   }
 }
 
+/** An image of the index that has no name is there all the same, and refers to nothing: its digest stands for it. */
 const named = (images: readonly Descriptor[]): Named[] =>
-  images.flatMap((descriptor) => {
-    const reference = nameOf(descriptor);
-    return reference === undefined ? [] : [{ reference, descriptor }];
-  });
+  images.map((descriptor) => ({ reference: nameOf(descriptor) ?? descriptor.digest, descriptor }));
