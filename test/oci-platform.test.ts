@@ -35,6 +35,15 @@ test("what is none is refused", async () => {
   }
 });
 
+test("a system for an architecture, or the other way round, is a slip, not an image that nothing runs", async () => {
+  for (const text of ["arm64/v8", "arm/v7", "amd64/linux", "aarch64/linux", "linux", "windows"])
+    await faultOf("usage", () => parsePlatform(text));
+  const { hint } = await faultOf("usage", () => parsePlatform("arm64/v8"));
+  assert.equal(hint, "for example --platform linux/arm64/v8");
+  for (const text of ["wasi/wasm", "plan9/amd64", "linux/sw64", "js/wasm"])
+    assert.equal(formatPlatform(parsePlatform(text)), text);
+});
+
 test("a list has each platform once, in the order of bytes, whatever its own", () => {
   const names = (text: string) => parsePlatforms(text).map(formatPlatform);
   assert.deepEqual(names("linux/arm64, linux/amd64,arm64"), ["linux/amd64", "linux/arm64"]);

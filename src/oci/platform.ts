@@ -45,6 +45,11 @@ const VARIANTS = new Map([
   ["arm/8", "v8"],
 ]);
 
+/** Go's names of systems and architectures that images have: a word that stands where only the other can is a slip. */
+const SYSTEMS = /^(?:linux|windows|darwin|macos|freebsd|android)$/;
+const PROCESSORS =
+  /^(?:386|amd64|arm|arm64|loong64|mips(?:64)?(?:le)?|ppc64(?:le)?|riscv64|s390x|wasm)$/;
+
 /** The same platform under the names that images have. */
 function normal(os: string, named: string, given: string | undefined): Platform {
   const [architecture, own] = ARCHITECTURES.get(named) ?? [named];
@@ -66,6 +71,12 @@ export function parsePlatform(value: string): Platform {
     });
   }
   const [os, architecture, variant] = parts.length === 1 ? ["linux", parts[0]!] : parts;
+  const isSlip = PROCESSORS.test(os!) || ARCHITECTURES.has(os!) || SYSTEMS.test(architecture!);
+  if (isSlip)
+    throw new Fault("usage", {
+      message: `the platform ${JSON.stringify(value)} has the system ${os} and the architecture ${architecture}, should have a system first`,
+      hint: `for example --platform ${parts.length === 2 && !SYSTEMS.test(architecture!) ? `linux/${value}` : "linux/arm64"}`,
+    });
   return normal(os!, architecture!, variant);
 }
 
