@@ -123,11 +123,11 @@ class DiskTree implements ReadTree {
   #raw(folder: Seen): readonly string[] {
     if (folder.raw !== undefined) return folder.raw;
     const names = namesIn(folder.at);
-    for (const [i, name] of names.entries()) {
-      if (!name.includes(REPLACED)) continue;
+    const odd = new Map<string, number>();
+    for (const name of names) if (name.includes(REPLACED)) odd.set(name, (odd.get(name) ?? 0) + 1);
+    for (const [name, count] of odd) {
       const at = `${folder.at}/${name}`;
-      const isOnly = names.indexOf(name) === i && names.lastIndexOf(name) === i;
-      if (isOnly && lookAt(at) !== undefined) continue;
+      if (count === 1 && lookAt(at) !== undefined) continue;
       folder.nodes.set(name, refused(at, "a name that is not UTF-8"));
     }
     folder.raw = names;
