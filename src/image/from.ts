@@ -107,9 +107,26 @@ function named(
     return { ...resolve(store, text, "container"), store };
   } catch (error) {
     if (!isFault(error, "not-found")) throw error;
+    const pinned = underAnyTag(text, store);
+    if (pinned !== undefined) return pinned;
     const near = error.facts.near ?? [];
     throw new Fault("not-found", missing(near.filter((name) => isContainer(name, store))));
   }
+}
+
+/** Of `name@digest` the digest decides: the image of that repository, whatever tag it has, where the text gives none. */
+function underAnyTag(text: string, store: ReadStore): Selected | undefined {
+  const [name = "", digest] = text.split("@");
+  if (name === "" || !isDigest(digest)) return undefined;
+  const latest = formatReference(parseReference(name, "container"));
+  if (!latest.endsWith(":latest")) return undefined;
+  const repository = latest.slice(0, -"latest".length);
+  for (const descriptor of store.images()) {
+    const reference = nameOf(descriptor);
+    if (descriptor.digest === digest && reference?.startsWith(repository))
+      return { reference, descriptor, store };
+  }
+  return undefined;
 }
 
 /** The name that was looked for, a digest as it is. */
