@@ -71,14 +71,16 @@ describe("a name in the store", () => {
     }
   });
 
-  test("with a digest and no tag is the repository's image of that digest, under any tag", async (t) => {
+  test("with a digest is the repository's image of that digest, under any tag", async (t) => {
     const { build, refused } = place(t);
     const base = await build("FROM scratch\nCOPY file /\n", ["-t", "me/base:3"]);
     const { digest } = await build("FROM me/base:3\nCOPY file /own\n");
-    const pinned = await build(`FROM me/base@${base.digest}\nCOPY file /own\n`);
-    assert.deepEqual([pinned.code, pinned.digest], [0, digest], pinned.err);
+    for (const name of ["me/base", "me/base:3", "me/base:4"]) {
+      const pinned = await build(`FROM ${name}@${base.digest}\nCOPY file /own\n`);
+      assert.deepEqual([pinned.code, pinned.digest], [0, digest], pinned.err);
+    }
     const none = `sha256:${"0".repeat(64)}`;
-    for (const name of [`me/base@${none}`, `me/base:4@${base.digest}`, `me/bas@${base.digest}`])
+    for (const name of [`me/base@${none}`, `me/base:3@${none}`, `me/bas@${base.digest}`])
       assert.match(await refused(`FROM ${name}\n`), /^cannot find the image/, name);
   });
 

@@ -58,3 +58,58 @@ testWith(
     assert.match(stderr, /team\/none/);
   },
 );
+
+testWith(
+  ["docker-registry"],
+  "an image that FROM pins by its digest takes no other one's name",
+  async (t) => {
+    const { host } = await startRegistry(t);
+    const dir = tempDir(t);
+    const repository = `${host}/team/base`;
+    const run = async (...words: string[]) => {
+      const { code, stdout, stderr } = await ingot(words);
+      assert.equal(code, 0, stderr);
+      return `${stdout}`;
+    };
+    const digests: string[] = [];
+    for (const content of ["old", "new"]) {
+      const base = writeTree(join(dir, content), {
+        Dockerfile: "FROM scratch\nCOPY a /\n",
+        a: content,
+      });
+      const store = join(dir, `${content}-store`);
+      const made = await run("build", base, "-t", `${repository}:1`, "--store", store);
+      digests.push(/sha256:\S+/.exec(made)![0]);
+      await run("push", `${repository}:1`, "--store", store);
+    }
+    const [old, latest] = digests as [string, string];
+    const store = join(dir, "store");
+    await run("pull", `${repository}:1`, "--store", store);
+    await run("tag", `${repository}:1`, `${repository}:latest`, "--store", store);
+    const listed = async () => JSON.parse(await run("list", "--json", "--store", store)).images;
+    const named = async () =>
+      (await listed()).map(
+        ({ reference, digest }: Record<string, string>) => `${reference} ${digest}`,
+      );
+    const top = writeTree(join(dir, "top"), {});
+    const tops: string[] = [];
+    for (const pinned of [
+      `${repository}@${old}`,
+      `${repository}:1@${old}`,
+      `${repository}:2@${old}`,
+    ]) {
+      writeTree(top, { Dockerfile: `FROM ${pinned}\n` });
+      tops.push(await run("build", top, "-t", "top:1", "--store", store, "--pull"));
+      tops.push(await run("build", top, "-t", "top:1", "--store", store));
+    }
+    assert.equal(new Set(tops).size, 1);
+    const names = await named();
+    for (const name of [
+      `${repository}:1 ${latest}`,
+      `${repository}:latest ${latest}`,
+      `${repository}:pinned-${old.slice(7, 23)} ${old}`,
+    ])
+      assert.ok(names.includes(name), `${name}: ${names}`);
+    assert.equal(names.length, 4);
+  },
+);

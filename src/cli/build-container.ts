@@ -6,6 +6,7 @@ import { stat } from "../base/file.ts";
 import { folderBeside } from "../base/file-aside.ts";
 import { type Choice, chooseRemote } from "../image/endpoint.ts";
 import { planArchive } from "../image/export.ts";
+import { nameToKeep } from "../image/from.ts";
 import { type BuiltContainer, makeContainer } from "../image/make-container.ts";
 import { type Prepared, prepareContainer } from "../image/prepare-container.ts";
 import { bytesOf, pullImages, reachOf } from "../image/pull.ts";
@@ -77,15 +78,16 @@ export async function runContainer(values: BuildValues, context: Context): Promi
   }
 }
 
-/** Takes all platforms of an image into the store, under its complete name: it stays the image that it is. */
+/** Takes all platforms of an image into the store: it stays the image that it is. */
 async function pullBase(text: string, store: FolderStore, context: Context): Promise<void> {
-  const [short = "", digest] = text.split("@");
-  const complete = formatReference(parseReference(short, "container"));
-  const name = digest === undefined ? complete : `${complete}@${digest}`;
+  const [short = "", ...digest] = text.split("@");
+  const name = [formatReference(parseReference(short, "container")), ...digest].join("@");
+  const reference = nameToKeep(text, store);
   const threads = threadsFor(undefined);
   await withRegistries(context, NO_WORDS, async (openRepository) => {
     const choice: Choice = { platforms: [], along: "none", openStore: () => store, openRepository };
-    const { images } = await chooseRemote(name, choice);
+    const found = await chooseRemote(name, choice);
+    const images = found.images.map((image) => ({ ...image, reference }));
     const total = bytesOf(reachOf(images).needed);
     await watched(context, { label: `pull ${name}`, total, threads }, (working) =>
       pullImages(images, store, working),

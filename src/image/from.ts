@@ -2,10 +2,11 @@
 import * as path from "node:path";
 import { Fault, type Faults, isFault } from "../base/fault.ts";
 import { realPath, stat } from "../base/file.ts";
-import { isDigest } from "../oci/digest.ts";
+import { hexOf, isDigest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
+import { parseRemote } from "../oci/remote.ts";
 import type { FolderStore } from "../store/folder.ts";
 import { type ReadStore, resolve } from "../store/store.ts";
 import { isReferring } from "./referrers.ts";
@@ -114,19 +115,36 @@ function named(
   }
 }
 
-/** Of `name@digest` the digest decides: the image of that repository, whatever tag it has, where the text gives none. */
+/** Of `name@digest` the digest decides, as with Docker: the image of that repository, whatever tag it has. */
 function underAnyTag(text: string, store: ReadStore): Selected | undefined {
   const [name = "", digest] = text.split("@");
   if (name === "" || !isDigest(digest)) return undefined;
-  const latest = formatReference(parseReference(name, "container"));
-  if (!latest.endsWith(":latest")) return undefined;
-  const repository = latest.slice(0, -"latest".length);
+  const repository = formatReference({ ...parseReference(name, "container"), tag: "" });
   for (const descriptor of store.images()) {
     const reference = nameOf(descriptor);
     if (descriptor.digest === digest && reference?.startsWith(repository))
       return { reference, descriptor, store };
   }
   return undefined;
+}
+
+/** Digits of a digest that tell images of one repository from each other. */
+const ENOUGH = 16;
+
+/**
+ * Under which name an image is kept that was fetched for FROM. One that is pinned by a digest never takes the name that
+ * another image has, nor `:latest`, which nobody said it is: it has a tag of its own then, and is found by its digest.
+ */
+export function nameToKeep(text: string, store: ReadStore): string {
+  const name = complete(text);
+  const { registry, repository, tag, digest } = parseRemote(`docker://${name}`);
+  if (digest === undefined) return name;
+  const [short = ""] = text.split("@");
+  const given = formatReference({ registry, repository, tag: tag ?? "latest" });
+  const hasTag = parseRemote(`docker://${short}@${digest}`).tag !== undefined;
+  const isTaken = store.images().some((one) => nameOf(one) === given && one.digest !== digest);
+  if (hasTag && !isTaken) return given;
+  return formatReference({ registry, repository, tag: `pinned-${hexOf(digest).slice(0, ENOUGH)}` });
 }
 
 /** The name that was looked for, a digest as it is. */
