@@ -1,11 +1,22 @@
 #!/bin/sh
-# sh scripts/test.sh             types, lint, and every test under Bun and under Deno
+# sh scripts/test.sh             types, lint, the compiled program, and every test under Bun and under Deno
 # sh scripts/test.sh FILE...     these test files only, under Bun and under Deno
+#
+# Each file runs in a process of its own, as many at a time as there are processors, four at most, or
+# JOBS of the environment: JOBS=1 runs one after the other. What a file says is shown as a whole, when it is
+# over, under its name, its sums and its seconds; what failed is named once more at the end. A file that takes
+# longer than LIMIT seconds (2400) has failed.
 #
 # The last line is the sum over all of them, `N passed, N failed`. Exits 0 only when something
 # passed and nothing failed. With CI=true a test that lacks a program fails; otherwise it is skipped.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+
+# They take longest, so they begin first. Only the time depends on this list.
+first="crash export-resume export-resume-registry resume-import registry-faults"
+
+# They cannot stand others beside them, so they run at the end, one after the other.
+alone=""
 
 passed=0
 failed=0
@@ -14,89 +25,132 @@ trap 'rm -rf "$logs"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# shown NAME COMMAND...: runs it in the open; afterwards its output is also in $logs/NAME.
-shown() {
+# check NAME COMMAND...: runs it in the open; it counts as one test.
+check() {
+  echo "== $1"
   name=$1
   shift
-  echo "== $name"
-  { "$@" 2>&1 </dev/null; echo $? >"$logs/$name.exit"; } | tee "$logs/$name"
-  return "$(cat "$logs/$name.exit")"
-}
-
-# check NAME COMMAND...: counts as one test.
-check() {
-  if shown "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-}
-
-# runner NAME COMMAND...: counts what its last summary says. A runner that ends badly without
-# having counted a failure (a crash, a file that does not load), or that ran nothing, is one failure.
-runner() {
-  status=0
-  shown "$@" || status=$?
-  case $1 in
-    bun)
-      ok=$(sed -n 's/^ *\([0-9][0-9]*\) pass$/\1/p' "$logs/bun" | tail -n 1)
-      bad=$(sed -n 's/^ *\([0-9][0-9]*\) fail$/\1/p' "$logs/bun" | tail -n 1)
-      ;;
-    deno)
-      line=$(grep -E '^(ok|FAILED) \| [0-9]+ passed' "$logs/deno" | tail -n 1)
-      ok=$(echo "$line" | sed -n 's/.* \([0-9][0-9]*\) passed.*/\1/p')
-      bad=$(echo "$line" | sed -n 's/.* \([0-9][0-9]*\) failed.*/\1/p')
-      ;;
-  esac
-  ok=${ok:-0}
-  bad=${bad:-0}
-  if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$ok" -eq 0 ]; }; then
-    echo "test: $1 ended with status $status after $ok passed tests"
-    bad=1
+  if "$@" </dev/null 2>&1; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "$name" >>"$logs/failed"
   fi
-  passed=$((passed + ok))
-  failed=$((failed + bad))
+}
+
+# wrong WHAT: something is not as it should be, and counts as a failure.
+wrong() {
+  echo "test: $1"
+  echo "$1" >>"$logs/failed"
+  failed=$((failed + 1))
 }
 
 finish() {
+  if [ -s "$logs/failed" ]; then
+    echo "== failed"
+    cat "$logs/failed"
+  fi
   echo "$passed passed, $failed failed"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
   exit
 }
 
+# among NAME LIST: whether the test of this file's name is in the list.
+among() {
+  case " $2 " in *" $(basename "$1" .test.ts) "*) true ;; *) false ;; esac
+}
+
+# plan LIST FILE: the file is to run under both, as a part of that list.
+count=0
+plan() {
+  for runtime in deno bun; do
+    count=$((count + 1))
+    printf '%s\n' "$runtime" >"$logs/$count.runtime"
+    # Bun takes a name without ./ for a pattern.
+    case $2 in
+      /* | ./*) printf '%s\n' "$2" ;;
+      *) printf '%s\n' "./$2" ;;
+    esac >"$logs/$count.file"
+    echo "$count" >>"$logs/$1"
+  done
+}
+
+# together N LIST: runs what is planned there, N at a time, and shows each when it is over.
+together() {
+  [ -s "$logs/$2" ] || return 0
+  xargs -n 1 -P "$1" sh scripts/test-file.sh "$logs" <"$logs/$2" | while read -r job; do
+    echo "== $(cat "$logs/$job.says")"
+    cat "$logs/$job.log"
+  done
+}
+
 if ! sh scripts/setup.sh; then
-  failed=1
+  wrong "setup failed"
   finish
 fi
 
 if [ $# -eq 0 ]; then
   check types node_modules/.bin/tsc --project .
   check lint node_modules/.bin/biome check --colors=off --error-on-warnings .
+  # Once, before several ask for it at a time.
+  check build sh scripts/build.sh
   for file in $(find test -name '*.test.ts' | LC_ALL=C sort); do
-    set -- "$@" "./$file"
+    set -- "$@" "$file"
   done
   if [ $# -eq 0 ]; then
-    echo "test: there is no file test/**/*.test.ts"
-    failed=$((failed + 1))
+    wrong "there is no file test/**/*.test.ts"
     finish
   fi
 fi
-
 for file in "$@"; do
   if [ ! -f "$file" ]; then
-    echo "test: no such file: $file"
-    failed=$((failed + 1))
+    wrong "no such file: $file"
     finish
   fi
 done
-# Bun takes a name without ./ for a pattern.
-count=$#
-while [ "$count" -gt 0 ]; do
-  case $1 in
-    /* | ./*) set -- "$@" "$1" ;;
-    *) set -- "$@" "./$1" ;;
-  esac
-  shift
-  count=$((count - 1))
+
+most=$(nproc 2>/dev/null || echo 2)
+[ "$most" -le 4 ] || most=4
+most=${JOBS:-$most}
+case $most in
+  0* | *[!0-9]*)
+    wrong "JOBS: $most, should be a number from 1"
+    finish
+    ;;
+esac
+
+for name in $first; do
+  for file in "$@"; do
+    if among "$file" "$name"; then plan beside "$file"; fi
+  done
+done
+for file in "$@"; do
+  if among "$file" "$alone"; then
+    plan alone "$file"
+  elif ! among "$file" "$first"; then
+    plan beside "$file"
+  fi
 done
 
 export NO_COLOR=1 DENO_NO_UPDATE_CHECK=1
-runner bun node_modules/.bin/bun test --timeout 600000 "$@"
-runner deno node_modules/.bin/deno test --no-check -A "$@"
+together "$most" beside
+together 1 alone
+
+job=0
+while [ "$job" -lt "$count" ]; do
+  job=$((job + 1))
+  one="$(cat "$logs/$job.runtime") $(cat "$logs/$job.file")"
+  if [ -s "$logs/$job.sums" ]; then
+    read -r ok bad <"$logs/$job.sums"
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+    while read -r line; do
+      printf '%s: %s\n' "$one" "$line"
+    done <"$logs/$job.failed" >>"$logs/failed"
+  else
+    # Whoever ran it was killed, too.
+    [ ! -f "$logs/$job.log" ] || cat "$logs/$job.log"
+    wrong "$one: did not come to an end"
+  fi
+done
 finish

@@ -85,10 +85,13 @@ describe("an import that is killed", () => {
           const { child, writer } = await start();
           await Promise.race([pause(chance() * took * 1.05), child.ended]);
           child.kill("SIGKILL");
-          if ((await child.ended).signal === "SIGKILL") runs.killed++;
+          const ended = await child.ended;
+          // What else the machine does changes how long it takes.
+          if (ended.signal === "SIGKILL") runs.killed++;
+          else took = ended.took;
           await writer;
           const left = leftIn(store);
-          await whole();
+          took = Math.max(took, await whole());
           assertSame(store, unbroken);
           const taken = takenOver(store, left);
           if (taken.whole > 0) runs.whole++;

@@ -1,10 +1,9 @@
 /** A real registry on loopback: Debian's docker-registry. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Certificates } from "./certificates.ts";
-import { pause } from "./child.ts";
 import { type Ends, tempDir } from "./temp.ts";
 
 export interface RegistryServer {
@@ -28,19 +27,19 @@ export interface ServerOptions {
 /** Starts a registry that is gone when the test is over. */
 export async function startRegistry(t: Ends, options: ServerOptions = {}): Promise<RegistryServer> {
   const dir = tempDir(t);
-  const port = await freePort();
   const { htpasswd, tls, clientCertificates, token } = options;
   mkdirSync(join(dir, "data"));
   if (htpasswd !== undefined) writeFileSync(join(dir, "htpasswd"), htpasswd);
   const config = {
     version: "0.1",
-    log: { level: "error", accesslog: { disabled: true } },
+    log: { level: "info", accesslog: { disabled: true } },
     storage: {
       filesystem: { rootdirectory: join(dir, "data") },
       delete: { enabled: true },
     },
     http: {
-      addr: `127.0.0.1:${port}`,
+      // A port that the system gives, and that it says: nobody else can have taken it meanwhile.
+      addr: "127.0.0.1:0",
       secret: "of the test",
       ...(tls === undefined
         ? {}
@@ -74,39 +73,48 @@ export async function startRegistry(t: Ends, options: ServerOptions = {}): Promi
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, OTEL_TRACES_EXPORTER: "none" },
   });
-  let said = "";
-  child.stderr?.on("data", (piece: Buffer) => {
-    said += piece.toString();
-  });
   t.after(() => child.kill("SIGKILL"));
-  for (let waited = 0; !(await answers(port)); waited += 20) {
-    if (waited > 30_000 || child.exitCode !== null)
-      throw new Error(`startRegistry: it does not listen on ${port}\n${said}`);
-    await pause(20);
-  }
+  const port = await listening(child);
   return { host: `localhost:${port}`, port, dir };
 }
 
-/** A port of loopback that nobody listens on. */
-export function freePort(): Promise<number> {
+/** The port that it says it listens on. What it says after that is passed over. */
+function listening(child: ChildProcess): Promise<number> {
   return new Promise((done, fail) => {
-    const server = createServer();
-    server.on("error", fail);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => done(port));
+    let said = "";
+    const give = (why: string) => fail(new Error(`startRegistry: ${why}\n${said}`));
+    const timer = setTimeout(() => give("it does not listen after a minute"), 60_000);
+    child.stderr?.on("data", (piece: Buffer) => {
+      said = said.slice(-10_000) + piece.toString();
+      const port = /listening on 127\.0\.0\.1:([0-9]+)[^0-9]/.exec(said)?.[1];
+      if (port === undefined) return;
+      clearTimeout(timer);
+      said = "";
+      done(Number(port));
+    });
+    child.on("error", (error) => give(error.message));
+    child.on("close", () => {
+      clearTimeout(timer);
+      give("it has ended");
     });
   });
 }
 
-function answers(port: number): Promise<boolean> {
+/**
+ * A port of loopback that nobody listens on, of those that the system gives to no connection: who
+ * asks for it a little later still gets it, whatever runs beside.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   return new Promise((done) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.on("connect", () => {
-      socket.destroy();
-      done(true);
-    });
-    socket.on("error", () => done(false));
+    const server = createServer();
+    server.on("error", () => done(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
   });
 }
