@@ -211,18 +211,14 @@ test("what a run still writes is not taken from it", async (t) => {
   const { layout, out } = sample(t);
   const output = join(out, "image.tar");
   const words = ["export", `oci:${layout}`, "-o", output];
-  const first = await resume.begun({ words, output });
+  const first = await resume.held({ words, output });
   t.after(() => first.kill("SIGKILL"));
-  const { pid } = first.process;
-  assert.ok(pid !== undefined);
-  // It stands still, and lives. (Deno's own `kill` takes any signal for the last one.)
-  process.kill(pid, "SIGSTOP");
   const living = resume.halves(out);
   const second = new Child([...(await command()), ...words], { env: plainEnvironment() });
   assert.equal((await second.ended).code, 0);
   assert.deepEqual(resume.halves(out), living);
   const bytes = readFileSync(output);
-  process.kill(pid, "SIGCONT");
+  resume.goOn(first);
   assert.equal((await first.ended).code, 0);
   assert.deepEqual(readdirSync(out), ["image.tar"]);
   assert.ok(readFileSync(output).equals(bytes));
@@ -231,11 +227,11 @@ test("what a run still writes is not taken from it", async (t) => {
 test("told to stop, an export of what is here leaves nothing", async (t) => {
   const { layout, out } = sample(t);
   const output = join(out, "image.tar");
-  writeFileSync(output, "old");
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    const child = await resume.begun({ words: ["export", `oci:${layout}`, "-o", output], output });
-    child.kill(signal);
-    const { stderr, ...ended } = await child.ended;
+    const { stderr, ...ended } = await resume.stopped(signal, async () => {
+      writeFileSync(output, "old");
+      return resume.begun({ words: ["export", `oci:${layout}`, "-o", output], output });
+    });
     resume.assertStopped(ended, signal);
     assert.doesNotMatch(stderr, /goes on there/);
     assert.deepEqual(readdirSync(out), ["image.tar"]);

@@ -62,6 +62,43 @@ export async function begun({ words, output, form }: Breaking): Promise<Child> {
   return child;
 }
 
+/** Starts it, and returns while it writes: it stands still, and lives. {@link goOn} lets it go on. */
+export async function held(breaking: Breaking): Promise<Child> {
+  for (let tries = 0; tries < 20; tries++) {
+    const child = await begun(breaking);
+    send(child, "SIGSTOP");
+    if (halves(dirname(breaking.output)).length > 0) return child;
+    // It was done before.
+    goOn(child);
+    await child.ended;
+  }
+  throw new Error("held: each time it was done before");
+}
+
+export const goOn = (child: Child): void => send(child, "SIGCONT");
+
+/** Deno's own `kill` of a child takes any signal for the last one. */
+function send(child: Child, signal: NodeJS.Signals): void {
+  try {
+    if (child.process.pid !== undefined) process.kill(child.process.pid, signal);
+  } catch {
+    // It has ended.
+  }
+}
+
+/** Tells what `start` starts to stop, again and again until one was not done before. @returns how that one ended */
+export async function stopped(
+  signal: "SIGINT" | "SIGTERM",
+  start: () => Promise<Child>,
+): Promise<Ended> {
+  for (let tries = 1; ; tries++) {
+    const child = await start();
+    child.kill(signal);
+    const ended = await child.ended;
+    if (ended.code !== 0 || tries === 20) return ended;
+  }
+}
+
 /** It ended as it was told to. (On Deno a program that was sent a signal has no code.) */
 export function assertStopped(
   { code, signal }: Pick<Ended, "code" | "signal">,
