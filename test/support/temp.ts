@@ -7,10 +7,23 @@ export interface Ends {
   after(clean: () => void): void;
 }
 
-/** A new, empty folder, by its real path. It is gone when the test is over. */
+/** Folders that are there: within a `describe`, Deno does not run what `t.after` was given. */
+const left = new Set<string>();
+(globalThis as { addEventListener?: (name: string, act: () => void) => void }).addEventListener?.(
+  "unload",
+  () => {
+    for (const path of left) rmSync(path, { recursive: true, force: true });
+  },
+);
+
+/** A new, empty folder, by its real path. It is gone when the test is over, at the latest when all of its file are. */
 export function tempDir(t: Ends): string {
   const path = realpathSync(mkdtempSync(join(tmpdir(), "ingot-test-")));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
+  left.add(path);
+  t.after(() => {
+    rmSync(path, { recursive: true, force: true });
+    left.delete(path);
+  });
   return path;
 }
 
