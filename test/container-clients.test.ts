@@ -1,47 +1,14 @@
 /** What the world's tools make of an archive that a Dockerfile was built into. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe } from "node:test";
-import { ingot } from "./support/ingot.ts";
-import { testUnless, testWith, which } from "./support/needs.ts";
+import { BOX, boxFile, boxKinds, boxLayout, makeBoxes, SAID } from "./support/box.ts";
+import { testUnless, testWith } from "./support/needs.ts";
 import { succeed } from "./support/run.ts";
 import { runBundle, whyNoContainer } from "./support/runtime.ts";
 import { tempDir, tidily } from "./support/temp.ts";
-import { writeTree } from "./support/tree.ts";
-
-const NAME = "docker.io/library/box:v1";
-const DOCKERFILE = `FROM scratch AS tools
-COPY --chmod=0755 busybox /bin/busybox
-ADD links.tar /
-
-FROM tools
-ARG TARGETARCH
-ENV GREETING="from ingot"
-LABEL org.example.what="a box"
-WORKDIR /home/me
-COPY --chown=1000:1000 --chmod=0400 secret .
-COPY <<"END" /bin/greet
-#!/bin/sh
-echo "hello $GREETING, I am $(id -u):$(id -g) in $PWD"
-cat /home/me/secret
-echo "arguments: $*"
-END
-COPY --chmod=0644 <<END /etc/arch
-$TARGETARCH
-END
-USER 1000:1000
-EXPOSE 80/tcp
-VOLUME /data
-STOPSIGNAL SIGINT
-ENTRYPOINT ["sh", "/bin/greet"]
-CMD ["one", "two three"]
-`;
-const SAID = `hello from ingot, I am 1000:1000 in /home/me
-a secret
-arguments: one two three
-`;
 
 const hindrance =
   process.getuid?.() === 0 ? await whyNoContainer() : "only root can run a container";
@@ -54,55 +21,25 @@ describe("a container from a Dockerfile", () => {
   const ends: (() => void)[] = [];
   const dir = tempDir({ after: (clean) => void ends.push(clean) });
   after(() => ends.forEach((end) => void end()));
-  const archives = {
-    gzip: ["--compression", "gzip"],
-    none: ["--compression", "none"],
-    several: ["--platform", "linux/amd64,linux/arm64"],
-  };
-  type Kind = keyof typeof archives;
-  const kinds = Object.keys(archives) as Kind[];
-  const file = (kind: Kind) => join(dir, `${kind}.tar`);
-  const layout = (kind: Kind) => join(dir, kind);
-
-  before(async () => {
-    const busybox = which("busybox");
-    if (busybox === undefined) return;
-    const context = writeTree(join(dir, "context"), {
-      Dockerfile: DOCKERFILE,
-      secret: "a secret\n",
-    });
-    copyFileSync(busybox, join(context, "busybox"));
-    const links = join(dir, "links");
-    mkdirSync(join(links, "bin"), { recursive: true });
-    for (const name of ["sh", "id", "cat", "echo", "ls"])
-      await succeed(["ln", "-s", "busybox", join(links, "bin", name)]);
-    await succeed(["tar", "-cf", join(context, "links.tar"), "-C", links, "bin"]);
-    for (const kind of kinds) {
-      const words = ["build", context, "-t", "box:v1", ...archives[kind], "-o", file(kind)];
-      const { code, stderr } = await ingot(words);
-      assert.equal(code, 0, stderr);
-      mkdirSync(layout(kind));
-      await succeed(["tar", "-xf", file(kind), "-C", layout(kind)]);
-    }
-  });
+  before(() => makeBoxes(dir));
 
   const rooted = (programs: readonly string[], name: string, body: Parameters<typeof tidily>[0]) =>
     noRoot === undefined
       ? testWith(["busybox", ...programs], name, tidily(body))
       : testUnless(noRoot, name, tidily(body));
 
-  for (const kind of kinds) {
+  for (const kind of boxKinds) {
     rooted(["skopeo"], `skopeo copies ${kind}, digest for digest`, async (t) => {
       const out = join(tempDir(t), "out");
-      const from = `oci-archive:${file(kind)}:${NAME}`;
+      const from = `oci-archive:${boxFile(dir, kind)}:${BOX}`;
       const flags = ["--insecure-policy", "copy", "--all", "--preserve-digests"];
-      await succeed(["skopeo", ...flags, from, `oci:${out}:${NAME}`]);
+      await succeed(["skopeo", ...flags, from, `oci:${out}:${BOX}`]);
       const blobs = (of: string) => readdirSync(join(of, "blobs/sha256")).sort();
-      assert.deepEqual(blobs(out), blobs(layout(kind)));
+      assert.deepEqual(blobs(out), blobs(boxLayout(dir, kind)));
     });
 
     rooted(["skopeo"], `skopeo takes ${kind} for what docker load takes`, async () => {
-      const from = `docker-archive:${file(kind)}`;
+      const from = `docker-archive:${boxFile(dir, kind)}`;
       const { stdout } = await succeed(["skopeo", "inspect", "--config", from]);
       const config = JSON.parse(`${stdout}`);
       assert.deepEqual(config.config.Entrypoint, ["sh", "/bin/greet"]);
@@ -118,7 +55,7 @@ describe("a container from a Dockerfile", () => {
     for (const architecture of ["amd64", "arm64"]) {
       const out = join(tempDir(t), "out");
       const flags = ["--insecure-policy", "--override-arch", architecture];
-      const from = `oci-archive:${file("several")}:${NAME}`;
+      const from = `oci-archive:${boxFile(dir, "several")}:${BOX}`;
       await succeed(["skopeo", ...flags, "copy", "--preserve-digests", from, `dir:${out}`]);
       const manifest = readFileSync(join(out, "manifest.json"));
       const { config } = JSON.parse(`${manifest}`);
@@ -135,7 +72,7 @@ describe("a container from a Dockerfile", () => {
       `umoci unpacks ${kind}: every digest, size and diffID is right`,
       async (t) => {
         const bundle = join(tempDir(t), "bundle");
-        await succeed(["umoci", "unpack", "--image", `${layout(kind)}:${NAME}`, bundle]);
+        await succeed(["umoci", "unpack", "--image", `${boxLayout(dir, kind)}:${BOX}`, bundle]);
         assert.equal(readFileSync(join(bundle, "rootfs/home/me/secret"), "utf8"), "a secret\n");
         assert.equal(readFileSync(join(bundle, "rootfs/etc/arch"), "utf8"), "amd64\n");
         const { process: said } = JSON.parse(readFileSync(join(bundle, "config.json"), "utf8"));
@@ -149,7 +86,7 @@ describe("a container from a Dockerfile", () => {
     const name = `runc runs what umoci unpacked of ${kind}`;
     const runs = tidily(async (t) => {
       const bundle = join(tempDir(t), "bundle");
-      await succeed(["umoci", "unpack", "--image", `${layout(kind)}:${NAME}`, bundle]);
+      await succeed(["umoci", "unpack", "--image", `${boxLayout(dir, kind)}:${BOX}`, bundle]);
       const { code, stdout, stderr } = await runBundle(bundle);
       assert.equal(code, 0, stderr);
       assert.equal(`${stdout}`, SAID);

@@ -1,4 +1,5 @@
 /** A folder becomes a layer: ours, and beside it programs that do the same or a part of it. */
+import { DOCKER } from "../../test/support/dockerd.ts";
 import { type Case, GNU } from "./case.ts";
 
 /**
@@ -33,7 +34,7 @@ function ours(compression: "gzip" | "none"): Case[] {
 
 function dockers(id: string, name: string, buildKit: 0 | 1): Case[] {
   const build = `DOCKER_BUILDKIT=${buildKit} ${docker}`;
-  const rest = { needs: ["dockerd", "/usr/bin/docker"], byDaemon: true };
+  const rest = { needs: ["dockerd", DOCKER], byDaemon: true };
   return [
     {
       id,

@@ -2,9 +2,9 @@
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { DOCKER, startDocker } from "../../test/support/dockerd.ts";
 import { BUILD_CASES } from "./build-cases.ts";
 import { CASES, VERSION } from "./cases.ts";
-import { startDaemon } from "./daemon.ts";
 import { ENCODER_CASES } from "./encoder-cases.ts";
 import { makeImage } from "./layout.ts";
 import { has } from "./machine.ts";
@@ -144,12 +144,12 @@ async function* build(
   fs.writeFileSync(dockerfile, "FROM scratch\nCOPY . /\n");
   fs.writeFileSync(policy, '{"default":[{"type":"insecureAcceptAnything"}]}');
   const docks = has("dockerd")
-    ? await startDaemon(join(bench.work, "docker"), bench.cores)
+    ? await startDocker(join(bench.work, "docker"), bench.cores)
     : undefined;
   try {
     const environment = {
       ...{ INGOT: bench.ingot, TREE: tree.at, DOCKERFILE: dockerfile, WARM: warm, POLICY: policy },
-      ...{ DOCKER: "/usr/bin/docker", DOCKER_HOST: docks?.host ?? "" },
+      ...{ DOCKER, DOCKER_HOST: docks?.host ?? "" },
     };
     const setting = settingOf(bench, environment, { daemon: docks?.pid });
     const measured = await measure(BUILD_CASES, setting);

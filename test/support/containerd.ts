@@ -1,19 +1,10 @@
-/** A containerd of the test's own: Debian's, with its data in the test's folder. It needs root. */
+/** A containerd of the test's own, with its data in the test's folder. It needs root. */
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pause } from "./child.ts";
-import { which } from "./needs.ts";
 import { run, succeed } from "./run.ts";
 import { type Ends, tempDir } from "./temp.ts";
-
-/** Why there can be none here. */
-export const noContainerd: string | undefined =
-  process.getuid?.() !== 0
-    ? "only root can run containerd"
-    : which("containerd") === undefined || which("ctr") === undefined
-      ? "containerd is not installed"
-      : undefined;
 
 /** Starts one that is gone when the test is over. @returns what runs `ctr` with these words, which must succeed */
 export async function startContainerd(

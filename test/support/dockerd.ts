@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { pause } from "./child.ts";
 
 export interface Daemon {
   readonly pid: number;
@@ -14,11 +15,14 @@ const NETWORK = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--ip
 /** Seconds. */
 const PATIENCE = 30;
 
-/** Starts dockerd on `cores`; undefined where it does not come up, as for anyone but root. */
-export async function startDaemon(
-  folder: string,
-  cores: string | undefined,
-): Promise<Daemon | undefined> {
+/** Debian's client, where there is one: another may stand before it on PATH that is too new for Debian's daemon. */
+export const DOCKER = fs.existsSync("/usr/bin/docker") ? "/usr/bin/docker" : "docker";
+
+/**
+ * Starts dockerd, on `cores` where they are named; undefined where it does not come up, as for anyone but root. What it said is
+ * in the file `log` of `folder`.
+ */
+export async function startDocker(folder: string, cores?: string): Promise<Daemon | undefined> {
   fs.mkdirSync(folder, { recursive: true });
   const socket = join(folder, "socket");
   const log = fs.openSync(join(folder, "log"), "w");
@@ -54,7 +58,7 @@ export async function startDaemon(
   for (let i = 0; i < PATIENCE * 10 && !over; i++) {
     if (fs.existsSync(socket) && child.pid !== undefined)
       return { pid: child.pid, host: `unix://${socket}`, stop };
-    await new Promise((next) => setTimeout(next, 100));
+    await pause(100);
   }
   await stop();
   return undefined;

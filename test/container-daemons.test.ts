@@ -1,0 +1,112 @@
+/** Docker, podman and containerd load what a Dockerfile was built into, run it, and give it back as what it was. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe } from "node:test";
+import { BOX, type BoxKind, boxFile, boxKinds, boxLayout, makeBoxes, SAID } from "./support/box.ts";
+import { startContainerd } from "./support/containerd.ts";
+import { DOCKER, startDocker } from "./support/dockerd.ts";
+import { ingot } from "./support/ingot.ts";
+import { testUnless, testWith } from "./support/needs.ts";
+import { podmanIn } from "./support/podman.ts";
+import { succeed } from "./support/run.ts";
+import { whyNoContainer } from "./support/runtime.ts";
+import { type Ends, tempDir, tidily } from "./support/temp.ts";
+
+const hindrance =
+  process.getuid?.() === 0 ? await whyNoContainer() : "only root can run a container";
+
+/** Of what inspect says. */
+interface Shown {
+  readonly digest: string;
+  readonly manifests: readonly { readonly config: { readonly digest: string } }[];
+}
+
+describe("a container from a Dockerfile", () => {
+  const ends: (() => void)[] = [];
+  const dir = tempDir({ after: (clean) => void ends.push(clean) });
+  after(() => ends.forEach((end) => void end()));
+  before(() => makeBoxes(dir));
+
+  const here = (programs: readonly string[], name: string, body: (t: Ends) => Promise<void>) =>
+    hindrance === undefined
+      ? testWith(["busybox", "runc", ...programs], name, tidily(body))
+      : testUnless(hindrance, name, tidily(body));
+
+  const json = (kind: BoxKind, name: string) =>
+    JSON.parse(readFileSync(join(boxLayout(dir, kind), name), "utf8"));
+  /** What Docker calls an image by. */
+  const configOf = (kind: BoxKind) =>
+    `sha256:${json(kind, "manifest.json")[0].Config.slice("blobs/sha256/".length)}`;
+  const digestOf = (kind: BoxKind): string => json(kind, "index.json").manifests[0].digest;
+
+  /** Imports an archive that somebody made, and proves all of it. */
+  async function takeBack(t: Ends, archive: Uint8Array) {
+    const store = join(tempDir(t), "store");
+    const taken = await ingot(["import", "-", "--store", store], { input: archive });
+    assert.equal(taken.code, 0, taken.stderr);
+    const proof = await ingot(["verify", "--layers", store]);
+    assert.equal(proof.code, 0, proof.stderr);
+    const { stdout } = await ingot(["inspect", BOX, "--store", store, "--json"]);
+    const { images } = JSON.parse(`${stdout}`) as { images: Shown[] };
+    const [{ digest, manifests }] = images as [Shown];
+    return { digest, configs: manifests.map(({ config }) => config.digest) };
+  }
+
+  here(["dockerd", DOCKER], "Docker loads, runs and saves each of them", async (t) => {
+    const folder = tempDir(t);
+    const daemon = await startDocker(folder);
+    if (daemon === undefined) assert.fail(readFileSync(join(folder, "log"), "utf8"));
+    const env = { DOCKER_HOST: daemon.host, DOCKER_CONFIG: folder };
+    const docker = (...words: readonly string[]) => succeed([DOCKER, ...words], { env });
+    try {
+      for (const kind of boxKinds) {
+        const loaded = await docker("load", "--input", boxFile(dir, kind));
+        assert.match(`${loaded.stdout}`, /^Loaded image: box:v1$/m);
+        const { stdout: id } = await docker("image", "inspect", "--format", "{{.Id}}", "box:v1");
+        assert.equal(`${id}`.trim(), configOf(kind));
+        const { stdout } = await docker("run", "--rm", "--network", "none", "box:v1");
+        assert.equal(`${stdout}`, SAID, kind);
+        const { stdout: saved } = await docker("save", "box:v1");
+        assert.deepEqual((await takeBack(t, saved)).configs, [configOf(kind)]);
+        await docker("image", "rm", "--force", "box:v1");
+      }
+    } finally {
+      await daemon.stop();
+    }
+  });
+
+  here(["podman"], "podman loads, runs and saves each of them", async (t) => {
+    const folder = tempDir(t);
+    for (const kind of boxKinds) {
+      const podman = podmanIn(join(folder, kind));
+      try {
+        const loaded = await podman("load", "--input", boxFile(dir, kind));
+        assert.match(`${loaded.stdout}`, new RegExp(`^Loaded image.*: ${BOX}$`, "m"));
+        const { stdout: id } = await podman("image", "inspect", "--format", "{{.Id}}", BOX);
+        assert.equal(`sha256:${`${id}`.trim()}`, configOf(kind));
+        const { stdout } = await podman("run", "--rm", "--network", "none", BOX);
+        assert.equal(`${stdout}`, SAID, kind);
+        const file = join(folder, `${kind}.tar`);
+        await podman("save", "--format", "oci-archive", "--output", file, BOX);
+        assert.deepEqual((await takeBack(t, readFileSync(file))).configs, [configOf(kind)]);
+      } finally {
+        await podman("system", "reset", "--force");
+      }
+    }
+  });
+
+  here(["containerd", "ctr"], "containerd imports, runs and exports each of them", async (t) => {
+    const ctr = await startContainerd(t);
+    for (const kind of boxKinds) {
+      await ctr("images", "import", "--all-platforms", boxFile(dir, kind));
+      const [, , digest] = (await ctr("images", "ls", `name==${BOX}`)).split("\n")[1]!.split(/\s+/);
+      assert.equal(digest, digestOf(kind));
+      assert.equal(await ctr("run", "--rm", BOX, `box-${kind}`), SAID, kind);
+      const file = join(tempDir(t), "out.tar");
+      await ctr("images", "export", "--all-platforms", file, BOX);
+      assert.equal((await takeBack(t, readFileSync(file))).digest, digestOf(kind));
+      await ctr("images", "rm", BOX);
+    }
+  });
+});
