@@ -69,27 +69,31 @@ function fill(at: usize, size: u32, value: u64): void {
 }
 
 
+const FACTOR: u32 = 0x9e3779b1;
+
+/** Where `head4` has the entry of `h4`. Of one product: eight bits up, it is that of the first three bytes. */
 // @ts-ignore: decorator
 @inline
-function hash4(word: u32): u32 {
-  return (word * 0x9e3779b1) >> (32 - HEAD4_BITS);
+function place4(product: u32): u32 {
+  return (product >> (31 - HEAD4_BITS)) & ((2 << HEAD4_BITS) - 2);
 }
 
+/** Where `head3` has the entry of `h3`. */
 // @ts-ignore: decorator
 @inline
-function hash3(word: u32): u32 {
-  return ((word << 8) * 0x9e3779b1) >> (32 - HEAD3_BITS);
+function place3(product: u32): u32 {
+  return (product >> (23 - HEAD3_BITS)) & ((2 << HEAD3_BITS) - 2);
 }
 
 /** Enters position `p` into the tables. Four bytes must be there. */
 // @ts-ignore: decorator
 @inline
 function enter(p: usize): void {
-  const word = load<u32>(p);
-  const h4 = hash4(word) << 1;
-  store<u16>((<u32>p & (WINDOW - 1)) << 1, load<u16>(h4, HEAD4), PREVIOUS);
-  store<u16>(h4, <u16>p, HEAD4);
-  store<u16>(hash3(word) << 1, <u16>p, HEAD3);
+  const product = load<u32>(p) * FACTOR;
+  const at4 = place4(product);
+  store<u16>((<u32>p & (WINDOW - 1)) << 1, load<u16>(at4, HEAD4), PREVIOUS);
+  store<u16>(at4, <u16>p, HEAD4);
+  store<u16>(place3(product), <u16>p, HEAD3);
 }
 
 function prime(p: usize, end: usize): void {
@@ -97,19 +101,19 @@ function prime(p: usize, end: usize): void {
   for (; p < stop; p++) enter(p);
 }
 
-/** How many bytes at `p` and `c` are the same, the first `from` known to be, at most `max`. */
+/** How many bytes at `p` and `c` are the same, the first four known to be, at most `max`, which is four at least. */
 // @ts-ignore: decorator
 @inline
-function extend(p: usize, c: usize, from: u32, max: u32): u32 {
-  let n = from;
-  while (n < max) {
+function extend(p: usize, c: usize, max: u32): u32 {
+  let n: u32 = 4;
+  do {
     const x = load<u64>(p + n) ^ load<u64>(c + n);
     if (x != 0) {
       n += <u32>(ctz(x) >> 3);
       break;
     }
     n += 8;
-  }
+  } while (n < max);
   return min(n, max);
 }
 
@@ -121,24 +125,17 @@ function extend(p: usize, c: usize, from: u32, max: u32): u32 {
 @inline
 function search(p: usize, end: usize, best: u32, depth: u32): u32 {
   const word = load<u32>(p);
-  const h4 = hash4(word) << 1;
-  const h3 = hash3(word) << 1;
-  let entry: u32 = load<u16>(h4, HEAD4);
-  const entry3: u32 = load<u16>(h3, HEAD3);
-  store<u16>(h4, <u16>p, HEAD4);
-  store<u16>(h3, <u16>p, HEAD3);
+  const product = word * FACTOR;
+  const at4 = place4(product);
+  const at3 = place3(product);
+  let entry: u32 = load<u16>(at4, HEAD4);
+  const entry3: u32 = load<u16>(at3, HEAD3);
+  store<u16>(at4, <u16>p, HEAD4);
+  store<u16>(at3, <u16>p, HEAD3);
   store<u16>((<u32>p & (WINDOW - 1)) << 1, <u16>entry, PREVIOUS);
   const max = <u32>min(<usize>258, end - p);
   if (best >= max) return 0;
   let found: u32 = 0;
-  if (best < 3) {
-    const distance = (<u32>p - entry3) & 0xffff;
-    if (distance - 1 < NEAR && ((load<u32>(p - distance) ^ word) << 8) == 0) {
-      best = 3;
-      found = (3 << 16) | distance;
-      if (max == 3) return found;
-    }
-  }
   let distance: u32 = 0;
   let tail = best < 4 ? word : load<u32>(p + best - 3);
   let at: usize = best < 4 ? 0 : best - 3;
@@ -148,8 +145,10 @@ function search(p: usize, end: usize, best: u32, depth: u32): u32 {
     if (next - distance - 1 >= WINDOW - distance) break;
     distance = next;
     const c = p - distance;
+    // An entry is a position modulo 65,536: the next one is on its way while this one is compared.
+    entry = load<u16>((entry & (WINDOW - 1)) << 1, PREVIOUS);
     if (load<u32>(c + at) == tail && load<u32>(c) == word) {
-      const length = extend(p, c, 4, max);
+      const length = extend(p, c, max);
       if (length > best) {
         best = length;
         found = (length << 16) | distance;
@@ -158,8 +157,12 @@ function search(p: usize, end: usize, best: u32, depth: u32): u32 {
         tail = load<u32>(p + at);
       }
     }
-    entry = load<u16>((<u32>c & (WINDOW - 1)) << 1, PREVIOUS);
   } while (--depth != 0);
+  // Three bytes have no say in the search for more, so it is only now, and seldom, that they are looked at.
+  if (best < 3) {
+    const near = (<u32>p - entry3) & 0xffff;
+    if (near - 1 < NEAR && ((load<u32>(p - near) ^ word) << 8) == 0) return (3 << 16) | near;
+  }
   return found;
 }
 
