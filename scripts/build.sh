@@ -1,6 +1,7 @@
 #!/bin/sh
-# sh scripts/build.sh          leaves dist/ingot, for this machine
-# sh scripts/build.sh --all    leaves dist/ingot-<os>-<arch>[-<variant>] for every machine, and dist/SHA256SUMS
+# sh scripts/build.sh             leaves dist/ingot, for this machine
+# sh scripts/build.sh TARGET...   leaves dist/ingot-TARGET of each: linux-arm64, linux-x64-musl, and what else stands below
+# sh scripts/build.sh --all       leaves those of all targets, and dist/SHA256SUMS
 #
 # The bytes depend on the commit alone, not on the folder, user or machine that compiles it: white
 # space is taken out because the bundle would otherwise name its files by their paths, and each
@@ -9,15 +10,22 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+targets="linux-x64 linux-x64-baseline linux-arm64 linux-x64-musl linux-arm64-musl
+  darwin-x64 darwin-arm64 windows-x64"
+
 usage() {
-  echo "build: usage: sh scripts/build.sh [--all]" >&2
+  echo "build: usage: sh scripts/build.sh [--all | TARGET...], where TARGET is one of" $targets >&2
   exit 2
 }
-[ $# -le 1 ] || usage
-case "${1-}" in
-  "" | --all) ;;
-  *) usage ;;
-esac
+all=
+if [ "${1-}" = --all ]; then
+  [ $# -eq 1 ] || usage
+  all=yes
+  set -- $targets
+fi
+for target in "$@"; do
+  case " $(echo $targets) " in *" $target "*) ;; *) usage ;; esac
+done
 
 sh scripts/setup.sh
 mkdir -p dist
@@ -53,14 +61,14 @@ if [ $# -eq 0 ]; then
   exit
 fi
 
-rm -f dist/SHA256SUMS dist/ingot-*
-for target in linux-x64 linux-x64-baseline linux-arm64 linux-x64-musl linux-arm64-musl \
-  darwin-x64 darwin-arm64 windows-x64; do
+[ -z "$all" ] || rm -f dist/SHA256SUMS dist/ingot-*
+for target in "$@"; do
   case $target in
     windows-*) compile "ingot-$target.exe" "$target" ;;
     *) compile "ingot-$target" "$target" ;;
   esac
 done
+[ -n "$all" ] || exit 0
 "$bun" scripts/sums.ts dist >"$work/SHA256SUMS"
 chmod 644 "$work/SHA256SUMS"
 mv "$work/SHA256SUMS" dist/SHA256SUMS

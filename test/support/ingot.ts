@@ -18,20 +18,28 @@ const programs = {
   deno: () => join(root, "node_modules/deno/deno"),
 };
 
-let built: Promise<string> | undefined;
+const built = new Map<string, Promise<string>>();
 
-/** The path of the compiled program, built first where it is absent or older than its sources. */
-export function binary(): Promise<string> {
-  built ??= (async () => {
-    const path = join(root, "dist/ingot");
+/**
+ * The path of the compiled program, built first where it is absent or older than its sources.
+ * @param target another machine's, as scripts/build.sh names it; default: this one's
+ */
+export function binary(target?: string): Promise<string> {
+  const name = target === undefined ? "ingot" : `ingot-${target}`;
+  const known = built.get(name);
+  if (known !== undefined) return known;
+  const building = (async () => {
+    const path = join(root, "dist", name);
     const sources = ["src", "package.json", "package-lock.json", "scripts/build.sh"];
     const newest = Math.max(...sources.map((source) => newestIn(join(root, source))));
     if (!existsSync(path) || statSync(path).mtimeMs < newest) {
-      await succeed(["sh", "scripts/build.sh"], { cwd: root, timeout: 600_000 });
+      const targets = target === undefined ? [] : [target];
+      await succeed(["sh", "scripts/build.sh", ...targets], { cwd: root, timeout: 600_000 });
     }
     return path;
   })();
-  return built;
+  built.set(name, building);
+  return building;
 }
 
 /** The newest modification time, in milliseconds, of a file or of anything under a folder. */

@@ -64,7 +64,14 @@ export const withUmask = (umask: string): readonly string[] => [
   ...["sh", "-c", `umask ${umask}; exec "$@"`, "sh"],
 ];
 
-type Axis = (name: string, condition: () => Condition, needs?: readonly string[]) => void;
+/** The words that run the program of another processor: Debian's qemu, and its C library for that processor. */
+const EMULATED = ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"];
+
+type Axis = (
+  name: string,
+  condition: () => Condition | Promise<Condition>,
+  needs?: readonly string[],
+) => void;
 
 /** The axes that have nothing to do with what is built. @param tags what it is called where nothing varies */
 export function axes(axis: Axis, place: () => string, tags: readonly string[]): void {
@@ -92,6 +99,11 @@ export function axes(axis: Axis, place: () => string, tags: readonly string[]): 
   axis("the processors: one", () => ({ wrap: ["taskset", "-c", "0"] }), ["taskset"]);
   axis("the processors: two", () => ({ wrap: ["taskset", "-c", "0,1"] }), ["taskset"]);
   for (const jobs of ["1", "2", "4"]) axis(`the jobs: ${jobs}`, () => ({ more: ["--jobs", jobs] }));
+  axis(
+    "the processor: arm64",
+    async () => ({ words: [...EMULATED, await binary("linux-arm64")] }),
+    [EMULATED[0]!, "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1"],
+  );
   axis("the order of the tags", () => ({ tags: tags.toReversed() }));
   axis("tags given twice", () => ({ tags: [...tags, ...tags] }));
 }
