@@ -10,7 +10,7 @@
 // - files: the same of a folder of that many small FILES;
 // - encoder: the compressor alone beside gzip, pigz and fflate.
 //
-// A run is every command once, in an order that is turned from run to run; before each of them the last result is put away
+// A run is every command once, in another order each time; before each of them the last result is put away
 // and the file system synced. The warm-up, in which temporary disk is watched, is not counted, unless it takes so long that it is
 // the only run. Programs that are not here are named and left out; those for docker and buildah want root.
 // Needs Linux, and in DIR, which may be a file system in memory, about eight times SIZE and forty times the small blobs'.

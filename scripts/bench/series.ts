@@ -32,7 +32,7 @@ interface Taken {
   readonly givenUp: boolean;
 }
 
-/** Before each command the last result is put away and the file system synced; the order is turned from run to run. */
+/** Before each command the last result is put away and the file system synced; the order is another one in each run. */
 export async function measure(cases: readonly Case[], setting: Setting): Promise<Measured[]> {
   const series = new Series(setting);
   const here = cases.filter((one) => series.missing(one).length === 0);
@@ -40,8 +40,7 @@ export async function measure(cases: readonly Case[], setting: Setting): Promise
   for (const one of here) taken.set(one.id, await series.warmUp(one));
   const fast = here.filter(({ id }) => taken.get(id)!.fast);
   for (let i = 0; i < setting.count; i++) {
-    for (let j = 0; j < fast.length; j++) {
-      const one = fast[(i + j) % fast.length]!;
+    for (const one of inTurns(fast, i)) {
       const ran = await series.once(one);
       if (ran !== undefined) taken.get(one.id)!.runs.push(ran);
     }
@@ -52,6 +51,17 @@ export async function measure(cases: readonly Case[], setting: Setting): Promise
     const missing = series.missing(one);
     return { ...one, runs, temporary, result, missing, givenUp: givenUp ? LIMIT : undefined };
   });
+}
+
+/**
+ * All of `list` in the order of the given run: by steps of another length than in the runs before, so that nothing follows the same
+ * one again. Some leave the disk at work: after a daemon that removed GiBs, GNU tar took twice as long.
+ */
+function inTurns<T>(list: readonly T[], run: number): T[] {
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+  const steps = list.map((_, i) => i).filter((step) => divisor(step, list.length) === 1);
+  const step = steps[run % steps.length] ?? 1;
+  return list.map((_, i) => list[(run + i * step) % list.length]!);
 }
 
 class Series {
