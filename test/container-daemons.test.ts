@@ -1,15 +1,15 @@
 /** Docker, podman and containerd load what a Dockerfile was built into, run it, and give it back as what it was. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe } from "node:test";
 import { BOX, type BoxKind, boxFile, boxKinds, boxLayout, makeBoxes, SAID } from "./support/box.ts";
 import { startContainerd } from "./support/containerd.ts";
-import { DOCKER, startDocker } from "./support/dockerd.ts";
-import { ingot } from "./support/ingot.ts";
+import { DOCKER, withDocker } from "./support/dockerd.ts";
+import { binary, ingot, root } from "./support/ingot.ts";
 import { testUnless, testWith } from "./support/needs.ts";
 import { podmanIn } from "./support/podman.ts";
-import { succeed } from "./support/run.ts";
+import { type Ran, succeed } from "./support/run.ts";
 import { whyNoContainer } from "./support/runtime.ts";
 import { type Ends, tempDir, tidily } from "./support/temp.ts";
 
@@ -53,28 +53,48 @@ describe("a container from a Dockerfile", () => {
     return { digest, configs: manifests.map(({ config }) => config.digest) };
   }
 
-  here(["dockerd", DOCKER], "Docker loads, runs and saves each of them", async (t) => {
-    const folder = tempDir(t);
-    const daemon = await startDocker(folder);
-    if (daemon === undefined) assert.fail(readFileSync(join(folder, "log"), "utf8"));
-    const env = { DOCKER_HOST: daemon.host, DOCKER_CONFIG: folder };
-    const docker = (...words: readonly string[]) => succeed([DOCKER, ...words], { env });
-    try {
+  const done = async (running: Promise<Ran>) => {
+    const { code, stdout, stderr } = await running;
+    assert.equal(code, 0, stderr);
+    return `${stdout}`;
+  };
+
+  here(["dockerd", DOCKER], "Docker loads, runs and saves each of them", (t) =>
+    withDocker(tempDir(t), async (docker) => {
       for (const kind of boxKinds) {
-        const loaded = await docker("load", "--input", boxFile(dir, kind));
-        assert.match(`${loaded.stdout}`, /^Loaded image: box:v1$/m);
-        const { stdout: id } = await docker("image", "inspect", "--format", "{{.Id}}", "box:v1");
-        assert.equal(`${id}`.trim(), configOf(kind));
-        const { stdout } = await docker("run", "--rm", "--network", "none", "box:v1");
-        assert.equal(`${stdout}`, SAID, kind);
+        const loaded = await done(docker("load", "--input", boxFile(dir, kind)));
+        assert.match(loaded, /^Loaded image: box:v1$/m);
+        const id = await done(docker("image", "inspect", "--format", "{{.Id}}", "box:v1"));
+        assert.equal(id.trim(), configOf(kind));
+        assert.equal(await done(docker("run", "--rm", "--network", "none", "box:v1")), SAID, kind);
         const { stdout: saved } = await docker("save", "box:v1");
         assert.deepEqual((await takeBack(t, saved)).configs, [configOf(kind)]);
-        await docker("image", "rm", "--force", "box:v1");
+        await done(docker("image", "rm", "--force", "box:v1"));
       }
-    } finally {
-      await daemon.stop();
-    }
-  });
+    }),
+  );
+
+  here(["dockerd", DOCKER], "ingot in its own container judges what is mounted into it", (t) =>
+    withDocker(tempDir(t), async (docker) => {
+      const work = tempDir(t);
+      await binary();
+      await succeed(["sh", "scripts/container.sh", join(work, "ingot.tar")], { cwd: root });
+      const loaded = await done(docker("load", "--input", join(work, "ingot.tar")));
+      const [, name] = /^Loaded image: (ingot:\S+)$/m.exec(loaded)!;
+      const bytes = readFileSync(boxFile(dir, "gzip"));
+      writeFileSync(join(work, "whole.tar"), bytes);
+      bytes[bytes.length >> 1]! ^= 1;
+      writeFileSync(join(work, "damaged.tar"), bytes);
+      const verify = (archive: string) => {
+        const mounted = ["--network", "none", "--volume", `${work}:/work:ro`, name!];
+        return docker("run", "--rm", ...mounted, "verify", "--canonical", archive);
+      };
+      assert.match(await done(verify("whole.tar")), /^OK whole\.tar: 1 image, .*, canonical$/m);
+      const { code, stdout } = await verify("damaged.tar");
+      assert.match(`${stdout}`, /^NOT OK damaged\.tar: /m);
+      assert.equal(code, 1);
+    }),
+  );
 
   here(["podman"], "podman loads, runs and saves each of them", async (t) => {
     const folder = tempDir(t);

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { pause } from "./child.ts";
+import { type Ran, run } from "./run.ts";
 
 export interface Daemon {
   readonly pid: number;
@@ -62,4 +63,23 @@ export async function startDocker(folder: string, cores?: string): Promise<Daemo
   }
   await stop();
   return undefined;
+}
+
+/** Runs `docker` with these words to its end. */
+export type Docker = (...words: readonly string[]) => Promise<Ran>;
+
+/** Does `body` with a client of a daemon in `folder` that is gone afterwards. It needs root. */
+export async function withDocker(
+  folder: string,
+  body: (docker: Docker) => Promise<void>,
+): Promise<void> {
+  const daemon = await startDocker(folder);
+  if (daemon === undefined)
+    throw new Error(`withDocker: ${fs.readFileSync(join(folder, "log"), "utf8")}`);
+  const env = { DOCKER_HOST: daemon.host, DOCKER_CONFIG: folder };
+  try {
+    await body((...words) => run([DOCKER, ...words], { env }));
+  } finally {
+    await daemon.stop();
+  }
 }
