@@ -19,6 +19,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { stopDockers } from "../test/support/dockerd.ts";
 import { has, load, machine } from "./bench/machine.ts";
 import { type Bench, type Result, SCENARIOS } from "./bench/scenarios.ts";
 
@@ -60,7 +61,8 @@ if (!fs.existsSync(ingot))
   throw new Error(`bench: ${ingot}: not there; make it: sh scripts/build.sh`);
 
 const work = fs.mkdtempSync(join(resolve(flags.dir), "ingot-bench-"));
-const leave = (code: number) => {
+const leave = async (code: number) => {
+  await stopDockers();
   fs.rmSync(work, { recursive: true, force: true });
   process.exit(code);
 };

@@ -19,6 +19,13 @@ const PATIENCE = 30;
 /** Debian's client, where there is one: another may stand before it on PATH that is too new for Debian's daemon. */
 export const DOCKER = fs.existsSync("/usr/bin/docker") ? "/usr/bin/docker" : "docker";
 
+const running = new Set<() => Promise<void>>();
+
+/** Afterwards no daemon of this process runs, and its folder can be removed. For whoever is interrupted. */
+export async function stopDockers(): Promise<void> {
+  await Promise.all([...running].map((stop) => stop()));
+}
+
 /**
  * Starts dockerd, on `cores` where they are named; undefined where it does not come up, as for anyone but root. What it said is
  * in the file `log` of `folder`.
@@ -49,13 +56,14 @@ export async function startDocker(folder: string, cores?: string): Promise<Daemo
   const kill = () => {
     if (!over) child.kill("SIGTERM");
   };
-  // Whoever interrupts the bench does not wait for `stop`.
   process.once("exit", kill);
   const stop = async () => {
+    running.delete(stop);
     process.removeListener("exit", kill);
     kill();
     await ended;
   };
+  running.add(stop);
   for (let i = 0; i < PATIENCE * 10 && !over; i++) {
     if (fs.existsSync(socket) && child.pid !== undefined)
       return { pid: child.pid, host: `unix://${socket}`, stop };
