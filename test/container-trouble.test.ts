@@ -372,3 +372,55 @@ it(
     await works(place, words);
   }),
 );
+
+for (const [to, wordsFor] of Object.entries({
+  "a file": ({ context, out }: Place) => ["build", context, "-t", "x:1", "-o", out],
+  "a pipe": ({ context }: Place) => ["build", context, "-t", "x:1", "-o", "-"],
+})) {
+  it(
+    `a build to ${to} that was killed costs disk only until the next one`,
+    tidily(async (t) => {
+      const place = placeOf(t, { a: "a\n" }, "FROM scratch\nCOPY a b /\n");
+      writeFileSync(join(place.context, "b"), chance(40_000_000));
+      const scratch = join(place.dir, "scratch");
+      mkdirSync(scratch);
+      const env = { ...plainEnvironment(), TMPDIR: scratch };
+      const folder = to === "a file" ? place.dir : scratch;
+      const layers = () =>
+        readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+          /\.partial\..*\/\.ingot\/work\//.test(name),
+        );
+      const words = wordsFor(place);
+      for (let i = 0; i < 3; i++) {
+        const child = new Child([...(await command()), ...words], { env });
+        await until(() => layers().length > 0, "no layer is begun");
+        child.kill("SIGKILL");
+        assert.equal((await child.ended).signal, "SIGKILL");
+      }
+      const folders = () => readdirSync(folder).filter((name) => name.includes(".partial."));
+      assert.equal(folders().length, 1);
+      assert.equal((await ingot(words, { env })).code, 0);
+      assert.deepEqual(folders(), []);
+      assert.deepEqual(readdirSync(scratch), []);
+    }),
+  );
+}
+
+it(
+  "where the archive cannot be is said before anything is built",
+  tidily(async (t) => {
+    const place = placeOf(t, {}, "FROM scratch\nCOPY none /\n");
+    const build = async (out: string) => ingot(["build", place.context, "-t", "x:1", "-o", out]);
+    const nowhere = join(place.dir, "no/such/out.tar");
+    refused(await build(nowhere), /cannot find the folder/, /mkdir -p /);
+    assert.ok(!existsSync(join(place.dir, "no")));
+    refused(await build(place.context), /it is a folder, should be a file/, /name a file in it/);
+    symlinkSync(nowhere, join(place.dir, "dangling"));
+    refused(await build(join(place.dir, "dangling")), /what the link points at/, /remove the link/);
+    const env = { TMPDIR: nowhere };
+    const words = ["build", place.context, "-t", "x:1", "-o", "-"];
+    writeTree(place.context, { none: "" });
+    refused(await ingot(words, { env }), /cannot find the folder/, /mkdir -p /);
+    assert.ok(!existsSync(join(place.dir, "no")));
+  }),
+);

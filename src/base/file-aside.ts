@@ -87,6 +87,19 @@ export class Aside {
 /** The folder of `at`, where a file can be. @throws not-found, io */
 export function checkPlace(at: string): string {
   const directory = path.dirname(at);
+  checkFolder(directory);
+  if (stat(at)?.kind === "directory") {
+    throw new Fault("io", {
+      doing: "write the file",
+      at,
+      code: "EISDIR",
+      message: "it is a directory",
+    });
+  }
+  return directory;
+}
+
+function checkFolder(directory: string): void {
   const kind = stat(directory)?.kind;
   if (kind === undefined) {
     throw new Fault("not-found", {
@@ -102,15 +115,6 @@ export function checkPlace(at: string): string {
       code: "ENOTDIR",
       message: "not a directory",
     });
-  if (stat(at)?.kind === "directory") {
-    throw new Fault("io", {
-      doing: "write the file",
-      at,
-      code: "EISDIR",
-      message: "it is a directory",
-    });
-  }
-  return directory;
 }
 
 /** What a link at `at` points at, else `at` itself: renaming onto a link would put the file elsewhere than asked. */
@@ -124,14 +128,29 @@ export function target(at: string): string {
   });
 }
 
+/** A folder that is of use for a while. `remove` takes it away, and so does the end of the program. */
+export interface FolderAside {
+  readonly path: string;
+  readonly remove: () => void;
+}
+
 /**
- * A new folder beside `at`, for what is needed until that file is there. `remove` takes it away, and so does the end of the
- * program; where that was killed, whoever writes `at` next.
+ * A new folder beside the file `at`, for what is needed until that one is there. Such folders of runs that were killed are removed first;
+ * a file that one of them left is not: see `Asides`.
+ * @throws not-found, io where no file can be at `at`
  */
-export function folderBeside(at: string): { readonly path: string; readonly remove: () => void } {
-  const folder = nameBeside(path.resolve(at));
+export function folderBeside(at: string): FolderAside {
+  const whole = target(path.resolve(at));
+  return folderIn(checkPlace(whole), path.basename(whole));
+}
+
+/** As `folderBeside`, for what belongs to no file. @throws not-found where `directory` is not there */
+export function folderIn(directory: string, name: string): FolderAside {
+  checkFolder(directory);
+  const folder = nameBeside(path.join(directory, name));
   makeDirectory(folder);
   const release = atExit(() => discard(folder));
+  new Leftovers(directory, stat(folder)!.mtime).sweep(name, "directory");
   const remove = () => {
     discard(folder);
     release();

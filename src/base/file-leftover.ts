@@ -60,13 +60,14 @@ export class Leftovers {
 
   /**
    * Removes what others left half-written for the file `name`, and for volumes of it: those that are certainly gone, and after a day
-   * those that nobody can judge. What cannot be removed stays.
+   * those that nobody can judge. What cannot be removed stays. @param only what is of another kind stays, too
    */
-  sweep(name: string): void {
+  sweep(name: string, only?: "directory"): void {
     for (const found of this.#names) {
       const holder = holderOf(found, name);
       if (holder === undefined) continue;
       const at = path.join(this.#directory, found);
+      if (only !== undefined && lstat(at)?.kind !== only) continue;
       if (isFree(holder)) discard(at);
       else if (judge(holder) === "unknown" && isOlder(at, this.#now - A_DAY)) discard(at);
     }

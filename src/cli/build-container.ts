@@ -1,9 +1,8 @@
 /** Builds a container from a Dockerfile, and says what came of it. */
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Fault, isFault } from "../base/fault.ts";
 import { stat } from "../base/file.ts";
-import { folderBeside } from "../base/file-aside.ts";
+import { folderBeside, folderIn } from "../base/file-aside.ts";
 import { type Choice, chooseRemote } from "../image/endpoint.ts";
 import { planArchive } from "../image/export.ts";
 import { nameToKeep } from "../image/from.ts";
@@ -123,7 +122,7 @@ async function aside(
   use: (built: BuiltContainer) => Promise<void>,
 ): Promise<BuiltContainer> {
   const isFile = output !== "-" && stat(output)?.kind !== "other";
-  const folder = folderBeside(isFile ? output : join(tmpdir(), "ingot"));
+  const folder = isFile ? folderBeside(output) : folderIn(tmpdir(), "ingot");
   try {
     const built = await make(new FolderStore(folder.path));
     await use(built);

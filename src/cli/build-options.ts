@@ -76,7 +76,7 @@ export const BUILD_OPTIONS = {
     type: "boolean",
     description: "containers: fetch images of FROM that the store does not have",
   },
-  "no-cache": { type: "boolean", description: "containers: make every layer anew" },
+  "no-cache": { type: "boolean", description: "containers: make every layer anew, as -o does" },
   include: {
     type: "string",
     alias: "I",

@@ -1,7 +1,9 @@
 /** Where an archive is written to. */
+import { resolve } from "node:path";
 import { isatty } from "node:tty";
 import { Fault } from "../base/fault.ts";
 import { openWrite, stat } from "../base/file.ts";
+import { checkPlace, target } from "../base/file-aside.ts";
 import { fdSink, type Sink } from "../base/file-stream.ts";
 import { isRemote } from "../image/endpoint.ts";
 import { streamArchive, type Written, writeArchive } from "../image/export.ts";
@@ -36,7 +38,7 @@ const toStream =
 /**
  * How to write to `output`: `-` is stdout; a pipe or a device takes the bytes as they come; anything else is a file, which
  * appears whole or not at all, or volumes of it. @param below what each volume is smaller than, where it is cut into some; bytes
- * @throws usage for a terminal, and for volumes of what is no file
+ * @throws usage for a terminal, and for volumes of what is no file; not-found, io where no file can be
  */
 export function archiveTarget(output: string, below?: number): WritePlan {
   const isFile = output !== "-" && stat(output)?.kind !== "other";
@@ -54,7 +56,11 @@ export function archiveTarget(output: string, below?: number): WritePlan {
       hint: "name a file: -o FILE.tar",
     });
   }
-  if (isFile) return toFiles(below === undefined ? output : { at: output, below });
+  if (isFile) {
+    if (below !== undefined) return toFiles({ at: output, below });
+    checkPlace(target(resolve(output)));
+    return toFiles(output);
+  }
   return async (plan, working, images) => {
     const file = openWrite(output, "pipe");
     try {

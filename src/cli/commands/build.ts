@@ -11,7 +11,7 @@ export const buildCommand = command({
   notes: [
     "A gadget's folder holds program.bpf.c, gadget.yaml, a .go, .rs or .wasm program, or some of them; build.yaml may give them\nother names. A short name `x` is ghcr.io/inspektor-gadget/gadget/x:latest.",
     "A Dockerfile is built without running anything: FROM, COPY, ADD of local files and all that describes the image; RUN is refused.\nFROM takes a stage, scratch, a name in the store, oci:DIR[:REF], oci-archive:FILE[:REF] or docker-archive:FILE[:REF], where REF may be\nleft out if there is one image; with --pull also a name of a registry. A short name `x` is docker.io/library/x:latest.",
-    "Prints `REF sha256:…` for each name; with -o - on stderr.",
+    "Prints `REF sha256:…` for each name; with -o - on stderr. A container's layers are made in a folder beside the archive, or in\nTMPDIR with -o -, and copied from there: so much disk is needed.",
     "--source-date-epoch: mtime is the newest modification time of the source files, git the time of the last commit that\ntouched them. A container's time may also be told as BuildKit is told it, by --build-arg SOURCE_DATE_EPOCH=N; both must agree.",
   ],
   examples: [
