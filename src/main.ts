@@ -2,7 +2,7 @@
 import { isMainThread } from "node:worker_threads";
 
 if (isMainThread) {
-  const [{ crash, run }, { cleanUp }] = await Promise.all([
+  const [{ crash, run }, { beforeUndos, cleanUp }] = await Promise.all([
     import("./cli/run.ts"),
     import("./base/file-cleanup.ts"),
   ]);
@@ -15,9 +15,12 @@ if (isMainThread) {
     cleanUp();
     process.exit(code);
   };
-  process.on("SIGHUP", () => leave(128 + 1));
-  process.on("SIGINT", () => leave(128 + 2));
-  process.on("SIGTERM", () => leave(128 + 15));
+  // While there is nothing to undo, the system ends the program its own way: also one that waits for somebody to open a named pipe.
+  beforeUndos(() => {
+    process.on("SIGHUP", () => leave(128 + 1));
+    process.on("SIGINT", () => leave(128 + 2));
+    process.on("SIGTERM", () => leave(128 + 15));
+  });
   process.on("uncaughtException", (error) => leave(crash(error, start)));
   process.on("unhandledRejection", (error) => leave(crash(error, start)));
   leave(await run(start));

@@ -1,6 +1,6 @@
 /** Streams that end, completion in shells, signals. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
@@ -107,6 +107,28 @@ describe("completion", () => {
 });
 
 describe("a signal", () => {
+  test("ends what waits for somebody to open a named pipe", async (t) => {
+    const pipe = join(tempDir(t), "pipe");
+    execFileSync("mkfifo", [pipe]);
+    for (const line of [
+      ["verify", pipe],
+      ["import", pipe, "--store", `${pipe}-store`],
+    ]) {
+      const [program = "", ...words] = [...(await command()), ...line];
+      const env = { ...process.env, ...plainEnvironment() };
+      const child = spawn(program, words, { env, stdio: "ignore" });
+      const ended = once(child, "exit");
+      // It is in the middle of the call that opens the pipe, for which there is no other sign.
+      const waits = () =>
+        /^wait_for_partner|^fifo_open/.test(readFileSync(`/proc/${child.pid}/wchan`, "utf8"));
+      for (let waited = 0; waited < 5000 && !waits(); waited += 50)
+        await new Promise((next) => setTimeout(next, 50));
+      child.kill("SIGTERM");
+      const [code, signal] = await ended;
+      assert.ok(code === 143 || signal === "SIGTERM", `${code} ${signal}`);
+    }
+  });
+
   for (const [signal, number] of [
     ["SIGINT", 2],
     ["SIGTERM", 15],

@@ -1,6 +1,12 @@
 /** What has to be undone when the program is told to stop in the middle of something. */
 
 const undos = new Set<() => void>();
+let prepare: (() => void) | undefined;
+
+/** Has `listen` called once, as soon as there is something to undo: it makes sure that `cleanUp` is called when the program is stopped. */
+export function beforeUndos(listen: () => void): void {
+  prepare = listen;
+}
 
 /**
  * Has `undo` run if the program is stopped before the returned function is called: it removes what is half-written.
@@ -9,6 +15,8 @@ const undos = new Set<() => void>();
 export function atExit(undo: () => void): () => void {
   const entry = () => undo();
   undos.add(entry);
+  prepare?.();
+  prepare = undefined;
   return () => {
     undos.delete(entry);
   };
