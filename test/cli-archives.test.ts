@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { writeLayout } from "./support/image-layout.ts";
-import { ingot } from "./support/ingot.ts";
+import { ingot, root } from "./support/ingot.ts";
 import { ask, HELLO, place, plain, say, stocked } from "./support/say.ts";
 
 describe("export", () => {
@@ -200,6 +200,29 @@ describe("verify", () => {
       assert.match(err, /--canonical is about archives, and ".*" is (?:a layout|an image)/);
     }
   });
+});
+
+test("no image is called what would be taken for a transport", async (t) => {
+  const { dir, in_ } = await stocked(t);
+  const hello = join(root, "examples/gadget/hello");
+  const none = (name: string) =>
+    new RegExp(`the name "${name}" begins with the transport [a-z-]+:, should be .*\nhint: `);
+  for (const words of [
+    ["copy", "hello:v1", "dir:foo"],
+    ["copy", "hello:v1", "docker-archive:foo.tar"],
+    ["tag", "hello:v1", "containers-storage:foo"],
+    ["build", hello, "-t", "docker-daemon:foo:v1"],
+    ["build", hello, "-t", "oci:foo", "-o", join(dir, "foo.tar")],
+  ]) {
+    const { code, out, err } = await say(in_(...words));
+    assert.deepEqual([code, out], [2, ""]);
+    assert.match(err, none(words.find((word) => /^[a-z-]+:foo/.test(word))!));
+  }
+  const { document } = await ask(in_("list"));
+  assert.equal(document.images.length, 1);
+  // A registry or a repository may be called so.
+  for (const name of ["dir/foo:v1", "oci.example/dir:v1", "docker.io/library/dir:foo"])
+    assert.equal((await say(in_("tag", "hello:v1", name))).code, 0, name);
 });
 
 test("a transport of other tools is refused, with what to do instead", async (t) => {

@@ -294,6 +294,14 @@ test("a platform may be called by another name, and twins are one", async (t) =>
   }
 });
 
+test("nothing is built for Windows: its layers have another form", async (t) => {
+  const folder = context(t, "FROM scratch\nCOPY data /\n");
+  const words = ["build", folder, "-t", "x:1", "--platform", "linux/amd64,windows/amd64"];
+  const { code, stderr } = await ingot([...words, "--store", join(tempDir(t), "s")]);
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /cannot use the platform "windows\/amd64": found Windows, /);
+});
+
 describe("a Dockerfile", () => {
   it(
     "is the same image in a store, in a file, on a pipe, and with one thread",

@@ -30,6 +30,8 @@ test("what is none is refused", async () => {
     "Linux/amd64",
     "linux amd64",
     "linux/amd64,",
+    "foo",
+    "local",
   ]) {
     await faultOf("usage", () => parsePlatforms(text));
   }

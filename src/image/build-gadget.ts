@@ -16,10 +16,10 @@ import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { Platform } from "../oci/platform.ts";
 import { formatPlatform } from "../oci/platform.ts";
-import { formatReference, parseReference } from "../oci/reference.ts";
 import type { FolderStore } from "../store/folder.ts";
 import { MemoryStore } from "../store/memory.ts";
 import type { EpochChoice } from "./epoch.ts";
+import { nameToGive } from "./name.ts";
 import type { Selected } from "./select.ts";
 
 export interface BuildOptions {
@@ -69,9 +69,7 @@ const YAML_LIMIT = 1024 * 1024;
  */
 export async function buildGadget(options: BuildOptions): Promise<Built> {
   const { directory, names, builderVersion = BUILDER_VERSION } = options;
-  const references = sortedUnique(
-    names.map((name) => formatReference(parseReference(name, "gadget"))),
-  );
+  const references = sortedUnique(names.map((name) => nameToGive(name, "gadget")));
   const architectures = architecturesOf(options.platforms);
   const problems: Problem[] = [];
   const { recipe, recipeFile } = readRecipe(options, problems);

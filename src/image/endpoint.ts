@@ -1,11 +1,11 @@
 /** What stands on either side of a copy. */
 import { Fault } from "../base/fault.ts";
 import type { Platform } from "../oci/platform.ts";
-import { formatReference, parseReference } from "../oci/reference.ts";
+import { formatReference } from "../oci/reference.ts";
 import { formatRemote, parseRemote, type Remote, whichOf } from "../oci/remote.ts";
 import type { FolderStore } from "../store/folder.ts";
 import type { Repository } from "../store/registry.ts";
-import { completeNames, isTagOnly } from "./name.ts";
+import { completeNames, isTagOnly, mustBeName, nameToGive } from "./name.ts";
 import type { Pushable } from "./push.ts";
 import {
   type Along,
@@ -110,6 +110,7 @@ export function parseDestination(text: string): Destination {
       });
     return { kind: transport === "oci" ? "layout" : "archive", path, reference };
   }
+  mustBeName(text);
   if (/\.(?:tar|oci)$/.test(text) || /^[./~]/.test(text) || /^[a-z-]+:\/?\//.test(text))
     throw new Fault("usage", {
       message: `the destination ${JSON.stringify(text)} does not say what it is to be`,
@@ -123,7 +124,7 @@ export function parseDestination(text: string): Destination {
  */
 export function renamed<P extends Pushable>(image: P, text: string): P {
   const kind = isGadget(image.descriptor, image.store) ? "gadget" : "container";
-  return { ...image, reference: formatReference(parseReference(text, kind)) };
+  return { ...image, reference: nameToGive(text, kind) };
 }
 
 /** The one image there is. @throws ambiguous */

@@ -24,7 +24,7 @@ import { gatherFile } from "./gather.ts";
 import { type Holdings, parseHoldings, type Summary, summaryOf } from "./holdings.ts";
 import { dockerOf, type Inventory } from "./inventory.ts";
 import { judge, nameTwice } from "./judge.ts";
-import { completeNames, isTagOnly } from "./name.ts";
+import { completeNames, isTagOnly, mustBeName } from "./name.ts";
 import { fullNameOf, nameRoots } from "./naming.ts";
 import { type ArchiveSource, gatherSource, openSource, type StreamSource } from "./opening.ts";
 import { StrayTaker } from "./strays.ts";
@@ -227,6 +227,7 @@ function readIndex(inventory: Inventory, refuse: (more: Iterable<Finding>) => vo
 
 /** The roots, with `name` for the one image that has none; a tag that it has stays. @throws usage, malformed */
 function nameOne({ roots, at }: Inventory, name: string): readonly Descriptor[] {
+  mustBeName(name);
   const nameless = roots.filter((root) => fullNameOf(root) === undefined);
   const [only] = nameless;
   const digests = new Set(nameless.map(({ digest }) => digest));

@@ -14,11 +14,11 @@ import { packedSize } from "../layer/pack.ts";
 import type { Times } from "../layer/times.ts";
 import type { ReadTree } from "../layer/tree.ts";
 import type { Annotations } from "../oci/manifest.ts";
-import type { Platform } from "../oci/platform.ts";
-import { formatReference, parseReference } from "../oci/reference.ts";
+import { formatPlatform, type Platform } from "../oci/platform.ts";
 import type { FolderStore } from "../store/folder.ts";
 import { contextEpoch, type EpochChoice } from "./epoch.ts";
 import { leftOut, type Written } from "./left-out.ts";
+import { nameToGive } from "./name.ts";
 import { type Staged, stage } from "./stages.ts";
 
 export interface ContainerOptions {
@@ -74,15 +74,14 @@ const DOCKERFILES = ["Dockerfile", "Containerfile"];
  */
 export async function prepareContainer(options: ContainerOptions): Promise<Prepared> {
   const { names, timestamps, annotations, strict, directory } = options;
-  const references = sortedUnique(
-    names.map((name) => formatReference(parseReference(name, "container"))),
-  );
+  const references = sortedUnique(names.map((name) => nameToGive(name, "container")));
   const { file, path } = readDockerfile(options);
   if (!strict) options.warn(distinct(file.problems));
   const context = await readContext(directory, path, options);
   const epoch = await contextEpoch(options.epoch, { ...options, context });
   const created = rfc3339(epoch);
   const platforms = options.platforms.length > 0 ? options.platforms : [DEFAULT_PLATFORM];
+  platforms.forEach(refuseWindows);
   const images: Staged[] = [];
   const { buildArgs, target } = options;
   const members = new BuildMembers(path);
@@ -106,6 +105,17 @@ export async function prepareContainer(options: ContainerOptions): Promise<Prepa
     .reduce((sum, part) => sum + ("entries" in part ? packedSize(part.entries) : 0), 0);
   const { labels } = options;
   return { references, images, annotations, labels, created, problems, size };
+}
+
+/** @throws unsupported: what Windows takes for a layer has its files in a folder of their own, and more beside it */
+function refuseWindows(platform: Platform): void {
+  if (platform.os !== "windows") return;
+  throw new Fault("unsupported", {
+    what: "the platform",
+    at: formatPlatform(platform),
+    found: "Windows, whose layers have a form of their own",
+    expected: "a system whose layers are plain file systems, as linux",
+  });
 }
 
 /** Each problem once, where it came first: a stage is worked out for every platform. */

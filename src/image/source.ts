@@ -5,6 +5,7 @@ import { masked } from "../base/mask.ts";
 import { Tally } from "../base/pool.ts";
 import { BASE_FILE, DOCKER_FILE, nameOf } from "../oci/layout.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
+import { splitTransport } from "../oci/transport.ts";
 import { Archive } from "../store/archive.ts";
 import type { FolderStore } from "../store/folder.ts";
 import { Layout } from "../store/layout.ts";
@@ -28,10 +29,6 @@ export interface Place {
 
 /** What a SOURCE on the command line is. */
 export type Source = Place | { readonly kind: "stored"; readonly reference: string };
-
-/** A transport, and what it is of. A registry's `docker:24` has none. */
-const TRANSPORT =
-  /^(?:(oci|oci-archive|docker-archive|docker-daemon|containers-storage|dir):|(docker|docker-image|oci-layout):\/\/)(.*)$/s;
 
 const pulled = (rest: string) =>
   `bring it into the store (ingot pull docker://${rest}), then name it without the transport; build --pull fetches what FROM names`;
@@ -57,9 +54,9 @@ export function parseTransport(
   what = "the source",
   names = "a path or a stored name",
 ): Place | undefined {
-  const [, local, other, rest = ""] = TRANSPORT.exec(text) ?? [];
-  const transport = local ?? other;
-  if (transport === undefined) return undefined;
+  const split = splitTransport(text);
+  if (split === undefined) return undefined;
+  const { transport, rest } = split;
   const hint = ELSEWHERE[transport]?.(masked(rest));
   if (hint === undefined)
     return { kind: transport === "oci" ? "layout" : "archive", ...splitPath(rest) };

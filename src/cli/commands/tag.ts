@@ -1,5 +1,5 @@
+import { nameToGive } from "../../image/name.ts";
 import { isGadget } from "../../image/select.ts";
-import { formatReference, parseReference } from "../../oci/reference.ts";
 import { FolderStore } from "../../store/folder.ts";
 import { resolve } from "../../store/store.ts";
 import { command } from "../command.ts";
@@ -32,9 +32,7 @@ export const tagCommand = command({
     const store = new FolderStore(storePath(settings, folder));
     const { descriptor } = resolve(store, source);
     const kind = isGadget(descriptor, store) ? "gadget" : "container";
-    const references = [
-      ...new Set(texts.map((text) => formatReference(parseReference(text, kind)))),
-    ];
+    const references = [...new Set(texts.map((text) => nameToGive(text, kind)))];
     await store.tag(references.map((reference) => ({ reference, descriptor })));
     const images = references.map((reference) => ({ reference, digest: descriptor.digest }));
     for (const image of images) talk.print(imageLine(image));
