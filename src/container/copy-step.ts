@@ -8,7 +8,7 @@ import { quote, type Report } from "./report.ts";
 import { refuseRemote } from "./sources.ts";
 import type { CopyStep, Step } from "./step.ts";
 
-const SYMBOLIC = /^([ugoa]*([-+=]([rwxXst]*|[ugo]))+)(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*$/;
+const SYMBOLIC = /^[ugoa]*([-+=][rwxXstugo]*)+(,[ugoa]*([-+=][rwxXstugo]*)+)*$/;
 
 /** COPY or ADD, expanded. What is wrong with it is reported. */
 export function copyStep(
