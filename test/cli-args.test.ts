@@ -16,6 +16,7 @@ const options = {
   },
   include: { type: "string", alias: "I", valueHint: "DIR", multiple: true, description: "more" },
   platform: { type: "string", valueHint: "LIST", description: "which" },
+  kind: { type: "string", valueHint: "KIND", words: ["one", "two", "three"], description: "which" },
   strict: { type: "boolean", alias: "s", description: "how" },
   quiet: { type: "boolean", alias: "q", description: "how" },
 } as const satisfies Options;
@@ -29,6 +30,7 @@ describe("parseArgs reads", () => {
     output: "b",
     include: [],
     platform: undefined,
+    kind: undefined,
     strict: false,
     quiet: false,
   };
@@ -38,6 +40,7 @@ describe("parseArgs reads", () => {
     ["= in a value", ["a", "--output=b=c"], { ...base, output: "b=c" }],
     ["a short flag with its value apart", ["-o", "b", "a"], base],
     ["a short flag with its value attached", ["-ob", "a"], base],
+    ["a word of a closed list", ["a", "-o", "b", "--kind", "two"], { ...base, kind: "two" }],
     ["- as a value", ["a", "-o", "-"], { ...base, output: "-" }],
     [
       "- as a value, attached",
@@ -112,6 +115,11 @@ describe("parseArgs refuses", () => {
     ["an empty value", ["a", "--output="], /--output is empty, should be FILE/],
     ["an empty value, apart", ["a", "-o", ""], /-o is empty/],
     ["an empty argument", ["", "-o", "b"], /the argument SOURCE is empty/],
+    [
+      "a word that is not in the list",
+      ["a", "-o", "b", "--kind", "on"],
+      /^--kind is "on", should be one, two or three$/,
+    ],
     ["a missing argument", ["-o", "b"], /the argument SOURCE is missing: what/, /--help/],
     ["a missing flag", ["a"], /the flag --output FILE is missing/],
   ];
@@ -129,6 +137,16 @@ describe("parseArgs refuses", () => {
     const facts = await faultOf("usage", () => parseArgs(["a", "b"], one, "import"));
     assert.match(facts.message, /an argument too many: "b"/);
   });
+});
+
+test("parseArgs holds an argument to the words that there are", async () => {
+  const options = {
+    shell: { type: "positional", required: true, words: ["a", "b"], description: "it" },
+  } as const satisfies Options;
+  const { shell }: { shell: "a" | "b" } = parseArgs(["b"], options, "completion");
+  assert.equal(shell, "b");
+  const { message } = await faultOf("usage", () => parseArgs(["c"], options, "completion"));
+  assert.equal(message, 'the argument SHELL is "c", should be a or b');
 });
 
 test("parseArgs gives an optional argument or undefined", () => {

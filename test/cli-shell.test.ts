@@ -102,7 +102,7 @@ describe("completion", () => {
   test("of another shell", async () => {
     const { code, err } = await say(["completion", "csh"]);
     assert.equal(code, 2);
-    assert.match(err, /"csh", should be "bash", "zsh" or "fish"/);
+    assert.match(err, /the argument SHELL is "csh", should be bash, zsh or fish/);
   });
 });
 

@@ -13,8 +13,8 @@ const isFlag = (word: string) => word.startsWith("-") && word !== "-";
 /**
  * What `words` say by `options`. Takes `--flag value`, `--flag=value`, `-f value`, `-fvalue`, `-qh` for booleans, and `--`,
  * after which nothing is a flag.
- * @throws usage: an unknown flag (with the nearest right one), a flag without its value or given twice, a surplus or
- * missing argument
+ * @throws usage: an unknown flag (with the nearest right one), a flag without its value or given twice, a value that is none
+ * of the words that there are, a surplus or missing argument
  */
 export function parseArgs<const O extends Options>(
   words: readonly string[],
@@ -105,6 +105,7 @@ export function parseArgs<const O extends Options>(
       else values[name] = got?.[0];
       if (option.type === "positional" && got!.includes(""))
         throw usage(`the argument ${name.toUpperCase()} is empty`);
+      for (const value of got ?? []) mustBeWord(value, name, option);
       if (option.required && (got === undefined || got.length === 0))
         throw missing(name, option, command);
     }
@@ -127,6 +128,14 @@ function taken(
     `${spelled} has no value: ${JSON.stringify(next)} follows, which looks like a flag`,
     `if that is its value, write ${joined}${next}`,
   );
+}
+
+/** @throws usage for a value that is not in the option's list, where it has one */
+function mustBeWord(value: string, name: string, { type, words }: Options[string]): void {
+  if (words === undefined || words.includes(value)) return;
+  const what = type === "positional" ? `the argument ${name.toUpperCase()}` : `--${name}`;
+  const all = [words.slice(0, -1).join(", "), words.at(-1)].filter(Boolean).join(" or ");
+  throw usage(`${what} is ${JSON.stringify(value)}, should be ${all}`);
 }
 
 function missing(name: string, option: Options[string], command: string): Fault {

@@ -23,8 +23,7 @@ import { quote } from "./text.ts";
 
 export async function runContainer(values: BuildValues, context: Context): Promise<void> {
   const { talk, settings } = context;
-  const { output } = values;
-  const compression = choice("compression", values.compression, ["gzip", "none"]);
+  const { output, compression = "gzip", timestamps = "set", modes = "keep" } = values;
   const write = output === undefined ? undefined : archiveTarget(output);
   const openStore = storeOpener(context, values.store);
   const { environment } = settings;
@@ -45,8 +44,8 @@ export async function runContainer(values: BuildValues, context: Context): Promi
     labels: new Map(values.label.map((text) => pair("label", text))),
     annotations: Object.fromEntries(values.annotation.map((text) => pair("annotation", text))),
     epoch: parseEpochChoice(values["source-date-epoch"], settings, args.get("SOURCE_DATE_EPOCH")),
-    timestamps: choice("timestamps", values.timestamps, ["set", "clamp", "keep"]),
-    modes: choice("modes", values.modes, ["keep", "set"]),
+    timestamps,
+    modes,
     xattrs: values.xattrs,
     strict: values.strict,
     tools: { commands: {}, environment },
@@ -157,19 +156,6 @@ function say(
     known,
   }));
   sayBuilt({ ...built, created, problems, output }, talk, { layers });
-}
-
-/** The one of `words` that a flag says; the first where it was not given. @throws usage */
-function choice<W extends string>(
-  flag: string,
-  given: string | undefined,
-  words: readonly [W, ...W[]],
-): W {
-  const found = given === undefined ? words[0] : words.find((word) => word === given);
-  if (found !== undefined) return found;
-  throw new Fault("usage", {
-    message: `--${flag} is ${JSON.stringify(given)}, should be ${words.slice(0, -1).join(", ")} or ${words.at(-1)}`,
-  });
 }
 
 /** KEY=VALUE. @throws usage */

@@ -55,16 +55,19 @@ export const BUILD_OPTIONS = {
   compression: {
     type: "string",
     valueHint: "KIND",
+    words: ["gzip", "none"],
     description: "containers: gzip (default) or none",
   },
   timestamps: {
     type: "string",
     valueHint: "HOW",
+    words: ["set", "clamp", "keep"],
     description: "containers: set all files' times (default), clamp later ones, or keep them",
   },
   modes: {
     type: "string",
     valueHint: "HOW",
+    words: ["keep", "set"],
     description:
       "containers: keep the context's modes (default), or set them to 0755 and 0644 as git knows them, whatever the umask",
   },

@@ -9,8 +9,6 @@ export const SHELLS = {
   fish: fishScript,
 } as const satisfies Record<string, (commands: readonly Command[]) => string>;
 
-export type Shell = keyof typeof SHELLS;
-
 /** Says the names in the store, a line each; quoted for each shell's own use it is the same. */
 const NAMES = "ingot list --quiet 2>/dev/null | tail -n +2 | cut -d ' ' -f 1";
 

@@ -7,6 +7,8 @@ export interface Flag {
   /** One letter. */
   readonly alias?: string;
   readonly valueHint?: string;
+  /** All values that there are: any other is refused, and completion offers these. */
+  readonly words?: readonly string[];
   readonly multiple?: true;
   readonly required?: true;
 }
@@ -16,21 +18,25 @@ export interface Positional {
   readonly type: "positional";
   readonly description: string;
   readonly required: boolean;
+  /** As a flag's. */
+  readonly words?: readonly string[];
   readonly multiple?: true;
 }
 
 export type Option = Flag | Positional;
 export type Options = Readonly<Record<string, Option>>;
 
+type Word<O extends Option> = O extends { readonly words: readonly (infer W)[] } ? W : string;
+
 type Value<O extends Option> = O extends { readonly type: "boolean" }
   ? boolean
   : O extends { readonly multiple: true }
     ? O extends { readonly required: true }
-      ? [string, ...string[]]
-      : string[]
+      ? [Word<O>, ...Word<O>[]]
+      : Word<O>[]
     : O extends { readonly required: true }
-      ? string
-      : string | undefined;
+      ? Word<O>
+      : Word<O> | undefined;
 
 /** What the command line said, by the options it was read with. */
 export type Values<O extends Options> = { readonly [Name in keyof O]: Value<O[Name]> };

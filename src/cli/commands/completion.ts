@@ -1,13 +1,16 @@
-import { Fault } from "../../base/fault.ts";
 import { command } from "../command.ts";
-import { SHELLS, type Shell } from "../completion.ts";
-import { alternatives } from "../words.ts";
+import { SHELLS } from "../completion.ts";
 
 export const completionCommand = command({
   name: "completion",
   description: "print a script that completes ingot's words in a shell",
   args: {
-    shell: { type: "positional", required: true, description: "bash, zsh or fish" },
+    shell: {
+      type: "positional",
+      required: true,
+      words: ["bash", "zsh", "fish"],
+      description: "bash, zsh or fish",
+    },
   },
   examples: [
     {
@@ -18,17 +21,9 @@ export const completionCommand = command({
   ],
   document: '{"shell", "script"}',
   async run({ shell }, { talk, all }) {
-    if (!isShell(shell)) {
-      const names = alternatives(Object.keys(SHELLS));
-      throw new Fault("usage", {
-        message: `there is no completion for ${JSON.stringify(shell)}, should be ${names}`,
-      });
-    }
     const script = SHELLS[shell](await all());
     if (!talk.json) talk.raw(script);
     talk.document({ shell, script });
     return 0;
   },
 });
-
-const isShell = (text: string): text is Shell => Object.hasOwn(SHELLS, text);
