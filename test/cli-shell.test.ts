@@ -6,12 +6,14 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { parseWanted } from "../src/oci/reference.ts";
 import { writeLayout } from "./support/image-layout.ts";
 import { command, plainEnvironment } from "./support/ingot.ts";
 import { testWith } from "./support/needs.ts";
 import { run } from "./support/run.ts";
 import { ask, COMMANDS, HELLO, place, say, stocked } from "./support/say.ts";
-import { tempDir } from "./support/temp.ts";
+import { offers, shells } from "./support/shells.ts";
+import { type Ends, tempDir, tidily } from "./support/temp.ts";
 
 describe("the streams", () => {
   test("a large answer arrives whole", async (t) => {
@@ -59,29 +61,89 @@ describe("the streams", () => {
 });
 
 describe("completion", () => {
-  /** What bash offers for these words, the last of which is under way. */
-  async function offered(words: readonly string[], env = {}): Promise<string[]> {
-    const { out } = await say(["completion", "bash"]);
-    const ingot = (await command()).map((word) => `'${word}'`).join(" ");
-    const script = `ingot() { ${ingot} "$@"; }\n${out}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))\n_ingot\nprintf '%s\\n' "\${COMPREPLY[@]}"`;
-    const options = { env: { ...plainEnvironment(), ...env } };
-    const { stdout, stderr } = await run(
-      ["bash", "-c", script, "bash", "ingot", ...words],
-      options,
+  /** A layout with images of these names. */
+  function named(folder: string, references: readonly string[]): string {
+    writeLayout(
+      folder,
+      references.map((reference) => ({ reference, layers: ["x"] })),
     );
-    assert.equal(stderr, "");
-    return `${stdout}`.split("\n").filter((line) => line !== "");
+    return folder;
   }
 
-  testWith(["bash"], "bash completes commands, flags and stored names", async (t) => {
-    assert.deepEqual(await offered(["ex"]), ["export"]);
-    assert.deepEqual(await offered(["verify", "--ca"]), ["--canonical"]);
-    assert.deepEqual(await offered(["--json", "build", "--so"]), ["--source-date-epoch"]);
-    const { store } = await stocked(t);
-    assert.deepEqual(await offered(["remove", ""], { INGOT_STORE: store }), [HELLO]);
-  });
+  for (const shell of shells) {
+    const completes = (what: string, body: (t: Ends) => Promise<void>) =>
+      testWith([shell], `${shell} completes ${what}`, tidily(body));
 
-  for (const shell of ["zsh", "fish"]) {
+    completes("commands, flags and words", (t) =>
+      offers(t, shell, {
+        "ingot ex": ["export"],
+        "ingot --store list li": ["list"],
+        "ingot --vers": ["--version"],
+        "ingot verify --ca": ["--canonical"],
+        "ingot --json build --so": ["--source-date-epoch"],
+        "ingot build --store list --tim": ["--timestamps"],
+        "ingot completion ": ["bash", "fish", "zsh"],
+        "ingot build . --compression ": ["gzip", "none"],
+        "ingot build --compression=n": ["--compression=none"],
+        "ingot build --timestamps ": ["clamp", "keep", "set"],
+        "ingot build --modes k": ["keep"],
+        "ingot build --modes keep --comp": ["--compression"],
+      }),
+    );
+
+    completes("names of images, also short ones", async (t) => {
+      const all = [
+        "app:v1",
+        "docker.io/library/app:v1",
+        "docker.io/me.org/x:v1",
+        "docker.io/me/web:v1",
+        "ghcr.io/inspektor-gadget/gadget/trace:v2",
+        "ghcr.io/you/tool:latest",
+        "me/web:v1",
+        "quay.io/a/b:v1",
+        "trace:v2",
+        "you/tool:latest",
+      ];
+      const complete = all.filter((name) => /^[a-z]+\.io/.test(name));
+      for (const word of all)
+        assert.ok(
+          parseWanted(word).references.some((name) => complete.includes(name)),
+          word,
+        );
+      const odd = ["$(touch<broken)", "a;touch broken", "(no name)"];
+      const cases = {
+        "ingot inspect ": all,
+        "ingot verify a --layers ": all,
+        "ingot inspect ap": ["app:v1"],
+        "ingot inspect app:": ["app:v1"],
+        "ingot remove app:v": ["app:v1"],
+        "ingot remove docker.io/library/app:": ["docker.io/library/app:v1"],
+        "ingot build -t ": [],
+        "ingot export --output ": [],
+        "ingot prune ": [],
+      };
+      const store = named(join(tempDir(t), "store"), [...complete, ...odd]);
+      await offers(t, shell, cases, { INGOT_STORE: store });
+    });
+
+    completes("names in the store that was typed", async (t) => {
+      const home = tempDir(t);
+      const other = named(join(home, "other"), ["quay.io/a/b:v1"]);
+      const name = "quay.io/the/one:v1";
+      const store = named(join(home, "a store"), [name]);
+      const cases = {
+        [`ingot --store '${store}' inspect `]: [name],
+        [`ingot inspect --store '${store}' `]: [name],
+        [`ingot inspect --store ${store.replace(" ", "\\ ")} quay`]: [name],
+        [`ingot inspect --store='${store}' quay.io/the/one:`]: [name],
+        "ingot inspect --store ~/a\\ store ": [name],
+        "ingot inspect ": ["quay.io/a/b:v1"],
+      };
+      await offers(t, shell, cases, { HOME: home, INGOT_STORE: other });
+    });
+  }
+
+  for (const shell of shells) {
     testWith([shell], `${shell} accepts its script`, async (t) => {
       const file = join(tempDir(t), "script");
       writeFileSync(file, (await say(["completion", shell])).out);
@@ -91,7 +153,7 @@ describe("completion", () => {
   }
 
   test("names every command and flag, in every shell", async () => {
-    for (const shell of ["bash", "zsh", "fish"]) {
+    for (const shell of shells) {
       const { out } = await say(["completion", shell]);
       for (const word of [...COMMANDS, "source-date-epoch", "llvm-strip", "canonical"]) {
         assert.ok(out.includes(word), `${shell}: ${word}`);

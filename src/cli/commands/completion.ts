@@ -1,5 +1,5 @@
 import { command } from "../command.ts";
-import { SHELLS } from "../completion.ts";
+import { completionScript } from "../completion.ts";
 
 export const completionCommand = command({
   name: "completion",
@@ -21,7 +21,7 @@ export const completionCommand = command({
   ],
   document: '{"shell", "script"}',
   async run({ shell }, { talk, all }) {
-    const script = SHELLS[shell](await all());
+    const script = completionScript(shell, await all());
     if (!talk.json) talk.raw(script);
     talk.document({ shell, script });
     return 0;
