@@ -11,7 +11,7 @@ import { writeLayout } from "./support/image-layout.ts";
 import { command, plainEnvironment } from "./support/ingot.ts";
 import { testWith } from "./support/needs.ts";
 import { run } from "./support/run.ts";
-import { ask, COMMANDS, HELLO, place, say, stocked } from "./support/say.ts";
+import { ask, COMMANDS, HELLO, place, STORELESS, say, stocked } from "./support/say.ts";
 import { offers, shells } from "./support/shells.ts";
 import { type Ends, tempDir, tidily } from "./support/temp.ts";
 
@@ -79,6 +79,10 @@ describe("completion", () => {
         "ingot ex": ["export"],
         "ingot --store list li": ["list"],
         "ingot --vers": ["--version"],
+        "ingot --st": ["--store"],
+        "ingot list --st": ["--store"],
+        "ingot login --st": [],
+        "ingot completion --st": [],
         "ingot verify --ca": ["--canonical"],
         "ingot --json build --so": ["--source-date-epoch"],
         "ingot build --store list --tim": ["--timestamps"],
@@ -166,6 +170,22 @@ describe("completion", () => {
     assert.equal(code, 2);
     assert.match(err, /the argument SHELL is "csh", should be bash, zsh or fish/);
   });
+});
+
+describe("a command that has no store", () => {
+  for (const name of STORELESS) {
+    test(`${name} takes no --store`, async () => {
+      for (const words of [
+        [name, "x", "--store", "y"],
+        [name, "x", "--store=y"],
+        ["--store", "y", name, "x"],
+      ]) {
+        const { code, out, err } = await say(words);
+        assert.deepEqual([code, out], [2, ""], words.join(" "));
+        assert.match(err, /there is no flag "--store"\nhint: see: ingot \w+ --help\n/);
+      }
+    });
+  }
 });
 
 describe("a signal", () => {

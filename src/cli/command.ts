@@ -1,7 +1,7 @@
 /** What a command is: citty's definition, made closed. Types of arguments follow from their definitions, with no holes. */
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { parseArgs } from "./args.ts";
-import { GLOBALS, type Options, type Values } from "./options.ts";
+import { COMMON, GLOBALS, type Options, type Values } from "./options.ts";
 import type { Settings } from "./settings.ts";
 import type { Talk } from "./talk.ts";
 
@@ -23,10 +23,15 @@ export interface Example {
   readonly does: string;
 }
 
-interface Definition<O extends Options> {
+/** The flags that a command has besides its own. */
+type Besides<S extends boolean> = S extends false ? typeof COMMON : typeof GLOBALS;
+
+interface Definition<O extends Options, S extends boolean = boolean> {
   readonly name: string;
   readonly description: string;
   readonly args: O;
+  /** false = it has nothing to do with the store, and no flag --store; default: true. */
+  readonly store?: S;
   /** Paragraphs of the help after the options. */
   readonly notes?: readonly string[];
   readonly examples: readonly Example[];
@@ -34,7 +39,7 @@ interface Definition<O extends Options> {
   readonly no?: string;
   /** The shape of the JSON document, for the help. */
   readonly document?: string;
-  run(values: Values<O & typeof GLOBALS>, context: Context): Promise<ExitCode>;
+  run(values: Values<O & Besides<S>>, context: Context): Promise<ExitCode>;
 }
 
 /** A definition of citty's, with what it lacks. */
@@ -47,10 +52,13 @@ export interface Command
   answer(words: readonly string[], context: Context): Promise<ExitCode>;
 }
 
-/** A command with the global flags added to its own. */
-export function command<const O extends Options>(definition: Definition<O>): Command {
+/** A command with the flags that every command has added to its own. */
+export function command<const O extends Options, const S extends boolean = true>(
+  definition: Definition<O, S>,
+): Command {
   const { name, description, notes = [], examples, no, document } = definition;
-  const args = { ...definition.args, ...GLOBALS };
+  const besides = (definition.store === false ? COMMON : GLOBALS) as Besides<S>;
+  const args = { ...definition.args, ...besides };
   const meta = { name, description };
   return {
     ...defineCommand<ArgsDef>({ meta, args }),

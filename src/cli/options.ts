@@ -41,15 +41,22 @@ type Value<O extends Option> = O extends { readonly type: "boolean" }
 /** What the command line said, by the options it was read with. */
 export type Values<O extends Options> = { readonly [Name in keyof O]: Value<O[Name]> };
 
-/** Every command has these. */
-export const GLOBALS = {
+/** Every command that has to do with the store has it. */
+const STORE = {
   store: {
     type: "string",
     valueHint: "DIR",
     description: "the store; else INGOT_STORE, else ingot in the XDG data folder",
   },
+} as const satisfies Options;
+
+/** Every command has these. */
+export const COMMON = {
   json: { type: "boolean", description: 'answer with one JSON document; an error is {"error": …}' },
   quiet: { type: "boolean", alias: "q", description: "no progress, no warnings: errors only" },
   debug: { type: "boolean", description: "show where in the program an error arose" },
   help: { type: "boolean", alias: "h", description: "show this help" },
 } as const satisfies Options;
+
+/** What may stand before a command's name. */
+export const GLOBALS = { ...STORE, ...COMMON } as const satisfies Options;

@@ -10,6 +10,11 @@ export const COMMANDS = [
   "export",
   "import",
   "verify",
+  "pull",
+  "push",
+  "copy",
+  "login",
+  "logout",
   "list",
   "inspect",
   "tag",
@@ -17,6 +22,8 @@ export const COMMANDS = [
   "prune",
   "completion",
 ];
+/** Those that have nothing to do with the store. */
+export const STORELESS = ["login", "logout", "completion"];
 export const HELLO = "docker.io/library/hello:v1";
 
 /** What the program says, as text. */

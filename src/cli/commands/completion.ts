@@ -4,6 +4,7 @@ import { completionScript } from "../completion.ts";
 export const completionCommand = command({
   name: "completion",
   description: "print a script that completes ingot's words in a shell",
+  store: false,
   args: {
     shell: {
       type: "positional",

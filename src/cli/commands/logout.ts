@@ -6,6 +6,7 @@ import { registryName } from "../registry-name.ts";
 export const logoutCommand = command({
   name: "logout",
   description: "be known at a registry no more",
+  store: false,
   args: {
     registry: { type: "positional", required: true, description: "its host, as in ghcr.io" },
     authfile: REGISTRY.authfile,
