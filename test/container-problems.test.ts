@@ -145,9 +145,16 @@ test("FROM and what comes before it", () =>
       "FROM scratch AS 1a\n",
       '1:17 error: "1a" is no name for a stage [a name begins with a letter; letters, digits, -, _ and . follow]',
     ],
+    ...["x", "scratch"].map(
+      (image) =>
+        [
+          `FROM --platform=a/b/c/d ${image}\n`,
+          '1:1 error: --platform=a/b/c/d is "a/b/c/d": it should be os/architecture[/variant] [for example --platform=linux/arm64, or $TARGETPLATFORM]',
+        ] as const,
+    ),
     [
-      "FROM --platform=a/b/c/d x\n",
-      '1:1 error: --platform=a/b/c/d is "a/b/c/d": it should be os/architecture[/variant] [for example --platform=linux/arm64, or $TARGETPLATFORM]',
+      "FROM scratch\nMAINTAINER\n",
+      "2:1 error: MAINTAINER has no words: it should have at least one",
     ],
   ]));
 

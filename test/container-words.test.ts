@@ -114,6 +114,18 @@ test("the longest pattern is found in time that grows with the text, not with it
   );
 });
 
+test("an escape within single quotes of a pattern is plain, a wildcard is none: as in BuildKit v0.34.2", () => {
+  const cases: readonly (readonly [text: string, value: string, expected: string])[] = [
+    ["${X#'a\\*'}", "a\\*b", "*b"],
+    ["${X/'\\*'/x}", "a\\*b", "ax"],
+    ["${X%'\\b'}", "a\\b", "a"],
+    ["${X#'a*'}", "aab", "ab"],
+    ["${X/'\\'/-}", "a\\b", "a-b"],
+  ];
+  for (const [text, value, expected] of cases)
+    assert.equal(expand(text, () => value, { escape: "\\" }).text, expected, text);
+});
+
 test("what is nested too deep, or too long to search, is refused", () => {
   const nested = (depth: number) => `${"${X:-".repeat(depth)}a${"}".repeat(depth)}`;
   assert.equal(expand(nested(99), () => undefined, { escape: "\\" }).text, "a");

@@ -98,8 +98,16 @@ class Lexer {
     this.#options = options;
   }
 
-  /** Everything up to `stop`, which is passed over; up to the end when there is none. */
-  until(stop: string | undefined, keepEscapes: boolean, words?: Words): { text: string } {
+  /**
+   * Everything up to `stop`, which is passed over; up to the end when there is none. @param isPattern whether escapes of the result
+   * are to be read once more: then one that quotes have made a plain character is escaped itself
+   */
+  until(
+    stop: string | undefined,
+    keepEscapes: boolean,
+    words?: Words,
+    isPattern = false,
+  ): { text: string } {
     if (++this.#depth > DEEPEST) throw new BadSubstitution("it is nested too deep");
     const text: string[] = [];
     const { escape: token, plainQuotes } = this.#options;
@@ -114,7 +122,7 @@ class Lexer {
         text.push(value);
         words?.plain(value);
       } else if (char === "<" || (!plainQuotes && (char === "'" || char === '"'))) {
-        const value = char === "<" ? this.#angle() : this.#quoted(char, keepEscapes);
+        const value = char === "<" ? this.#angle() : this.#quoted(char, keepEscapes, isPattern);
         text.push(value);
         words?.raw(value);
       } else if (char === token) {
@@ -161,7 +169,7 @@ class Lexer {
     return text;
   }
 
-  #quoted(mark: string, keepEscapes: boolean): string {
+  #quoted(mark: string, keepEscapes: boolean, isPattern: boolean): string {
     const { escape: token, keepQuotes } = this.#options;
     const kept = keepQuotes ? mark : "";
     let text = kept;
@@ -179,7 +187,7 @@ class Lexer {
         if (next === undefined) continue;
         // Within quotes the escape stands for itself in front of all but these.
         text += next === '"' || next === "$" || next === token ? this.#next() : char;
-      } else text += char;
+      } else text += isPattern && char === token ? char + char : char;
     }
     this.#at++;
     return text + kept;
@@ -213,7 +221,7 @@ class Lexer {
     if (kind === undefined) throw new BadSubstitution("a } is missing");
     if (!"+-?#%".includes(kind) || (orEmpty && trims))
       throw new BadSubstitution(`${modifier} after \${${name} is no modifier`);
-    const { text: word } = this.until("}", trims);
+    const { text: word } = this.until("}", trims, undefined, trims);
     const value = this.#get(name);
     if (value === undefined && this.#options.keepUnset) return `\${${name}${modifier}${word}}`;
     const lacks = value === undefined || (orEmpty && value === "");
@@ -235,7 +243,7 @@ class Lexer {
   #replaced(name: string): string {
     const all = this.#peek() === "/";
     if (all) this.#at++;
-    const { text: pattern } = this.until("/", true);
+    const { text: pattern } = this.until("/", true, undefined, true);
     const { text: replacement } = this.until("}", true);
     const value = this.#get(name);
     if (value === undefined && this.#options.keepUnset)

@@ -39,12 +39,12 @@ export function originOf(
       at,
       `FROM ${quote(image.text)} names nothing: it should be an image, a stage or scratch`,
     );
+  const wanted = platformText === undefined ? undefined : filled(platformText)?.text;
+  const platform = wanted === undefined ? undefined : platformOf(wanted, platformText!, at, report);
   const before = file.stages.slice(0, index);
   const stage = before.findLastIndex(({ name }) => name !== undefined && name === text);
   if (stage >= 0) return { kind: "stage", index: stage };
   if (text === "scratch") return { kind: "scratch" };
-  const wanted = platformText === undefined ? undefined : filled(platformText)?.text;
-  const platform = wanted === undefined ? undefined : platformOf(wanted, platformText!, at, report);
   const place = `${file.file}:${at.line}:${at.column}`;
   return { kind: "image", text, place, ...(platform && { platform }) };
 }

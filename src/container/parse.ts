@@ -84,8 +84,10 @@ function one(part: Part, kind: "user" | "workdir" | "stopsignal" | "maintainer")
 
 function readMaintainer(part: Part): Said | undefined {
   const hint = "write LABEL org.opencontainers.image.authors=…";
-  part.report.warning(part.at, "MAINTAINER is out of date: few tools show it", hint);
-  return one(part, "maintainer");
+  const said = one(part, "maintainer");
+  if (said !== undefined)
+    part.report.warning(part.at, "MAINTAINER is out of date: few tools show it", hint);
+  return said;
 }
 
 /** `KEY=VALUE …`, or the old `KEY VALUE` where the first word has no "=". */
