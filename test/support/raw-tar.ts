@@ -27,8 +27,10 @@ export function readTar(archive: Buffer): TarMember[] {
   const members: TarMember[] = [];
   let pax = new Map<string, Buffer>();
   let at = 0;
-  while (archive[at] !== 0) {
+  for (;;) {
     const header = archive.subarray(at, at + BLOCK);
+    // A name that a PAX header says may be none here: it is the whole block that ends an archive.
+    if (header.length === BLOCK && header.every((byte) => byte === 0)) break;
     if (header.length < BLOCK) throw new Error(`readTar: at ${at}: no end`);
     if (header.toString("latin1", 257, 263) !== "ustar\0")
       throw new Error(`readTar: at ${at}: not ustar`);
