@@ -84,6 +84,34 @@ describe("the store", () => {
     assert.equal((await ask(in_("remove", digest))).document.removed.length, 2);
   });
 
+  test("a name without its tag: what was looked for, and the tags that there are", async (t) => {
+    const { dir, in_, store } = await stocked(t);
+    const words = [
+      ["inspect", "hello"],
+      ["export", "hello", "-o", join(dir, "no.tar")],
+      ["tag", "hello", "other"],
+    ];
+    for (const asked of words) {
+      const { code, err } = await say(in_(...asked));
+      assert.equal(code, 2);
+      assert.ok(
+        err.endsWith(
+          `cannot find the image: looked for "hello" in "${store}", as "ghcr.io/inspektor-gadget/gadget/hello:latest" or "docker.io/library/hello:latest"\nhint: did you mean "${HELLO}"?\n`,
+        ),
+        err,
+      );
+    }
+    for (const name of ["me/hello", "hello:a-branch", `hello@sha256:${"0".repeat(64)}`])
+      assert.match((await say(in_("inspect", name))).err, /did you mean "docker.io.*hello:v1"\?/);
+    const { document } = await ask(in_("inspect", HELLO.replace("v1", "a-branch")));
+    assert.deepEqual([document.error.facts.as, document.error.facts.near], [undefined, [HELLO]]);
+    for (let i = 0; i < 5; i++)
+      await say(in_("tag", "hello:v1", `hello:sha256-${"0".repeat(64)}`, `hello:other-${i}`));
+    const { err } = await say(in_("inspect", "hello"));
+    assert.equal(err.match(/did you mean .*/)?.[0].match(/hello:/g)?.length, 3);
+    assert.doesNotMatch(err, /hello:sha256-/);
+  });
+
   test("prune says what it freed", async (t) => {
     const { in_, store } = await stocked(t);
     const nothing = await ask(in_("prune"));

@@ -59,6 +59,10 @@ const samples: Samples = {
       { hint: /^did you mean "y" or "z"\?$/ },
     ],
     [
+      { what: "the image", at: "x in /s", as: ["a/x:latest", "b/x:latest"] },
+      'cannot find the image: looked for "x" in "/s", as "a/x:latest" or "b/x:latest"',
+    ],
+    [
       { what: "the folder", at: "/s", hint: "make it" },
       'cannot find the folder: looked for "/s"',
       { hint: /^make it$/ },

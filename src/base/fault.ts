@@ -10,8 +10,17 @@ export interface Faults {
   usage: { message: string; hint?: string };
   /** The operating system refused. `doing` is a verb phrase: "read", "write the archive". */
   io: { doing: string; at: string; code: string; message: string };
-  /** Something that was named is not there. `near` are names that are there and look alike. */
-  "not-found": { what: string; at: string; near?: readonly string[]; hint?: string };
+  /**
+   * Something that was named is not there. `as` are the complete names that it was looked for under, where it was named by a
+   * short one; `near` are names that are there and look alike.
+   */
+  "not-found": {
+    what: string;
+    at: string;
+    as?: readonly string[];
+    near?: readonly string[];
+    hint?: string;
+  };
   /** A name fits several things; `matches` lists them. */
   ambiguous: { what: string; at: string; matches: readonly string[] };
   /** The bytes of a blob are not those its descriptor promises. */

@@ -19,8 +19,8 @@ const WORDS: Words = {
     message: `cannot ${facts.doing} ${quotePlace(facts.at)}: ${ioReason(facts)}`,
     hint: ioHint(facts),
   }),
-  "not-found": ({ what, at, near = [], hint }) => ({
-    message: `cannot find ${what}: looked for ${quotePlace(at)}`,
+  "not-found": ({ what, at, as = [], near = [], hint }) => ({
+    message: `cannot find ${what}: looked for ${quotePlace(at)}${as.length > 0 ? `, as ${alternatives(as)}` : ""}`,
     hint: near.length > 0 ? `did you mean ${alternatives(near)}?${hint ? ` (${hint})` : ""}` : hint,
   }),
   ambiguous: ({ what, at, matches }) => ({

@@ -52,9 +52,11 @@ export function resolve(store: ReadStore, text: string, kind?: Kind): Named {
   if (descriptor !== undefined)
     return { reference: nameOf(descriptor) ?? descriptor.digest, descriptor };
   const names = images.flatMap((image) => nameOf(image) ?? []);
+  const as = completed(text, kind).filter((name) => name !== text);
   throw new Fault("not-found", {
     what: "the image",
     at: `${text} in ${store.at}`,
+    ...(as.length > 0 && { as }),
     near: similar(text, names),
   });
 }
@@ -75,14 +77,27 @@ function matching(
 
 const describe = (image: Descriptor) => `${nameOf(image) ?? "(no name)"} ${image.digest}`;
 
-/** Names that look like `text`, also where only their last part does. */
+/** The complete names that `text` was looked for under. */
+function completed(text: string, kind: Kind | undefined): string[] {
+  const { references, digest } = parseWanted(text, kind && [kind]);
+  return references.map((name) => (digest === undefined ? name : `${name}@${digest}`));
+}
+
+/** The tags of what refers to an image: nobody asks for a version and means a signature. */
+const REFERRING = /:sha256-[0-9a-f]{64}(?:\.[a-z]+)?$/;
+const ENOUGH = 3;
+
+/** Names that look like `text`, also where only their last part does; where these are few, other tags of what it names. */
 function similar(text: string, names: readonly string[]): string[] {
-  const short = new Map(
-    names.map((name) => [name.slice(name.lastIndexOf("/") + 1).replace(/:latest$/, ""), name]),
-  );
-  const last = text.slice(text.lastIndexOf("/") + 1);
-  return sortedUnique([
+  const lastOf = (name: string) => name.slice(name.lastIndexOf("/") + 1);
+  const untagged = (name: string) => lastOf(name).replace(/[:@].*$/s, "");
+  const short = new Map(names.map((name) => [lastOf(name).replace(/:latest$/, ""), name]));
+  const near = new Set([
     ...nearest(text, names),
-    ...nearest(last, short.keys()).map((word) => short.get(word)!),
+    ...nearest(lastOf(text), short.keys()).map((word) => short.get(word)!),
   ]);
+  const repository = untagged(text);
+  const tags = names.filter((name) => untagged(name) === repository && !REFERRING.test(name));
+  for (const name of tags) if (near.size < ENOUGH) near.add(name);
+  return sortedUnique([...near]);
 }
