@@ -1,6 +1,6 @@
 /** What may stand for a SOURCE on the command line beside plain files, and what its names can do to the answer. */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { writeLayout } from "./support/image-layout.ts";
@@ -55,6 +55,37 @@ test("verify: a layout that is not there is 2, a folder that is none is 1", asyn
   const none = join(dir, "none");
   mkdirSync(none);
   assert.equal((await ingot(["verify", `oci:${none}`])).code, 1);
+});
+
+test("a folder that is no layout: what it lacks is said, and an image of its name comes first", async (t) => {
+  const { dir, archive } = await place(t);
+  const store = ["--store", join(dir, "store")];
+  const say = async (...words: string[]) => {
+    const { code, stdout, stderr } = await ingot([...words, ...store], { cwd: dir });
+    return { code, text: `${stdout}${stderr}` };
+  };
+  mkdirSync(join(dir, "hello"));
+  const bare =
+    /cannot find the image: looked for "hello" in .*\n.*hint: there is a folder "hello", and it is no image layout: it is without oci-layout and index\.json\n/;
+  for (const words of ["verify", "inspect"]) {
+    const { code, text } = await say(words, "hello");
+    assert.equal(code, 2);
+    assert.match(text, bare);
+  }
+  for (const path of ["./hello", `${dir}/hello`]) {
+    const { code, text } = await say("verify", path);
+    assert.equal(code, 2);
+    assert.match(
+      text,
+      /cannot use the source ".*\/hello": found a folder without oci-layout and index\.json, should be an archive or the folder of an image layout\n.*hint: name the folder that has them/,
+    );
+  }
+  writeFileSync(join(dir, "hello/index.json"), "{}");
+  assert.match((await say("inspect", "./hello")).text, /found a folder without oci-layout, should/);
+  assert.equal((await say("import", archive)).code, 0);
+  assert.match((await say("inspect", "hello")).text, /did you mean ".*:v1"\? \(there is a folder/);
+  assert.equal((await say("tag", "hello:v1", "hello")).code, 0);
+  assert.equal((await say("verify", "hello")).code, 0);
 });
 
 test("a name with a line break cannot pass for a line of the answer", async (t) => {

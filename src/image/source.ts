@@ -1,15 +1,15 @@
 import { basename, join as joinPath, resolve as resolvePath } from "node:path";
-import { Fault } from "../base/fault.ts";
+import { Fault, isFault } from "../base/fault.ts";
 import { readFile, stat } from "../base/file.ts";
 import { masked } from "../base/mask.ts";
 import { Tally } from "../base/pool.ts";
-import { BASE_FILE, DOCKER_FILE, nameOf } from "../oci/layout.ts";
+import { BASE_FILE, DOCKER_FILE, INDEX_FILE, LAYOUT_FILE, nameOf } from "../oci/layout.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
 import { splitTransport } from "../oci/transport.ts";
 import { Archive } from "../store/archive.ts";
 import type { FolderStore } from "../store/folder.ts";
 import { Layout } from "../store/layout.ts";
-import { type ReadStore, resolve } from "../store/store.ts";
+import { type Named, type ReadStore, resolve } from "../store/store.ts";
 import { withLeftOut } from "./delta.ts";
 import { adoptDocker } from "./docker-archive.ts";
 import { uniqueFindings } from "./finding.ts";
@@ -77,10 +77,18 @@ export function parseSource(text: string): Source {
   const place = parseTransport(text);
   if (place !== undefined) return place;
   const found = stat(text);
-  if (found?.kind === "directory" && stat(resolvePath(text, "oci-layout")) !== undefined)
+  if (found?.kind === "directory" && isLayout(text))
     return { kind: "layout", path: text, reference: undefined };
   if (found?.kind === "file") return { kind: "archive", path: text, reference: undefined };
   if (/\.(tar|oci)$/.test(text) || /^[./~]/.test(text)) {
+    if (found?.kind === "directory")
+      throw new Fault("unsupported", {
+        what: "the source",
+        at: text,
+        found: `a folder without ${lacking(text)}`,
+        expected: "an archive or the folder of an image layout",
+        hint: "name the folder that has them, an archive, or an image in the store",
+      });
     throw new Fault("not-found", {
       what: "the archive or layout",
       at: text,
@@ -89,6 +97,14 @@ export function parseSource(text: string): Source {
   }
   return { kind: "stored", reference: text };
 }
+
+const isLayout = (folder: string) => stat(joinPath(folder, LAYOUT_FILE)) !== undefined;
+
+/** What every image layout has, and a folder that is none has not. */
+const lacking = (folder: string): string =>
+  [LAYOUT_FILE, INDEX_FILE]
+    .filter((name) => stat(joinPath(folder, name)) === undefined)
+    .join(" and ");
 
 /** As skopeo splits it: the path ends at the first colon. */
 function splitPath(rest: string): { path: string; reference: string | undefined } {
@@ -109,9 +125,20 @@ export async function openSources(
   const source = parseSource(text);
   if (source.kind === "stored") {
     const store = openStore();
-    return [{ ...resolve(store, source.reference), store }];
+    return [{ ...stored(store, source.reference), store }];
   }
   return pick(await openPlace(source, deltas), source.reference);
+}
+
+/** As `resolve`, of a text that a folder may have for its name, too: where no image has it, what the folder lacks is said. */
+function stored(store: FolderStore, text: string): Named {
+  try {
+    return resolve(store, text);
+  } catch (error) {
+    if (!isFault(error, "not-found") || stat(text)?.kind !== "directory") throw error;
+    const hint = `there is a folder ${JSON.stringify(text)}, and it is no image layout: it is without ${lacking(text)}`;
+    throw new Fault("not-found", { ...error.facts, hint });
+  }
 }
 
 /** What has all images of the place. @param deltas whether it may be a delta @throws not-found, malformed, unsupported */
