@@ -17,7 +17,7 @@ export interface AddInto {
   /** What `--chown` says; without it members keep their owners. */
   readonly owner: Owner | undefined;
   readonly place: string;
-  /** The archive, for messages. */
+  /** The archive, for messages; they have the place as well. */
   readonly at: string;
 }
 
@@ -32,12 +32,13 @@ export interface AddInto {
  * @throws unsupported for bzip2 and xz, which Docker unpacks; and what `unpack` throws
  */
 export async function addArchive(file: FileNode, into: AddInto): Promise<boolean> {
-  const { tree, dest, owner, place, at } = into;
+  const { tree, dest, owner, place } = into;
+  const at = `${into.at} (${place})`;
   const archive: Packed = { at, open: () => decompressed(bytesOf(file), at) };
   if (!(await isTar(archive))) return false;
   const root = landing(tree, dest, place);
   makeFolders(tree, root, { mode: 0o755, owner }, place);
-  const placer = new Placer(tree, { at: `${at} (${place})`, root, owner });
+  const placer = new Placer(tree, { at, root, owner });
   for await (const member of unpack(archive)) if (member.path !== "") placer.place(member);
   return true;
 }
