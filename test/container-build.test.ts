@@ -551,7 +551,12 @@ describe("a build that cannot be", () => {
       [],
       /cannot find the source "dta"/,
     ],
-    ["a stage that is not there", DOCKERFILE, ["--target", "prd"], /did you mean "prod"/],
+    [
+      "a stage that is not there",
+      DOCKERFILE,
+      ["--target", "prd"],
+      /cannot find the stage: looked for "prd" in ".*Dockerfile"\n.*did you mean "prod"\? \(its stages are /,
+    ],
     ["a flag for gadgets", DOCKERFILE, ["--clang", "clang"], /--clang is for a gadget/],
     [
       "an unknown compression",

@@ -40,9 +40,10 @@ test("what cannot be carried out matters in a stage that is needed only", async 
 test("a target that is not there is told with those that are", async () => {
   const facts = await faultOf("not-found", () => neededStages(parse(STAGES), "lost", scopeOf()));
   assert.deepEqual(facts.near, ["last"]);
+  assert.deepEqual([facts.what, facts.at], ["the stage", "lost in Dockerfile"]);
   assert.equal(facts.hint, "its stages are a, b, c, last");
   const none = await faultOf("not-found", () => neededStages(parse("FROM x\n"), "y", scopeOf()));
-  assert.equal(none.hint, "its stages have no names");
+  assert.equal(none.hint, "its stages have no names; without --target its last one is built");
 });
 
 test("which stages are needed may depend on the platform and on arguments", () => {

@@ -4,7 +4,7 @@ import { type ContainerConfig, emptyConfig } from "./config.ts";
 import { workOut } from "./evaluate.ts";
 import type { Dockerfile } from "./instruction.ts";
 import { originOf } from "./origin.ts";
-import { quote, Report } from "./report.ts";
+import { Report } from "./report.ts";
 import { globalVariables } from "./scope.ts";
 import { copyFrom, refuseRun } from "./sources.ts";
 import type { Origin, Scope } from "./step.ts";
@@ -94,7 +94,10 @@ function targetOf({ stages, file }: Dockerfile, target: string | undefined): num
   const index = stages.findLastIndex(({ name }) => name === target.toLowerCase());
   if (index >= 0) return index;
   const names = stages.flatMap(({ name }) => name ?? []);
-  const hint = names.length > 0 ? `its stages are ${names.join(", ")}` : "its stages have no names";
+  const hint =
+    names.length > 0
+      ? `its stages are ${names.join(", ")}`
+      : "its stages have no names; without --target its last one is built";
   const near = nearest(target, names);
-  throw new Fault("not-found", { what: `the stage ${quote(target)}`, at: file, near, hint });
+  throw new Fault("not-found", { what: "the stage", at: `${target} in ${file}`, near, hint });
 }
