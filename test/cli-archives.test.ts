@@ -129,6 +129,20 @@ describe("import", () => {
     assert.deepEqual((await ask(in_("list"))).document.images, []);
   });
 
+  test("a layout is told from other folders, with what takes it", async (t) => {
+    const { dir, layout, in_ } = place(t);
+    const { code, err } = await say(in_("import", layout));
+    assert.equal(code, 2);
+    assert.match(
+      err,
+      /cannot use the archive ".*layout": found the folder of an image layout, should be a file\n/,
+    );
+    const [, line = ""] = /hint: .*: ingot (.*) NAME\n/.exec(err) ?? [];
+    assert.equal(line, `copy oci:${layout}`);
+    assert.equal((await say(in_(...line.split(" "), "hello:v2"))).code, 0);
+    assert.match((await say(in_("import", dir))).err, /it is a folder, should be a file/);
+  });
+
   test("a file that is not there", async (t) => {
     const { in_ } = place(t);
     const { code, err } = await say(in_("import", "/nonexistent/a.tar"));

@@ -6,6 +6,7 @@ import { openRead, stat } from "../base/file.ts";
 import { fdBytes } from "../base/file-stream.ts";
 import { Tally } from "../base/pool.ts";
 import { type ArchiveSource, isCompressedFile } from "../image/opening.ts";
+import { isLayout } from "../image/source.ts";
 import type { Working } from "../image/working.ts";
 import { type Platform, parsePlatforms } from "../oci/platform.ts";
 import { FolderStore } from "../store/folder.ts";
@@ -87,7 +88,7 @@ function sayLeft(at: string, talk: Talk): void {
 
 /**
  * What FILE or `-` means to read from, and how many bytes that is, where it is known. A pipe or a device is read as it comes,
- * and stays open until the program ends. @throws usage for a terminal, not-found
+ * and stays open until the program ends. @throws usage for a terminal, not-found, unsupported for a layout, io
  */
 export function archiveSource(text: string): { source: ArchiveSource; total: number | undefined } {
   if (text !== "-") {
@@ -97,6 +98,14 @@ export function archiveSource(text: string): { source: ArchiveSource; total: num
         what: "the archive",
         at: text,
         hint: "check the name, and the folder you are in",
+      });
+    if (found.kind === "directory" && isLayout(text))
+      throw new Fault("unsupported", {
+        what: "the archive",
+        at: text,
+        found: "the folder of an image layout",
+        expected: "a file",
+        hint: `a layout is named oci:${text}, and comes into the store with: ingot copy oci:${text} NAME`,
       });
     if (found.kind === "directory")
       throw new Fault("io", {

@@ -98,7 +98,8 @@ export function parseSource(text: string): Source {
   return { kind: "stored", reference: text };
 }
 
-const isLayout = (folder: string) => stat(joinPath(folder, LAYOUT_FILE)) !== undefined;
+/** Whether a folder is meant for an image layout: none other has this file. */
+export const isLayout = (folder: string) => stat(joinPath(folder, LAYOUT_FILE)) !== undefined;
 
 /** What every image layout has, and a folder that is none has not. */
 const lacking = (folder: string): string =>
