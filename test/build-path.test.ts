@@ -1,6 +1,6 @@
 /** What `ingot build` says where PATH, or the file that -f names, is nothing that can be built. */
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { plain, say } from "./support/say.ts";
@@ -10,6 +10,7 @@ import { writeTree } from "./support/tree.ts";
 const FILES = {
   "app/Dockerfile": "FROM scratch\nCOPY x /\n",
   "app/x": "x\n",
+  "dir/Dockerfile/x": "x\n",
   "slip/Dockerfil": "FROM scratch\n",
   "source/main.bpf.c": "\n",
   "none/README.md": "\n",
@@ -76,6 +77,21 @@ const cases: Record<string, readonly [words: string[], message: string, hint: st
     "cannot build from standard input: a build reads no stream, should be a Dockerfile or a gadget's recipe",
     "put it into a file first, then name that: -f FILE",
   ],
+  "a Dockerfile that is a folder": [
+    ["dir"],
+    'cannot use the file to build from, "dir/Dockerfile": found a folder, should be a Dockerfile or a gadget\'s recipe',
+    "name the file that is meant: ingot build dir -f dir/Dockerfile/FILE",
+  ],
+  "a folder for a file": [
+    ["dir", "-f", "app"],
+    'cannot use the file to build from, "app": found a folder, should be a Dockerfile or a gadget\'s recipe',
+    "name the file that is meant: ingot build dir -f app/Dockerfile",
+  ],
+  "a Dockerfile that is a link to nothing": [
+    ["lost"],
+    'cannot use the file to build from, "lost/Dockerfile": found no file, should be a Dockerfile or a gadget\'s recipe',
+    "name the file that is meant: ingot build lost -f FILE",
+  ],
   "a file of a folder that is not there": [
     ["no", "-f", "app/Dockerfile"],
     'cannot find the folder to build: looked for "no"',
@@ -97,6 +113,8 @@ for (const url of [
 for (const [name, [words, message, hint]] of Object.entries(cases)) {
   test(`build: ${name}`, async (t) => {
     const cwd = writeTree(tempDir(t), FILES);
+    mkdirSync(join(cwd, "lost"));
+    symlinkSync("nothing", join(cwd, "lost/Dockerfile"));
     const before = readdirSync(cwd);
     const { code, out, err } = await say(["build", ...words, "-t", "x", "--store", "store"], {
       cwd,

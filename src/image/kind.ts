@@ -5,7 +5,7 @@ import { masked } from "../base/mask.ts";
 import { nearest } from "../base/near.ts";
 import { byBytes } from "../base/order.ts";
 import { likelyParts, namesNear } from "../gadget/folder.ts";
-import { findDockerfile } from "./prepare-container.ts";
+import { DOCKERFILES, findDockerfile } from "./prepare-container.ts";
 
 /** What a folder is a recipe for, and by which file. */
 export interface Kind {
@@ -31,11 +31,15 @@ export function kindOf(directory: string, file: string | undefined): Kind {
     const hint = "put it into a file first, then name that: -f FILE";
     mustBeHere(file, "a Dockerfile or a gadget's recipe", { stream: hint, remote: hint });
     const kind = /\.ya?ml$/.test(file) ? "gadget" : "container";
+    if (stat(file)?.kind === "directory") throw folder(file, directory);
     return { kind, why: `it is built from ${file}` };
   }
   const dockerfile = findDockerfile({ directory, dockerfile: undefined });
   const names = readDirectory(directory);
+  const inTheWay = DOCKERFILES.find((name) => names.includes(name));
   const [gadget] = names.filter((name) => GADGET.test(name)).sort(byBytes);
+  if (dockerfile === undefined && gadget === undefined && inTheWay !== undefined)
+    throw folder(join(directory, inTheWay), directory);
   if (dockerfile === undefined && gadget === undefined) throw nothing(directory, names);
   if (dockerfile === undefined)
     return { kind: "gadget", why: `there is no Dockerfile in ${directory}` };
@@ -83,9 +87,22 @@ function mustBeHere(text: string, expected: string, hints: Record<"stream" | "re
     throw refuse(JSON.stringify(masked(text)), "a build fetches no sources", hints.remote);
 }
 
+/** What should be a file to build from, and is a folder or the like. */
+function folder(at: string, directory: string): Fault {
+  const isFolder = stat(at)?.kind === "directory";
+  const inside = isFolder ? findDockerfile({ directory: at, dockerfile: undefined }) : undefined;
+  return new Fault("unsupported", {
+    what: "the file to build from,",
+    at,
+    found: isFolder ? "a folder" : "no file",
+    expected: "a Dockerfile or a gadget's recipe",
+    hint: `name the file that is meant: ingot build ${directory} -f ${inside ?? (isFolder ? join(at, "FILE") : "FILE")}`,
+  });
+}
+
 function nothing(directory: string, names: readonly string[]): Fault {
   const { near, hint } = likelyParts(directory);
-  const files = ["Dockerfile", "Containerfile"].flatMap((name) => nearest(name, names));
+  const files = DOCKERFILES.flatMap((name) => nearest(name, names));
   return new Fault("not-found", {
     what: "what to build, a Dockerfile or a part of a gadget",
     at: join(directory, "{Dockerfile,Containerfile,program.bpf.c,gadget.yaml,build.yaml}"),

@@ -66,7 +66,8 @@ export interface Prepared {
   readonly size: number;
 }
 
-const DOCKERFILES = ["Dockerfile", "Containerfile"];
+/** What a Dockerfile is called in a context, the first before the others. */
+export const DOCKERFILES = ["Dockerfile", "Containerfile"];
 
 /**
  * Reads the Dockerfile and what it copies, down to the list of every layer. Nothing is written, and no file's content is read yet.
