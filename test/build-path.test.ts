@@ -134,3 +134,13 @@ test("build: a folder with the name of a URL or of standard input is a folder", 
     assert.equal(code, 0, err);
   }
 });
+
+test("build: of a file that does not end, it is said that it is too long, and not how long", async (t) => {
+  const cwd = writeTree(tempDir(t), FILES);
+  const { code, err } = await say(["build", "app", "-f", "/dev/zero", "-t", "x"], { cwd });
+  assert.equal(code, 2);
+  assert.match(
+    err,
+    /error: cannot take the file "\/dev\/zero": it has more than \d+ bytes, which is the most that is taken\n/,
+  );
+});

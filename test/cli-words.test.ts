@@ -142,6 +142,10 @@ const samples: Samples = {
       'cannot take the file "f": it has 2 bytes, should have at most 1 byte',
     ],
     [
+      { what: "the file", at: "f", limit: 4096 },
+      'cannot take the file "f": it has more than 4096 bytes, which is the most that is taken',
+    ],
+    [
       { what: "the archive", at: "f", actual: 9, limit: 3, unit: "members" },
       'cannot take the archive "f": it has 9 members, should have at most 3 members',
     ],

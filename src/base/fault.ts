@@ -44,8 +44,8 @@ export interface Faults {
   };
   /** Content that is not well formed: JSON, YAML, a tar header, a reference, a wasm file. */
   malformed: { what: string; at: string; why: string; hint?: string };
-  /** Content that exceeds a bound that protects memory, time or disk. */
-  "too-large": { what: string; at: string; actual: number; limit: number; unit?: string };
+  /** Content that exceeds a bound that protects memory, time or disk. Without `actual` nobody knows by how much. */
+  "too-large": { what: string; at: string; actual?: number; limit: number; unit?: string };
   /** Well formed, but of a kind that is not handled. */
   unsupported: { what: string; at: string; found: string; expected: string; hint?: string };
   /** A file is no longer what it was when it was looked at. */

@@ -190,8 +190,7 @@ function readUpTo(file: OpenFile, size: number, limit: number): Uint8Array {
   for (;;) {
     done += file.read(bytes.subarray(done), null);
     if (done <= limit && done < bytes.length) return bytes.subarray(0, done);
-    if (done > limit)
-      throw new Fault("too-large", { what: "the file", at: file.at, actual: done, limit });
+    if (done > limit) throw new Fault("too-large", { what: "the file", at: file.at, limit });
     const more = new Uint8Array(bytes.length * 2);
     more.set(bytes);
     bytes = more;

@@ -53,7 +53,7 @@ const WORDS: Words = {
     hint,
   }),
   "too-large": ({ what, at, actual, limit, unit }) => ({
-    message: `cannot take ${what} ${quotePlace(at)}: it has ${amount(actual, unit)}, should have at most ${amount(limit, unit)}`,
+    message: `cannot take ${what} ${quotePlace(at)}: it has ${actual === undefined ? `more than ${amount(limit, unit)}, which is the most that is taken` : `${amount(actual, unit)}, should have at most ${amount(limit, unit)}`}`,
   }),
   unsupported: ({ what, at, found, expected, hint }) => ({
     message: `cannot use ${what} ${quotePlace(at)}: found ${found}, should be ${expected}`,

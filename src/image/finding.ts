@@ -133,7 +133,11 @@ const WRONG: Wrong = {
     ),
   malformed: ({ what, at, why }) => finding("malformed", at, `${what} is not well formed: ${why}`),
   "too-large": ({ what, at, actual, limit, unit = "bytes" }) =>
-    finding("malformed", at, `${what} has ${actual} ${unit}, more than the ${limit} that are read`),
+    finding(
+      "malformed",
+      at,
+      `${what} has ${actual === undefined ? `more than the ${limit} ${unit}` : `${actual} ${unit}, more than the ${limit}`} that are read`,
+    ),
   unsupported: ({ at, found, expected }) =>
     finding("malformed", at, `it has ${found}, where only ${expected} is known`),
 };

@@ -90,8 +90,7 @@ export function answerOf(
     let size = 0;
     for await (const piece of body()) {
       size += piece.length;
-      if (size > limit)
-        throw new Fault("too-large", { what: "the answer", at: call.at, actual: size, limit });
+      if (size > limit) throw new Fault("too-large", { what: "the answer", at: call.at, limit });
       pieces.push(piece);
     }
     return concat(pieces);
