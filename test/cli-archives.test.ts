@@ -129,6 +129,42 @@ describe("import", () => {
     assert.deepEqual((await ask(in_("list"))).document.images, []);
   });
 
+  test("what is no archive is said to be none, and nothing of it to be kept", async (t) => {
+    const { dir, archive, in_ } = await stocked(t);
+    const cases = [
+      ["", /: it is empty, should be an archive \[cut\]\n/],
+      ["short\n", /cut off at offset 6; this may be no tar archive at all \[malformed\]\n/],
+      [
+        "root:x:0:0\n".repeat(100),
+        /no checksum; this may be no tar archive at all \[malformed\]\n/,
+      ],
+    ] as const;
+    for (const [text, said] of cases) {
+      const file = join(dir, "odd");
+      writeFileSync(file, text);
+      for (const [words, input] of [
+        [["import", file], undefined],
+        [["import", "-"], Buffer.from(text)],
+      ] as const) {
+        const { code, err } = await say(in_(...words), input === undefined ? {} : { input });
+        assert.equal(code, 2);
+        assert.match(err, said);
+        assert.match(
+          err,
+          /hint: nothing was changed: bring the archive again from where it came from\n/,
+        );
+      }
+      assert.match((await say(["verify", file])).out, said);
+    }
+    const other = place(t, ["x".repeat(50_000)]);
+    await say(["export", other.layout, "-o", archive]);
+    const input = readFileSync(archive).subarray(0, 40_000);
+    assert.match(
+      (await say(in_("import", "-"), { input })).err,
+      /what has come of it is kept for a day/,
+    );
+  });
+
   test("a layout is told from other folders, with what takes it", async (t) => {
     const { dir, layout, in_ } = place(t);
     const { code, err } = await say(in_("import", layout));

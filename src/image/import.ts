@@ -80,7 +80,8 @@ export async function importArchive(
       if (!("path" in source)) showStaged(inventory, session);
       await adoptDocker(inventory, working);
     }
-    const { reached: needed, images } = await prove(inventory, source, name);
+    const kept = inventory.brokeOff && session.hasUseful();
+    const { reached: needed, images } = await prove(inventory, source, { name, kept });
     const { relies } = inventory;
     if ("path" in source && relies) await mustHave(store, relies, inventory.at, working);
     const reached = new Set([...needed].filter((digest) => !relies?.has(digest)));
@@ -158,14 +159,17 @@ async function receive(
   return inventory;
 }
 
-/** The archive's named images, under their complete names, and the blobs that they reach. @throws unproven, malformed */
+/**
+ * The archive's named images, under their complete names, and the blobs that they reach.
+ * @param kept whether what has come of it stays for the next import @throws unproven, malformed
+ */
 async function prove(
   inventory: Inventory,
   source: ArchiveSource,
-  name: string | undefined,
+  { name, kept }: { readonly name: string | undefined; readonly kept: boolean },
 ): Promise<{ reached: ReadonlySet<Digest>; images: Named[] }> {
   const { at, findings } = inventory;
-  const hint = inventory.brokeOff ? { hint: BROKE_OFF } : {};
+  const hint = kept ? { hint: BROKE_OFF } : {};
   const refuse = (more: Iterable<Finding>) => {
     const grave = uniqueFindings([...findings, ...more]).filter(
       ({ level, code }) => level === "finding" && !TOLERATED.has(code),

@@ -214,7 +214,9 @@ export class Inventory implements ReadStore {
         finding(
           "cut",
           this.at,
-          `it ends at offset ${start} without the two zero blocks that end an archive`,
+          start === 0 && zeroBlocks === 0
+            ? "it is empty, should be an archive"
+            : `it ends at offset ${start} without the two zero blocks that end an archive`,
         ),
       );
     if (trailing)

@@ -12,6 +12,10 @@ const USEFUL = /^([0-9a-f]{64})(\.part)?$/;
 
 const A_DAY = 24 * 3600;
 
+/** Whether a session's folder has a blob, or a part of one. */
+export const hasUseful = (work: string): boolean =>
+  readDirectory(work).some((name) => USEFUL.test(name));
+
 /** The name of who made a session's folder. */
 export const ownerOf = (folder: string) => folder.slice(0, Math.max(0, folder.indexOf("-")));
 
@@ -33,7 +37,7 @@ export class Leftovers {
   /** Afterwards what a session's folder `work` has of use is here; whether there was any. Whoever still writes there does not find it. */
   add(work: string): boolean {
     try {
-      if (!readDirectory(work).some((name) => USEFUL.test(name))) return false;
+      if (!hasUseful(work)) return false;
       makeDirectory(this.#at);
       rename(work, path.join(this.#at, path.basename(work)));
       return true;

@@ -8,7 +8,7 @@ import { Arrival, type Coming } from "./arrival.ts";
 import type { Content } from "./content.ts";
 import type { LayerCache } from "./layer-cache.ts";
 import type { Layout } from "./layout.ts";
-import type { Leftovers } from "./leftovers.ts";
+import { hasUseful, type Leftovers } from "./leftovers.ts";
 import type { Partials } from "./partial.ts";
 import type { Named } from "./store.ts";
 
@@ -179,6 +179,11 @@ export class Session {
     if (isFull(error)) this.#leftovers.drop();
     else if (brokeOff || (isFault(error, "io") && !this.#isOurs(error.facts.at))) this.#leave();
     this.drop();
+  }
+
+  /** Whether there is anything of use to the next session, were this one to end now. */
+  hasUseful(): boolean {
+    return hasUseful(this.#work);
   }
 
   #isOurs(at: string): boolean {

@@ -1,5 +1,5 @@
 import { concat, isZero, sameBytes, text } from "../base/bytes.ts";
-import { Fault } from "../base/fault.ts";
+import { Fault, isFault } from "../base/fault.ts";
 import {
   decodeHeader,
   decodePax,
@@ -116,7 +116,7 @@ async function readHead(input: Input): Promise<Head | undefined> {
       return undefined;
     }
     raw.push(block);
-    const header = decodeHeader(block, at);
+    const header = input.position === BLOCK ? firstHeader(block, at) : decodeHeader(block, at);
     if (!EXTENDED.has(header.type)) {
       const full = name ?? header.name;
       // Readers of old archives take a file with such a name for a folder, whichever header the name is from.
@@ -168,6 +168,18 @@ async function readHead(input: Input): Promise<Head | undefined> {
   }
 }
 
+/** What to say of bytes that do not even begin as an archive does. */
+const NO_TAR = "this may be no tar archive at all";
+
+function firstHeader(block: Uint8Array, at: string): RawHeader {
+  try {
+    return decodeHeader(block, at);
+  } catch (error) {
+    if (!isFault(error, "malformed")) throw error;
+    throw new Fault("malformed", { ...error.facts, why: `${error.facts.why}; ${NO_TAR}` });
+  }
+}
+
 /** Refuses what readers differ in: whether a body follows a header that needs none. */
 function checked(head: Head, at: string): Head {
   const { name, type, size } = head;
@@ -210,7 +222,7 @@ const cut = (input: Input) =>
   new Fault("malformed", {
     what: "the archive",
     at: input.at,
-    why: `it is cut off at offset ${input.position}`,
+    why: `it is cut off at offset ${input.position}${input.position < BLOCK ? `; ${NO_TAR}` : ""}`,
     hint: "copy or download it again",
   });
 
