@@ -1,6 +1,6 @@
 /** build, and the commands that keep the store. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { ingot } from "./support/ingot.ts";
@@ -122,6 +122,44 @@ describe("the store", () => {
     assert.equal(out.match(/^sha256:[0-9a-f]{64} \d+ bytes$/gm)?.length, 4);
     assert.match(err, /removed 4 blobs, freed \d+ bytes/);
     assert.deepEqual(readdirSync(join(store, "blobs/sha256")), []);
+  });
+
+  test("prune names the image that is damaged, and removes nothing", async (t) => {
+    const { in_, store, digest } = await stocked(t);
+    await say(in_("tag", "hello:v1", "hello:v2"));
+    const blobs = join(store, "blobs/sha256");
+    const at = (of: string) => join(blobs, of.slice("sha256:".length));
+    const index = readFileSync(at(digest));
+    const [{ digest: manifest }] = JSON.parse(`${index}`).manifests ?? [{ digest }];
+    const whole = readFileSync(at(manifest));
+    const cases: readonly (readonly [damage: () => void, said: RegExp])[] = [
+      [
+        () => rmSync(at(manifest)),
+        new RegExp(`: ${manifest} is not in .*, and (?:${digest} of )?${HELLO} needs it\\n`),
+      ],
+      [
+        () => writeFileSync(at(manifest), `${whole} `),
+        new RegExp(`cannot use "${manifest}" in "${HELLO}": it has \\d+ bytes`),
+      ],
+      [
+        () =>
+          writeFileSync(
+            at(manifest),
+            whole.map((byte) => byte ^ 1),
+          ),
+        new RegExp(`cannot use "${manifest}" in "${HELLO}": its bytes are `),
+      ],
+    ];
+    for (const [damage, said] of cases) {
+      damage();
+      const before = readdirSync(blobs);
+      const { code, err } = await say(in_("prune"));
+      assert.equal(code, 2);
+      assert.match(err, said);
+      assert.deepEqual(readdirSync(blobs), before);
+    }
+    writeFileSync(at(manifest), whole);
+    assert.equal((await say(in_("prune"))).code, 0);
   });
 });
 

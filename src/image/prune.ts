@@ -1,14 +1,44 @@
+import { Fault, isFault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
+import { nameOf } from "../oci/layout.ts";
+import type { Descriptor } from "../oci/manifest.ts";
 import type { FolderStore } from "../store/folder.ts";
+import type { ReadStore } from "../store/store.ts";
 import { walk } from "./walk.ts";
 
 /**
  * Removes every blob that no image of the store needs; what was removed, with sizes in bytes.
- * @throws busy while another process adds to the store; blob-missing and the like when an image is damaged:
+ * @throws busy while another process adds to the store; blob-missing and the like, with its name, when an image is damaged:
  * then nothing is removed, because nobody can say what it needs
  */
 export async function pruneStore(store: FolderStore): Promise<{ digest: Digest; size: number }[]> {
   return store.prune(
-    () => new Set(store.images().flatMap((root) => [...walk(root, store).keys()])),
+    () => new Set(store.images().flatMap((root) => [...reachedBy(root, store).keys()])),
   );
+}
+
+function reachedBy(root: Descriptor, store: ReadStore): ReturnType<typeof walk> {
+  try {
+    return walk(root, store);
+  } catch (error) {
+    const name = nameOf(root);
+    throw name === undefined ? error : withName(error, name);
+  }
+}
+
+/** A digest tells nobody which image is to be brought again, or removed. */
+function withName(error: unknown, name: string): unknown {
+  if (isFault(error, "blob-missing")) {
+    const { neededBy } = error.facts;
+    const needed = neededBy === undefined ? name : `${neededBy} of ${name}`;
+    return new Fault("blob-missing", { ...error.facts, neededBy: needed }, { cause: error });
+  }
+  const isDamage =
+    isFault(error, "digest-differs") ||
+    isFault(error, "size-differs") ||
+    isFault(error, "malformed") ||
+    isFault(error, "too-large");
+  if (!isDamage) return error;
+  const facts = { ...error.facts, at: `${error.facts.at} in ${name}` };
+  return new Fault(error.code, facts, { cause: error });
 }
