@@ -13,7 +13,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 # They take longest, so they begin first. Only the time depends on this list.
-first="crash export-resume export-resume-registry resume-import registry-faults"
+first="crash export-resume export-resume-registry resume-import registry-faults container-variation container-large"
 
 # They cannot stand others beside them, so they run at the end, one after the other.
 alone=""
