@@ -5,7 +5,7 @@ import {
   discard,
   freeSpace,
   lstat,
-  makeDirectory,
+  makePrivate,
   type OpenFile,
   openWrite,
   realPath,
@@ -34,8 +34,14 @@ export class Aside {
     this.at = target(path.resolve(at));
     const directory = checkPlace(this.at);
     this.#path = nameBeside(this.at);
-    this.file = openWrite(this.#path, "create");
+    // First of all: from then on a signal waits until it can be undone.
     this.#release = atExit(() => discard(this.#path));
+    try {
+      this.file = openWrite(this.#path, "create");
+    } catch (error) {
+      this.#release();
+      throw error;
+    }
     new Leftovers(directory, this.file.stat().mtime).sweep(path.basename(this.at));
     const free = size === undefined ? undefined : freeSpace(directory);
     if (size !== undefined && free !== undefined && free < size) {
@@ -148,8 +154,14 @@ export function folderBeside(at: string): FolderAside {
 export function folderIn(directory: string, name: string): FolderAside {
   checkFolder(directory);
   const folder = nameBeside(path.join(directory, name));
-  makeDirectory(folder);
+  // First of all: from then on a signal waits until it can be undone.
   const release = atExit(() => discard(folder));
+  try {
+    makePrivate(folder);
+  } catch (error) {
+    release();
+    throw error;
+  }
   new Leftovers(directory, stat(folder)!.mtime).sweep(name, "directory");
   const remove = () => {
     discard(folder);

@@ -207,6 +207,11 @@ export function makeDirectory(at: string): void {
   guard("create the directory", at, () => fs.mkdirSync(at, { recursive: true }));
 }
 
+/** Afterwards there is a new directory at `at`, which nobody else may enter. @throws io where something is there already */
+export function makePrivate(at: string): void {
+  guard("create the directory", at, () => fs.mkdirSync(at, { mode: 0o700 }));
+}
+
 /** A new directory that nobody else has, whose name begins with `prefix`. */
 export function makeUnique(prefix: string): string {
   makeDirectory(path.dirname(prefix));

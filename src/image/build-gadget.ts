@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { Fault, type Problem } from "../base/fault.ts";
-import { makeUnique, readFile, remove, stat } from "../base/file.ts";
-import { atExit } from "../base/file-cleanup.ts";
+import { readFile, stat } from "../base/file.ts";
+import { folderIn } from "../base/file-aside.ts";
 import { sortedUnique } from "../base/order.ts";
 import { rfc3339 } from "../base/time.ts";
 import { type Arch, compileProgram } from "../gadget/clang.ts";
@@ -82,10 +82,9 @@ export async function buildGadget(options: BuildOptions): Promise<Built> {
   const metadata = readMetadata(folder, problems);
   refuse(problems, options);
   options.warn(problems);
-  const workDir = makeUnique(join(options.scratch, "ingot-"));
-  const release = atExit(() => remove(workDir));
+  const workDir = folderIn(options.scratch, "ingot");
   try {
-    const work: Work = { tools: options.tools, epoch: 0, workDir };
+    const work: Work = { tools: options.tools, epoch: 0, workDir: workDir.path };
     const epoch = await epochOf(options.epoch, folder, work);
     const { ebpf, wasm, compilers } = await compile(
       folder,
@@ -104,8 +103,7 @@ export async function buildGadget(options: BuildOptions): Promise<Built> {
     }));
     return { ...made, images, created, problems, compilers };
   } finally {
-    remove(workDir);
-    release();
+    workDir.remove();
   }
 }
 
