@@ -74,9 +74,9 @@ function stepsOf(sign: string, letters: string, named: number): Step[] {
     bits = 0;
     mayX = false;
   };
+  // Neither the set-id bits nor the sticky one are those of others.
+  const isOthers = named !== 0 && (named & ~0o007) === 0;
   for (const letter of letters) {
-    // Neither the set-id bits nor the sticky one are those of others.
-    const isOthers = named !== 0 && (named & ~0o007) === 0;
     if (letter in SHIFT) {
       flush(false);
       steps.push(copy(sign, who, SHIFT[letter]!));
