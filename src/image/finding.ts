@@ -1,5 +1,6 @@
 import { Fault, type Faults } from "../base/fault.ts";
 import { excerpt } from "../base/json.ts";
+import type { ReferrerKind } from "../oci/referrer.ts";
 import type { Summary } from "./holdings.ts";
 
 /** What can be wrong with an archive, a layout or an image. */
@@ -95,6 +96,12 @@ export class Findings implements Iterable<Finding> {
 export interface Report {
   readonly at: string;
   readonly images: readonly { readonly reference: string; readonly digest: string }[];
+  /** What refers to the images, or to a part of one. */
+  readonly referrers: readonly {
+    readonly kind: ReferrerKind;
+    readonly subject: string;
+    readonly digest: string;
+  }[];
   readonly blobs: number;
   readonly bytes: number;
   readonly findings: readonly Finding[];

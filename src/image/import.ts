@@ -12,6 +12,7 @@ import {
 } from "../oci/layout.ts";
 import { type Descriptor, INDEX_LIMIT, parseIndex } from "../oci/manifest.ts";
 import { REF_NAME } from "../oci/media.ts";
+import { refersOf } from "../oci/referrer.ts";
 import { bytesOf, sizeOf } from "../store/content.ts";
 import type { FolderStore } from "../store/folder.ts";
 import type { Session } from "../store/session.ts";
@@ -19,6 +20,7 @@ import type { Named, ReadStore } from "../store/store.ts";
 import { checkCanonical } from "./canonical.ts";
 import { missingFrom, readBase, surplusOf } from "./delta.ts";
 import { adoptDocker } from "./docker-archive.ts";
+import { normalEntries } from "./entries.ts";
 import { type Finding, type FindingCode, finding, note, uniqueFindings } from "./finding.ts";
 import { gatherFile } from "./gather.ts";
 import { type Holdings, parseHoldings, type Summary, summaryOf } from "./holdings.ts";
@@ -35,6 +37,8 @@ import type { Working } from "./working.ts";
 /** What came into the store. `blobs` and `bytes` = what the images need of the archive; `added` = blobs that were not there whole before. */
 export interface Imported {
   readonly images: readonly Named[];
+  /** What refers to them. */
+  readonly referrers: readonly Named[];
   readonly blobs: number;
   readonly added: number;
   readonly bytes: number;
@@ -81,19 +85,19 @@ export async function importArchive(
       await adoptDocker(inventory, working);
     }
     const kept = inventory.brokeOff && session.hasUseful();
-    const { reached: needed, images } = await prove(inventory, source, { name, kept });
+    const { reached: needed, images, referrers } = await prove(inventory, source, { name, kept });
     const { relies } = inventory;
     if ("path" in source && relies) await mustHave(store, relies, inventory.at, working);
     const reached = new Set([...needed].filter((digest) => !relies?.has(digest)));
     if ("path" in source) await takeAll(inventory, reached, session, working);
     await strays.settle(reached);
     if (inventory.isDocker) putMade(inventory, reached, session);
-    const added = await session.commit(reached, images);
+    const added = await session.commit(reached, [...images, ...referrers]);
     const { blobs, findings } = inventory;
     const bytes = [...reached].reduce((sum, digest) => sum + blobs.get(digest)!.size, 0);
     const warnings = [...findings];
     const base = relies && { base: summaryOf(relies) };
-    return { images, blobs: reached.size, added, bytes, ...base, warnings };
+    return { images, referrers, blobs: reached.size, added, bytes, ...base, warnings };
   } catch (error) {
     strays.drop();
     session.fail(error, inventory?.brokeOff);
@@ -167,7 +171,7 @@ async function prove(
   inventory: Inventory,
   source: ArchiveSource,
   { name, kept }: { readonly name: string | undefined; readonly kept: boolean },
-): Promise<{ reached: ReadonlySet<Digest>; images: Named[] }> {
+): Promise<{ reached: ReadonlySet<Digest>; images: Named[]; referrers: Named[] }> {
   const { at, findings } = inventory;
   const hint = kept ? { hint: BROKE_OFF } : {};
   const refuse = (more: Iterable<Finding>) => {
@@ -185,7 +189,8 @@ async function prove(
   if ("volumes" in source) refuse(checkList(source.volumes, inventory));
   if (name !== undefined) inventory.roots = nameOne(inventory, name);
   const roots = inventory.roots.filter((root) => fullNameOf(root) !== undefined);
-  const nameless = inventory.roots.length - roots.length;
+  const referrers = inventory.roots.filter((root) => refersOf(root) !== undefined);
+  const nameless = inventory.roots.length - roots.length - referrers.length;
   const list = inventory.isDocker ? DOCKER_FILE : INDEX_FILE;
   const odd = inventory.roots.map(nameOf).find((tag) => tag !== undefined && isTagOnly(tag));
   const only = odd === undefined ? "" : ` (a tag alone, as ${JSON.stringify(odd)}, is none)`;
@@ -202,7 +207,7 @@ async function prove(
     findings.push(
       note("nothing", list, `${nameless} of its images have no name and were passed over${only}`),
     );
-  const judgement = judge(roots, inventory);
+  const judgement = judge([...roots, ...referrers], inventory);
   refuse(judgement.findings);
   refuse(surplusOf(inventory.relies ?? new Map(), judgement.reached));
   inventory.json = judgement.json;
@@ -211,7 +216,12 @@ async function prove(
     roots.map((descriptor) => ({ reference: nameOf(descriptor)!, descriptor, store: inventory })),
   );
   refuse(nameTwice(images));
-  return { reached: judgement.reached, images };
+  const attached = referrers.map((descriptor) => ({
+    reference: descriptor.digest,
+    descriptor,
+    refers: refersOf(descriptor),
+  }));
+  return { reached: judgement.reached, images, referrers: attached };
 }
 
 /** Reads the two files that every layout has; afterwards the images that it names are the roots. */
@@ -226,7 +236,7 @@ function readIndex(inventory: Inventory, refuse: (more: Iterable<Finding>) => vo
   });
   checkLayout(layout!, LAYOUT_FILE);
   const { manifests } = parseIndex(index!, INDEX_FILE, INDEX_LIMIT);
-  inventory.roots = nameRoots(manifests, inventory, dockerOf(inventory));
+  inventory.roots = normalEntries(nameRoots(manifests, inventory, dockerOf(inventory)), inventory);
 }
 
 /** The roots, with `name` for the one image that has none; a tag that it has stays. @throws usage, malformed */

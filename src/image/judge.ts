@@ -6,6 +6,7 @@ import { blobPath, INDEX_FILE, nameOf } from "../oci/layout.ts";
 import { type Descriptor, type Manifest, parseConfig } from "../oci/manifest.ts";
 import { isContainerConfig, isImage, isManifest } from "../oci/media.ts";
 import { formatPlatform, type Platform } from "../oci/platform.ts";
+import { refersOf } from "../oci/referrer.ts";
 import { sizeOf } from "../store/content.ts";
 import { fetch, type ReadStore } from "../store/store.ts";
 import { collect, type Finding, Findings, finding } from "./finding.ts";
@@ -39,10 +40,11 @@ export interface Claim {
  */
 export function judge(roots: readonly Descriptor[], store: ReadStore, layers = false): Judgement {
   const judging = new Judging(store, layers);
+  const images = roots.filter((root) => refersOf(root) === undefined);
   judging.findings.push(
-    ...nameTwice(roots.map((root) => ({ reference: nameOf(root), descriptor: root }))),
-    ...noImages(roots),
-    ...noNames(roots),
+    ...nameTwice(images.map((root) => ({ reference: nameOf(root), descriptor: root }))),
+    ...noImages(images),
+    ...noNames(images),
   );
   for (const root of roots) judging.lookAt(root);
   judging.followAll();

@@ -4,7 +4,14 @@ import { formatJson, type Json, parseJson } from "../base/json.ts";
 import { sortedUnique } from "../base/order.ts";
 import { digestOf } from "../oci/digest.ts";
 import { type Descriptor, MANIFEST_LIMIT, parseConfig } from "../oci/manifest.ts";
-import { GADGET, GADGET_CONFIG, isContainerConfig, isIndex, isManifest } from "../oci/media.ts";
+import {
+  ATTESTS,
+  GADGET,
+  GADGET_CONFIG,
+  isContainerConfig,
+  isIndex,
+  isManifest,
+} from "../oci/media.ts";
 import { formatPlatform, matchesPlatform, type Platform, placesFor } from "../oci/platform.ts";
 import { MemoryStore } from "../store/memory.ts";
 import { fetch, type Named, type ReadStore } from "../store/store.ts";
@@ -35,11 +42,15 @@ export function select(image: Selected, platforms: readonly Platform[]): Selecte
   const found = platforms.map((wanted) => ({ wanted, places: placesFor(there, wanted) }));
   const unmet = found.filter(({ places }) => places.size === 0).map(({ wanted }) => wanted);
   if (unmet.length > 0) throw missing(image, unmet, there);
-  const keep = there.map((_, i) => found.some(({ places }) => places.has(i)));
-  const kept = index.manifests.filter((_, i) => keep[i]);
-  if (kept.length === index.manifests.length) return image;
-  const [only] = kept;
-  if (kept.length === 1 && only !== undefined && !isGadget(only, store))
+  const chosen = index.manifests.filter((_, i) => found.some(({ places }) => places.has(i)));
+  const digests = new Set<string>(chosen.map(({ digest }) => digest));
+  // Attestations stay with the platform that they are about.
+  const keep = index.manifests.map(
+    (child) => chosen.includes(child) || digests.has(child.annotations?.[ATTESTS] ?? ""),
+  );
+  if (keep.every(Boolean)) return image;
+  const [only] = chosen;
+  if (chosen.length === 1 && only !== undefined && !isGadget(only, store))
     return { ...image, descriptor: only };
   return part(image, keep);
 }

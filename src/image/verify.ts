@@ -12,12 +12,14 @@ import {
 } from "../oci/layout.ts";
 import { INDEX_LIMIT, parseIndex } from "../oci/manifest.ts";
 import { isImage } from "../oci/media.ts";
+import { refersOf } from "../oci/referrer.ts";
 import { bytesOf, sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
 import { checkCanonical } from "./canonical.ts";
 import { leftOut, lend, readBase, surplusOf } from "./delta.ts";
 import { checkDocker } from "./docker.ts";
 import { adoptDocker } from "./docker-archive.ts";
+import { normalEntries } from "./entries.ts";
 import {
   collect,
   type Finding,
@@ -34,6 +36,7 @@ import { dockerOf, type Held, Inventory, type LayoutFile } from "./inventory.ts"
 import { judge } from "./judge.ts";
 import { nameRoots } from "./naming.ts";
 import { type ArchiveSource, gatherSource, openSource } from "./opening.ts";
+import { kindOrOther } from "./referrers.ts";
 import type { Selected } from "./select.ts";
 import { checkCuts, checkList } from "./volume-check.ts";
 import { tallyOf } from "./volume-set.ts";
@@ -124,6 +127,7 @@ export async function verifyImage(
   return {
     at: reference,
     images: [{ reference, digest: descriptor.digest }],
+    referrers: [],
     blobs: inventory.blobs.size,
     bytes: inventory.bytes,
     findings: uniqueFindings([
@@ -173,14 +177,24 @@ async function conclude(
         checkDocker(bytesOf(docker, INDEX_LIMIT, DOCKER_FILE), judgement.loadable),
       ) ?? []),
     );
-  const hasImage = inventory.roots.some(({ mediaType }) => isImage(mediaType));
+  const hasImage = inventory.roots.some(
+    (root) => isImage(root.mediaType) && refersOf(root) === undefined,
+  );
   if (isLayout && !hasImage && inventory.files.has(INDEX_FILE))
     findings.push(
       finding("nothing", INDEX_FILE, "it names no image: there is nothing that could be proven"),
     );
   return {
     at: inventory.at,
-    images: inventory.roots.map((root) => ({ reference: nameOf(root) ?? "", digest: root.digest })),
+    images: inventory.roots
+      .filter((root) => refersOf(root) === undefined)
+      .map((root) => ({ reference: nameOf(root) ?? "", digest: root.digest })),
+    referrers: inventory.roots.flatMap((root) => {
+      const refers = refersOf(root);
+      if (refers === undefined) return [];
+      const kind = kindOrOther({ reference: "", descriptor: root, store: inventory, refers });
+      return [{ kind, subject: refers.subject, digest: root.digest }];
+    }),
     blobs: inventory.blobs.size,
     bytes: inventory.bytes,
     findings: uniqueFindings(findings),
@@ -205,7 +219,8 @@ function readIndex(inventory: Inventory): void {
   if (layout !== undefined) collect(findings, () => checkLayout(layout, LAYOUT_FILE));
   const index = need(inventory, INDEX_FILE);
   const roots = index && collect(findings, () => parseIndex(index, INDEX_FILE, INDEX_LIMIT));
-  inventory.roots = nameRoots(roots?.manifests ?? [], inventory, dockerOf(inventory));
+  const named = nameRoots(roots?.manifests ?? [], inventory, dockerOf(inventory));
+  inventory.roots = normalEntries(named, inventory);
 }
 
 /** The bytes of a file that every layout has; without it there is a finding. */

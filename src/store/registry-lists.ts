@@ -4,9 +4,10 @@ import { utf8 } from "../base/bytes.ts";
 import { Fault, isFault } from "../base/fault.ts";
 import { formatJson, type Json, parseJson } from "../base/json.ts";
 import { sortedBy, sortedUnique } from "../base/order.ts";
-import { type Digest, digestOf, hexOf } from "../oci/digest.ts";
+import { type Digest, digestOf } from "../oci/digest.ts";
 import { type Descriptor, type Index, MANIFEST_LIMIT, parseIndex } from "../oci/manifest.ts";
 import { INDEX, isIndex } from "../oci/media.ts";
+import { referrersTag } from "../oci/referrer.ts";
 import type { Answer } from "./registry-answer.ts";
 import type { Ask } from "./registry-client.ts";
 import {
@@ -38,9 +39,6 @@ export async function listTags(place: Place): Promise<string[]> {
   }
   return sortedUnique(tags);
 }
-
-/** The tag under which clients keep a list of referrers where the registry keeps none (distribution-spec, "Referrers Tag Schema"). */
-export const referrersTag = (digest: Digest): string => `sha256-${hexOf(digest)}`;
 
 /**
  * How registries say that they keep no lists of referrers. The specification has 404; Quay says 400, Artifactory 406, and

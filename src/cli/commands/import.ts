@@ -3,6 +3,7 @@ import { tallyOf } from "../../image/volume-set.ts";
 import { FolderStore } from "../../store/folder.ts";
 import { command } from "../command.ts";
 import { summaryJson } from "../delta.ts";
+import { kindsOf, referrerCount, referrersJson } from "../referrers.ts";
 import { storePath } from "../settings.ts";
 import { imageLine, JOBS, threadsFor, watched } from "../task.ts";
 import { count, formatBytes } from "../text.ts";
@@ -42,7 +43,7 @@ export const importCommand = command({
     { line: "ingot import app.tar.zst --name ghcr.io/me/app:v1", does: "compressed, and nameless" },
   ],
   document:
-    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "blobs", "added", "bytes",\n "list"?, "volumes"?, "base"?, "warnings": [{"code", "at", "message"}]};\n an archive in volumes has the path of their "list" and the number of "volumes"',
+    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "referrers": [{"subject", "digest"}],\n "blobs", "added", "bytes",\n "list"?, "volumes"?, "base"?, "warnings": [{"code", "at", "message"}]};\n an archive in volumes has the path of their "list" and the number of "volumes"',
   async run({ file: files, name, jobs, store: folder }, context) {
     const { talk, settings } = context;
     const threads = threadsFor(jobs);
@@ -55,6 +56,10 @@ export const importCommand = command({
     for (const finding of done.warnings) talk.warn(formatFinding(finding));
     for (const { reference, descriptor } of done.images)
       talk.print(imageLine({ reference, digest: descriptor.digest }));
+    const referrers = done.referrers.flatMap((one) =>
+      one.refers === undefined ? [] : [{ ...one, refers: one.refers }],
+    );
+    if (referrers.length > 0) talk.info(`with ${referrerCount(kindsOf(referrers, store))}`);
     talk.info(
       `${count(done.blobs, "blob")}, ${formatBytes(done.bytes)}; ${done.added} of them new in ${store.at}`,
     );
@@ -70,6 +75,7 @@ export const importCommand = command({
         mediaType,
         size,
       })),
+      referrers: referrersJson(referrers),
       blobs: done.blobs,
       added: done.added,
       bytes: done.bytes,

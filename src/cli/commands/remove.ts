@@ -6,6 +6,7 @@ import { nameOf } from "../../oci/layout.ts";
 import { FolderStore } from "../../store/folder.ts";
 import { type Named, resolve } from "../../store/store.ts";
 import { command } from "../command.ts";
+import { kindsOf, referrerCount, referrersJson } from "../referrers.ts";
 import { storePath } from "../settings.ts";
 import { imageLine } from "../task.ts";
 
@@ -22,7 +23,7 @@ export const removeCommand = command({
   },
   notes: [
     "When one of them is not there, none is removed. The blobs stay until `ingot prune`.",
-    "With the last name of an image go those of its signatures and whatever else refers to it (REPO:sha256-HEX, .sig, .att, .sbom);\nthat they do is said on stderr.",
+    "With the last name of an image its signatures, attestations and SBOMs are removed, and stderr says how many.",
   ],
   examples: [
     {
@@ -30,19 +31,19 @@ export const removeCommand = command({
       does: "a name, and then the blobs that no image needs",
     },
   ],
-  document: '{"removed": [{"reference", "digest"}], "referrers": [{"reference", "digest"}]}',
+  document: '{"removed": [{"reference", "digest"}], "referrers": [{"subject", "digest"}]}',
   async run({ reference: texts, store: folder }, { talk, settings }) {
     const store = new FolderStore(storePath(settings, folder));
     const found = new Map<string, Named>();
     for (const text of texts)
       for (const image of namesOf(store, text)) found.set(image.reference, image);
     const orphaned = orphanedBy([...found.values()], store);
-    await store.untag([...found.keys(), ...orphaned.map(({ reference }) => reference)]);
+    await store.untag([...found.keys()], orphaned);
     const removed = brief(found.values());
-    const referrers = brief(orphaned);
+    const referrers = referrersJson(orphaned);
     for (const image of removed) talk.print(imageLine(image));
-    for (const image of referrers)
-      talk.info(`and what referred to an image that has no name any more: ${imageLine(image)}`);
+    if (orphaned.length > 0)
+      talk.info(`removed with them: ${referrerCount(kindsOf(orphaned, store))} of these images`);
     talk.document({ removed, referrers });
     return 0;
   },

@@ -9,6 +9,7 @@ import type { FolderStore } from "../../store/folder.ts";
 import type { ReadStore } from "../../store/store.ts";
 import { type Context, command, type ExitCode } from "../command.ts";
 import { summaryJson } from "../delta.ts";
+import { referrerCount } from "../referrers.ts";
 import type { Json } from "../talk.ts";
 import { imageLine, JOBS, storeOpener, threadsFor, watched } from "../task.ts";
 import { count, formatBytes, quotePlace } from "../text.ts";
@@ -61,7 +62,7 @@ export const verifyCommand = command({
   ],
   no: "no: something is not what it says; every finding is listed",
   document:
-    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}], "blobs", "bytes",\n "list"?, "volumes"?, "compression"?, "canonical"?, "base"?,\n "findings": [{"code", "level", "at", "message"}]}]};\n an archive in volumes has the path of their "list" and the number of "volumes"; one volume has\n "list", "volume": {"number", "count", "size", "digest"} instead of images and blobs; a source that nobody could judge has "error" instead',
+    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}],\n "referrers": [{"kind", "subject", "digest"}], "blobs", "bytes",\n "list"?, "volumes"?, "compression"?, "canonical"?, "base"?,\n "findings": [{"code", "level", "at", "message"}]}]};\n an archive in volumes has the path of their "list" and the number of "volumes"; one volume has\n "list", "volume": {"number", "count", "size", "digest"} instead of images and blobs; a source that nobody could judge has "error" instead',
   async run({ source: sources, layers, canonical, base, jobs, store: folder }, context) {
     const { talk } = context;
     const threads = threadsFor(jobs);
@@ -136,13 +137,15 @@ async function judge(
     const ok = code === 0;
     say(report, VERDICTS[code], source, context);
     if (code === 2) talk.error(unsaid(report, source));
-    const { images, blobs, bytes, volumes, compression, canonical, base, findings } = report;
+    const { images, referrers, blobs, bytes, volumes, compression, canonical, base, findings } =
+      report;
     return {
       code,
       document: {
         source,
         ok,
         images: images.map(({ reference, digest }) => ({ reference, digest })),
+        referrers: referrers.map(({ kind, subject, digest }) => ({ kind, subject, digest })),
         blobs,
         bytes,
         list: volumes?.list,
@@ -238,12 +241,13 @@ async function prove(
 }
 
 function say(
-  { images, blobs, bytes, volumes, compression, canonical, base, findings }: Report,
+  { images, referrers, blobs, bytes, volumes, compression, canonical, base, findings }: Report,
   verdict: string,
   source: string,
   { talk }: Context,
 ): void {
-  const checked = `${count(images.length, "image")}, ${count(blobs, "blob")}, ${formatBytes(bytes)}`;
+  const attached = referrerCount(referrers.map(({ kind }) => kind));
+  const checked = `${count(images.length, "image")}${attached && `, ${attached}`}, ${count(blobs, "blob")}, ${formatBytes(bytes)}`;
   const cut = volumes === undefined ? "" : `, ${count(volumes.count, "volume")}`;
   const packed = compression === undefined ? "" : `, ${compression}`;
   talk.print(
