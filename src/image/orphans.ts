@@ -8,13 +8,19 @@ import { bySubject, type Entries, type NamedReferrer, readEntries } from "./entr
 import { subjectsOf } from "./referrers.ts";
 
 /**
- * The referrers that nothing needs once `removed` are not named any more: those that refer to them or to their referrers, and to no
- * image that stays. None where an image that stays cannot be read: nobody can say what it has.
+ * The referrers that go when `removed`, images by name or referrers, go: themselves, and those that refer to them or to their
+ * referrers, and to no image that stays. None of these where an image that stays cannot be read: nobody can say what it has.
  */
 export function orphanedBy(removed: readonly Named[], store: ReadStore): NamedReferrer[] {
   const { images, referrers } = readEntries(store);
   if (referrers.length === 0) return [];
-  const names = new Set(removed.map(({ reference }) => reference));
+  const names = new Set(
+    removed.filter(({ refers }) => refers === undefined).map(({ reference }) => reference),
+  );
+  const own = referrers.filter((one) =>
+    removed.some(({ refers, descriptor }) => refers && descriptor.digest === one.descriptor.digest),
+  );
+  const others = referrers.filter((one) => !own.includes(one));
   const left = images.filter((image) => !names.has(nameOf(image) ?? ""));
   const affected = new Set(
     reach(
@@ -23,8 +29,8 @@ export function orphanedBy(removed: readonly Named[], store: ReadStore): NamedRe
       (descriptor) => orOwn(descriptor, store),
     ),
   );
-  const candidates = referrers.filter(({ refers }) => affected.has(refers.subject));
-  return unneeded(candidates, { images: left, referrers, store });
+  const candidates = others.filter(({ refers }) => affected.has(refers.subject));
+  return [...own, ...unneeded(candidates, { images: left, referrers: others, store })];
 }
 
 /** The referrers whose subject no image has. None where an image cannot be read: nobody can say what it has. */

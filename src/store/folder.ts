@@ -27,7 +27,7 @@ import {
 } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { REF_NAME } from "../oci/media.ts";
-import { type Refers, referrerEntry, refersOf } from "../oci/referrer.ts";
+import { parseReferrersTag, type Refers, referrerEntry, refersOf } from "../oci/referrer.ts";
 import { sizeOf } from "./content.ts";
 import { LayerCache } from "./layer-cache.ts";
 import { Layout } from "./layout.ts";
@@ -231,8 +231,16 @@ export class FolderStore extends Layout {
 }
 
 /** What an entry of the index is known by: an image by its name, a referrer by what it refers to and its digest. */
-const keyOf = ({ reference, descriptor, refers }: Named): string =>
-  refers === undefined ? reference : referrerKey(refers, descriptor);
+function keyOf(image: Named): string {
+  const refers = refersIn(image);
+  return refers === undefined ? image.reference : referrerKey(refers, image.descriptor);
+}
+
+/** What an image refers to: also by a name with cosign's tag. */
+function refersIn({ reference, refers }: Named): Refers | undefined {
+  const tagged = parseReferrersTag(reference);
+  return refers ?? (tagged?.suffix === undefined ? undefined : tagged);
+}
 
 const keyOfEntry = (entry: Descriptor): string => {
   const refers = refersOf(entry);
@@ -242,8 +250,10 @@ const keyOfEntry = (entry: Descriptor): string => {
 const referrerKey = ({ subject }: Refers, { digest }: Descriptor) => `@${subject} ${digest}`;
 
 /** The entry of an image, or of a referrer; cosign's have their tag, so that other tools find them in the layout. */
-function entryOf({ reference, descriptor, refers }: Named): Descriptor {
+function entryOf(image: Named): Descriptor {
+  const { reference, descriptor } = image;
   const { mediaType, digest, size, platform } = descriptor;
+  const refers = refersIn(image);
   if (refers !== undefined) return referrerEntry(descriptor, refers, undefined, true);
   return { mediaType, digest, size, annotations: { [REF_NAME]: reference }, platform };
 }

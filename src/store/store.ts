@@ -45,8 +45,9 @@ export function fetch(store: ReadStore, descriptor: Descriptor, neededBy?: strin
  * @throws not-found with names that look alike, ambiguous
  */
 export function resolve(store: ReadStore, text: string, kind?: Kind): Named {
-  const images = store.images().filter((image) => refersOf(image) === undefined || isDigest(text));
-  const exact = images.filter((image) => nameOf(image) === text);
+  const all = store.images();
+  const images = all.filter((image) => refersOf(image) === undefined || isDigest(text));
+  const exact = all.filter((image) => nameOf(image) === text);
   const found = exact.length > 0 ? exact : matching(images, text, kind);
   const digests = new Set(found.map(({ digest }) => digest));
   if (digests.size > 1)

@@ -1,5 +1,6 @@
 import { Fault } from "../../base/fault.ts";
 import { sortedBy } from "../../base/order.ts";
+import { readEntries } from "../../image/entries.ts";
 import { orphanedBy } from "../../image/orphans.ts";
 import { isDigest } from "../../oci/digest.ts";
 import { nameOf } from "../../oci/layout.ts";
@@ -18,7 +19,8 @@ export const removeCommand = command({
       type: "positional",
       required: true,
       multiple: true,
-      description: "names in the store; a digest stands for all names of that image",
+      description:
+        "names in the store; a digest stands for all names of that image, or for that signature",
     },
   },
   notes: [
@@ -36,10 +38,12 @@ export const removeCommand = command({
     const store = new FolderStore(storePath(settings, folder));
     const found = new Map<string, Named>();
     for (const text of texts)
-      for (const image of namesOf(store, text)) found.set(image.reference, image);
+      for (const image of namesOf(store, text)) found.set(keyOf(image), image);
+    const images = [...found.values()].filter(({ refers }) => refers === undefined);
     const orphaned = orphanedBy([...found.values()], store);
-    await store.untag([...found.keys()], orphaned);
-    const removed = brief(found.values());
+    const names = images.map(({ reference }) => reference);
+    await store.untag(names, orphaned);
+    const removed = brief(images);
     const referrers = referrersJson(orphaned);
     for (const image of removed) talk.print(imageLine(image));
     if (orphaned.length > 0)
@@ -55,8 +59,14 @@ const brief = (images: Iterable<Named>) =>
     digest,
   }));
 
-/** The names that `text` stands for. @throws not-found, ambiguous */
+const keyOf = ({ reference, refers }: Named) => `${reference} ${refers?.subject ?? ""}`;
+
+/** The names that `text` stands for, or the referrer of that digest. @throws not-found, ambiguous */
 function namesOf(store: FolderStore, text: string): Named[] {
+  const referrers = readEntries(store).referrers.filter(
+    ({ descriptor }) => descriptor.digest === text,
+  );
+  if (referrers.length > 0) return [...referrers];
   const image = resolve(store, text);
   if (!isDigest(text)) return [image];
   const { digest } = image.descriptor;
