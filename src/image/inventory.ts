@@ -146,7 +146,7 @@ export class Inventory implements ReadStore {
     if (digest !== undefined) return this.blobs.has(digest) ? this.#twice(name) : digest;
     if (isLayoutFile(name)) return this.files.has(name) ? this.#twice(name) : name;
     if (this.#isKnown(name)) return this.#twice(name);
-    const odd = finding("unexpected-member", name, "a file that no image layout has");
+    const odd = note("unexpected-member", name, "a file that no image layout has");
     if (this.strays.size >= STRAY_LIMIT) return this.#find(odd);
     this.#wonder(odd);
     this.strays.set(name, { size: member.size, content: undefined });
@@ -162,7 +162,7 @@ export class Inventory implements ReadStore {
     const odd = this.isSave ? this.#odd.filter(({ at }) => at !== OLD_LIST) : this.#odd;
     if (!this.isDocker) this.findings.push(...odd);
     else if (this.files.has(BASE_FILE))
-      this.#find(finding("unexpected-member", BASE_FILE, "no archive of Docker's has it"));
+      this.#find(note("unexpected-member", BASE_FILE, "no archive of Docker's has it"));
     this.#odd.length = 0;
   }
 
@@ -198,10 +198,12 @@ export class Inventory implements ReadStore {
     if (this.#odd.length <= FINDING_LIMIT) this.#odd.push(odd);
   }
 
-  /** Whether every header is byte for byte one that export writes: then nothing else wrote the archive. */
+  /** Whether this is a layout and every header is byte for byte one that export writes: then nothing else wrote the archive. */
   get isOwn(): boolean {
     return (
-      this.members.length > 0 && this.members.every(({ deviation }) => deviation === undefined)
+      !this.isDocker &&
+      this.members.length > 0 &&
+      this.members.every(({ deviation }) => deviation === undefined)
     );
   }
 
