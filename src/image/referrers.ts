@@ -195,7 +195,7 @@ export async function pushNamed(
       pushed.push(await pushImage(one, { ...target, tag: undefined }, working));
       const there = await to.referrers(subject);
       if (!there.some(({ digest }) => digest === referrer.digest))
-        await to.addReferrer(subject, referrer);
+        await to.addReferrer(subject, { descriptor: referrer, bytes: fetch(one.store, referrer) });
     }
   }
   return pushed;
