@@ -1,7 +1,7 @@
 /** Signatures and other referrers on their way into a registry. */
-import type { Descriptor } from "../oci/manifest.ts";
 import { isImage } from "../oci/media.ts";
-import { cosignTag, listedReferrer } from "../oci/referrer.ts";
+import { cosignTag } from "../oci/referrer.ts";
+import { fetch } from "../store/store.ts";
 import { type Pushed, pushImage, type Target } from "./push.ts";
 import type { LeftBehind, Referring } from "./referrers.ts";
 import { kindOf } from "./referrers.ts";
@@ -50,8 +50,7 @@ export async function pushReferrers(
     if (tag !== undefined) continue;
     const listed = await to.referrers(refers.subject);
     if (listed.some(({ digest }) => digest === descriptor.digest)) continue;
-    const entry: Descriptor = listedReferrer(descriptor, contentOf(one) ?? {});
-    await to.addReferrer(refers.subject, entry);
+    await to.addReferrer(refers.subject, { descriptor, bytes: fetch(one.store, descriptor) });
   }
   return pushed;
 }

@@ -1,23 +1,16 @@
-/** What a repository has: its tags, and what refers to a manifest. */
+/** What a repository lists: its tags, and what refers to a manifest. */
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
 import { Fault, isFault } from "../base/fault.ts";
 import { formatJson, type Json, parseJson } from "../base/json.ts";
 import { sortedBy, sortedUnique } from "../base/order.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
-import { type Descriptor, type Index, MANIFEST_LIMIT, parseIndex } from "../oci/manifest.ts";
+import { type Descriptor, parseIndex } from "../oci/manifest.ts";
 import { INDEX, isIndex } from "../oci/media.ts";
 import { referrersTag } from "../oci/referrer.ts";
 import type { Answer } from "./registry-answer.ts";
 import type { Ask } from "./registry-client.ts";
-import {
-  type Fetched,
-  getManifest,
-  type Place,
-  placeName,
-  putManifest,
-  tryingAt,
-} from "./registry-manifest.ts";
+import { type Fetched, getManifest, type Place, placeName, tryingAt } from "./registry-manifest.ts";
 import { tried } from "./registry-retry.ts";
 
 const MOST_PAGES = 10_000;
@@ -47,20 +40,42 @@ export async function listTags(place: Place): Promise<string[]> {
 const NO_LISTS = [301, 302, 303, 307, 308, 400, 404, 405, 406, 501];
 
 /**
- * What refers to the manifest `digest`, in the order of digests: as the registry lists it, else as the tag does.
+ * What the registry says refers to the manifest `digest`, in the order of digests: its own list, else the one under the tag.
+ * Nothing of it is proven; `readReferrers` does that.
  * @throws registry, malformed, too-large
  */
 export async function listReferrers(place: Place, digest: Digest): Promise<Descriptor[]> {
+  // Of a registry that came to know referrers later, the tag still tells of the older ones.
+  const found = await apiReferrers(place, digest);
+  return found.length > 0 ? found : taggedReferrers(place, digest);
+}
+
+/** The registry's own list, in the order of digests. @throws registry, malformed, too-large */
+export async function apiReferrers(place: Place, digest: Digest): Promise<Descriptor[]> {
   const at = `the referrers of ${digest} in ${placeName(place)}`;
   const found = new Map<Digest, Descriptor>();
   const to = `${place.name}/referrers/${digest}`;
-  for await (const page of pages(place, to, { at, none: NO_LISTS, stays: true }))
+  for await (const page of pages(place, to, { at, none: NO_LISTS, stays: true })) {
+    if (digestOf(page.bytes) === digest) continue;
     for (const each of referrersIn(page, at)) found.set(each.digest, each);
-  // Of a registry that came to know referrers later, the tag still tells of the older ones.
-  const tagged = found.size > 0 ? undefined : await taggedReferrers(place, digest);
-  for (const each of tagged?.manifests ?? []) found.set(each.digest, each);
-  return sortedBy(found.values(), (each) => each.digest);
+  }
+  return ordered(found, digest);
 }
+
+/** The list under the tag, in the order of digests. @throws registry, malformed, too-large */
+export async function taggedReferrers(place: Place, digest: Digest): Promise<Descriptor[]> {
+  const tag = referrersTag(digest);
+  const fetched = await getManifest(place, tag);
+  // Some registries give the image itself, whose children are no referrers.
+  if (fetched === undefined || fetched.descriptor.digest === digest) return [];
+  if (!isIndex(fetched.descriptor.mediaType)) return [];
+  const { manifests } = parseIndex(fetched.bytes, `${placeName(place)}:${tag}`);
+  return ordered(new Map(manifests.map((each) => [each.digest, each])), digest);
+}
+
+/** Nothing refers to itself. */
+const ordered = (found: ReadonlyMap<Digest, Descriptor>, subject: Digest) =>
+  sortedBy(found.values(), (each) => each.digest).filter((each) => each.digest !== subject);
 
 /** Some registries have an answer for everything: what is no index, and is not said to be one, is no list either. */
 function referrersIn({ answer, bytes }: Page, at: string): readonly Descriptor[] {
@@ -71,13 +86,6 @@ function referrersIn({ answer, bytes }: Page, at: string): readonly Descriptor[]
     if (type === INDEX || !isFault(error, "malformed")) throw error;
     return [];
   }
-}
-
-async function taggedReferrers(place: Place, digest: Digest): Promise<Index | undefined> {
-  const tag = referrersTag(digest);
-  const fetched = await getManifest(place, tag);
-  if (fetched === undefined || !isIndex(fetched.descriptor.mediaType)) return undefined;
-  return parseIndex(fetched.bytes, `${placeName(place)}:${tag}`);
 }
 
 /** The list of referrers as a tag has it: the same for the same referrers. */
@@ -96,25 +104,6 @@ export function referrersIndex(referrers: readonly Descriptor[]): Fetched {
     bytes,
     descriptor: { mediaType: INDEX, digest: digestOf(bytes), size: bytes.length },
   };
-}
-
-/** Afterwards the tag's list of what refers to `subject` has `referrer` in it. For registries that keep no list. @throws registry */
-export async function addReferrer(
-  place: Place,
-  subject: Digest,
-  referrer: Descriptor,
-): Promise<void> {
-  const before = (await taggedReferrers(place, subject))?.manifests ?? [];
-  if (before.some(({ digest }) => digest === referrer.digest)) return;
-  const list = referrersIndex([...before, referrer]);
-  if (list.bytes.length > MANIFEST_LIMIT)
-    throw new Fault("too-large", {
-      what: "the list of referrers",
-      at: `${placeName(place)}:${referrersTag(subject)}`,
-      actual: list.bytes.length,
-      limit: MANIFEST_LIMIT,
-    });
-  await putManifest(place, referrersTag(subject), list);
 }
 
 /** An answer, and its body. */
