@@ -98,7 +98,7 @@ async function referringTo(digest: Digest, from: Repository, along: Along): Prom
   }
   for (const ending of ENDINGS[along].slice(1)) {
     const tag = referrersTag(digest) + ending;
-    if ((await from.findManifest(tag)) === undefined) continue;
+    if ((await from.findBeside(digest, ending)) === undefined) continue;
     found.push(await findRemote(from, tag, { reference: name(tag) }));
   }
   return found.filter((each) => goes(each, along));

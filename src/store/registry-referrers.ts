@@ -4,6 +4,7 @@ import type { Digest } from "../oci/digest.ts";
 import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
 import { isImage } from "../oci/media.ts";
 import { readReferrer, referrerDescriptor } from "../oci/referrer.ts";
+import { findTagged, meansNone } from "./registry-absent.ts";
 import { apiReferrers, referrersIndex, referrersTag, taggedReferrers } from "./registry-lists.ts";
 import {
   type Fetched,
@@ -95,9 +96,21 @@ async function provenIn(
   } catch (error) {
     if (isFault(error, "unsupported")) return "unsupported";
     if (isFault(error, "malformed")) return "malformed";
+    if (await meansNone(place, error, subject)) return "absent";
     throw error;
   }
 }
+
+/**
+ * What cosign and others keep beside a manifest under a tag of its own, as `sha256-HEX.sig`; undefined where there is none, in
+ * whatever way the registry says so.
+ * @param ending `.sig`, `.att`, `.sbom` @throws registry, malformed, unsupported, too-large
+ */
+export const findBeside = (
+  place: Place,
+  digest: Digest,
+  ending: string,
+): Promise<Fetched | undefined> => findTagged(place, digest, referrersTag(digest) + ending);
 
 /**
  * Afterwards the list under the tag of `subject` has the manifest `referrer` in it, which must be there. For registries that keep

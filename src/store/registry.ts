@@ -19,7 +19,7 @@ import {
   placeName,
   putManifest,
 } from "./registry-manifest.ts";
-import { addReferrer, type Referrers, readReferrers } from "./registry-referrers.ts";
+import { addReferrer, findBeside, type Referrers, readReferrers } from "./registry-referrers.ts";
 import { unlessStopped } from "./registry-stop.ts";
 import { putBlob, type Upload } from "./registry-upload.ts";
 
@@ -154,6 +154,11 @@ export class Repository implements Place {
   /** The manifests that refer to `digest`, read and proven. */
   readReferrers(digest: Digest): Promise<Referrers> {
     return readReferrers(this, digest);
+  }
+
+  /** What stands beside the manifest `digest` under the tag `sha256-HEX` with `ending`; undefined where there is none. */
+  findBeside(digest: Digest, ending: string): Promise<Fetched | undefined> {
+    return findBeside(this, digest, ending);
   }
 
   /** Afterwards the list under the tag of `subject` has `referrer` in it, whose manifest is here. */
