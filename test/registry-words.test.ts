@@ -229,7 +229,10 @@ describe("a registry", () => {
         const body = { schemaVersion: 2, mediaType: INDEX, manifests: [entry(more ? A : B)] };
         json(response, body, more ? {} : { link });
       });
-      assert.deepEqual(await repository.referrers(`sha256:${"c".repeat(64)}`), [entry(A), entry(B)]);
+      assert.deepEqual(await repository.referrers(`sha256:${"c".repeat(64)}`), [
+        entry(A),
+        entry(B),
+      ]);
       assert.equal(asked.length, 2);
     }),
   );

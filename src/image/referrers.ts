@@ -6,6 +6,7 @@ import { COSIGN_SIGNATURE, isImage, isIndex, SIGSTORE_BUNDLE } from "../oci/medi
 import { MemoryStore } from "../store/memory.ts";
 import type { Repository } from "../store/registry.ts";
 import { referrersIndex, referrersTag } from "../store/registry-lists.ts";
+import type { Fetched } from "../store/registry-manifest.ts";
 import type { ReadStore } from "../store/store.ts";
 import { fetch } from "../store/store.ts";
 import { isTagOnly } from "./name.ts";
@@ -184,6 +185,7 @@ export async function pushNamed(
 ): Promise<Pushed[]> {
   const { to } = target;
   const pushed: Pushed[] = [];
+  const referrers: Fetched[] = [];
   for (const image of images) {
     const subject = listed(image.reference);
     if (subject === undefined) {
@@ -193,11 +195,10 @@ export async function pushNamed(
     for (const referrer of entriesOf(image.descriptor, image.store)) {
       const one = { ...image, descriptor: referrer };
       pushed.push(await pushImage(one, { ...target, tag: undefined }, working));
-      const there = await to.referrers(subject);
-      if (!there.some(({ digest }) => digest === referrer.digest))
-        await to.addReferrer(subject, { descriptor: referrer, bytes: fetch(one.store, referrer) });
+      referrers.push({ descriptor: referrer, bytes: fetch(one.store, referrer) });
     }
   }
+  await to.addReferrers(referrers);
   return pushed;
 }
 

@@ -1,5 +1,6 @@
 /** Asks one registry: with the right words about who asks, along its redirects. */
 import { Fault, isFault } from "../base/fault.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { Answer } from "./registry-answer.ts";
 import { Authorizer, type FindCredentials, type Scope } from "./registry-auth.ts";
 import { isLoopback, type Proxies } from "./registry-proxy.ts";
@@ -60,6 +61,8 @@ export interface Known {
   isReadable: boolean;
   /** Whether its registry keeps no lists of referrers. */
   hasNoLists: boolean;
+  /** What it said of, when it was put there, that it is listed among the referrers of its subject. */
+  readonly acknowledged: Set<Digest>;
 }
 
 const MOST_REDIRECTS = 10;
@@ -126,7 +129,11 @@ export class Client {
 
   /** What is known of a repository. */
   known(repository: string): Known {
-    const known = this.#known.get(repository) ?? { isReadable: false, hasNoLists: false };
+    const known = this.#known.get(repository) ?? {
+      isReadable: false,
+      hasNoLists: false,
+      acknowledged: new Set(),
+    };
     this.#known.set(repository, known);
     return known;
   }

@@ -160,11 +160,14 @@ export async function putManifest(
   };
   const answer = await place.client.ask(ask, 200, 201);
   await answer.finish();
-  place.client.known(place.name).isReadable = true;
+  const known = place.client.known(place.name);
+  known.isReadable = true;
   const actual = answer.header("docker-content-digest");
   if (isDigest(actual) && actual !== descriptor.digest)
     throw new Fault("digest-differs", { at: ask.at, expected: descriptor.digest, actual });
-  return { lists: answer.header("oci-subject") !== undefined };
+  const lists = answer.header("oci-subject") !== undefined;
+  if (lists) known.acknowledged.add(descriptor.digest);
+  return { lists };
 }
 
 function asking(place: Place, which: string, method: Ask["method"]): Ask {

@@ -19,7 +19,7 @@ import {
   placeName,
   putManifest,
 } from "./registry-manifest.ts";
-import { addReferrer, findBeside, type Referrers, readReferrers } from "./registry-referrers.ts";
+import { addReferrers, findBeside, type Referrers, readReferrers } from "./registry-referrers.ts";
 import { unlessStopped } from "./registry-stop.ts";
 import { putBlob, type Upload } from "./registry-upload.ts";
 
@@ -161,8 +161,8 @@ export class Repository implements Place {
     return findBeside(this, digest, ending);
   }
 
-  /** Afterwards the list under the tag of `subject` has `referrer` in it, whose manifest is here. */
-  addReferrer(subject: Digest, referrer: Fetched): Promise<void> {
-    return addReferrer(this, subject, referrer);
+  /** Afterwards these manifests, which must be here, are listed as referrers of their subjects. */
+  addReferrers(referrers: readonly Fetched[]): Promise<void> {
+    return addReferrers(this, referrers);
   }
 }
