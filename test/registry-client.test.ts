@@ -129,8 +129,8 @@ testWith(["docker-registry"], "tags come in pages, referrers by their tag", asyn
     annotations: { a: "b" },
   };
   const said = { ...referrer.descriptor, artifactType: "application/x.other" };
-  await repository.addReferrer(subject.digest, { ...referrer, descriptor: said });
-  await repository.addReferrer(subject.digest, referrer);
+  await repository.addReferrers([{ ...referrer, descriptor: said }]);
+  await repository.addReferrers([referrer]);
   assert.deepEqual(await repository.referrers(subject.digest), [entry]);
   const tag = `sha256-${subject.digest.slice(7)}`;
   assert.equal((await repository.manifest(tag)).descriptor.mediaType, INDEX);

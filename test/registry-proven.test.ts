@@ -142,7 +142,7 @@ test("the list that is written for a registry without lists has what the manifes
   const repository = registry.client().repository("x", "push");
   const said = { ...signature.descriptor, artifactType: "application/x.lie", annotations: {} };
   const { digest } = image.descriptor;
-  await repository.addReferrer(digest, { ...signature, descriptor: said });
+  await repository.addReferrers([{ ...signature, descriptor: said }]);
   const list = JSON.parse(registry.manifests.get(tagOf(digest))!.bytes.toString());
   const { mediaType, size } = signature.descriptor;
   assert.deepEqual(

@@ -194,7 +194,7 @@ async function tagged(
   const found: Referring<RemoteImage>[] = [];
   for (const suffix of suffixes) {
     const tag = referrersTag(subject) + suffix;
-    if ((await from.findManifest(tag)) === undefined) continue;
+    if ((await from.findBeside(subject, suffix)) === undefined) continue;
     const image = await findRemote(from, tag, { reference: tag });
     found.push({ ...image, refers: { subject, suffix } });
   }

@@ -19,7 +19,7 @@ import {
   placeName,
   putManifest,
 } from "./registry-manifest.ts";
-import { addReferrer, type Referrers, readReferrers } from "./registry-referrers.ts";
+import { addReferrers, findBeside, type Referrers, readReferrers } from "./registry-referrers.ts";
 import { unlessStopped } from "./registry-stop.ts";
 import { putBlob, type Upload } from "./registry-upload.ts";
 
@@ -156,8 +156,13 @@ export class Repository implements Place {
     return readReferrers(this, digest);
   }
 
-  /** Afterwards the list under the tag of `subject` has `referrer` in it, whose manifest is here. */
-  addReferrer(subject: Digest, referrer: Fetched): Promise<void> {
-    return addReferrer(this, subject, referrer);
+  /** What stands beside the manifest `digest` under the tag `sha256-HEX` with `ending`; undefined where there is none. */
+  findBeside(digest: Digest, ending: string): Promise<Fetched | undefined> {
+    return findBeside(this, digest, ending);
+  }
+
+  /** Afterwards these manifests, which must be here, are listed as referrers of their subjects. */
+  addReferrers(referrers: readonly Fetched[]): Promise<void> {
+    return addReferrers(this, referrers);
   }
 }
