@@ -275,7 +275,7 @@ describe("decodeHeader", () => {
   test("puts the prefix before the name in ustar, and refuses one in anything else", async () => {
     const odd = { name: "name", prefix: "some/where" };
     assert.equal(header(odd).name, "some/where/name");
-    for (const magic of ["ustar  \0", "", "ustar"])
+    for (const magic of ["ustar  \0", "", "ustar "])
       assert.match(await why({ ...odd, magic }), /its prefix field is not empty/);
     const star = { ...odd, prefix: `${"p".repeat(163)}tar\0` };
     assert.match(await why(star), /as the headers of star do/);
@@ -300,12 +300,21 @@ describe("decodeHeader", () => {
       };
       const said = (text: string) => is(...Buffer.from(text));
       const fill = Array.from({ length: width - 1 }, () => 0xff);
-      for (const good of [said(""), said("     17"), said("0000017"), said("17 \0"), said("\x0017")])
+      for (const good of [
+        said(""),
+        said("     17"),
+        said("0000017"),
+        said("17 \0"),
+        said("\x0017"),
+      ])
         assert.equal(good().name, "a");
       for (const good of [is(0x80), is(0x80, ...fill.map((_, i) => (i < width - 8 ? 0 : 1)))])
         assert.equal(good().name, "a");
       assert.equal(is(0xff, ...fill)().name, "a");
-      const wrong = { code: "malformed", message: new RegExp(`its ${field} field holds no number`) };
+      const wrong = {
+        code: "malformed",
+        message: new RegExp(`its ${field} field holds no number`),
+      };
       for (const bad of ["8", "x", "-1", "1 7", "1\x007", "0x1", "+1"])
         assert.throws(said(bad), wrong, bad);
       if (width > 8) {

@@ -286,7 +286,10 @@ describe("scan", () => {
     for (const twice of [gnu, link, comment, rawPax({ size: "1" })]) {
       assert.match(await why(twice, twice, file), /two headers of one kind extend one member/);
       assert.match(await why(twice, comment, twice, file), /two headers of one kind/);
-      assert.match(await why(twice, rawPax({ comment: "x" }, "g"), file), /stands between a member/);
+      assert.match(
+        await why(twice, rawPax({ comment: "x" }, "g"), file),
+        /stands between a member/,
+      );
     }
     const { members } = await fromStream(rawTar([rawPax({ a: "b" }, "g"), comment, gnu, file]));
     assert.deepEqual([members.length, members[0]?.name], [1, "name"]);

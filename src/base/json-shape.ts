@@ -45,6 +45,8 @@ export function parseShaped(
   shape: Shape,
 ): unknown {
   const value = parseJson(bytes, at, bounds);
+  // That it is of another kind altogether is for the caller to say.
+  if (typeof value !== "object") return value;
   const why =
     reasonAgainst(value, shape, []) ??
     (hasOddNumber(bytes) ? oddInteger(text(bytes) ?? "", shape) : undefined);

@@ -30,8 +30,9 @@ import {
 import { gatherFile, gatherLayout } from "./gather.ts";
 import { checkClaims, hashAll } from "./hash-all.ts";
 import { summaryOf } from "./holdings.ts";
-import { dockerOf, type Held, Inventory, type LayoutFile } from "./inventory.ts";
+import { dockerOf, type Held, Inventory } from "./inventory.ts";
 import { judge } from "./judge.ts";
+import type { LayoutFile } from "./member.ts";
 import { nameRoots } from "./naming.ts";
 import { type ArchiveSource, gatherSource, openSource } from "./opening.ts";
 import type { Selected } from "./select.ts";

@@ -131,7 +131,9 @@ export function decodePax(body: Uint8Array, at: string): Map<string, string> {
 /** Whether readers that decode the record can; an empty value takes back what was said. */
 function isPaxValue(key: string, value: string): boolean {
   if (key.includes("\0")) return false;
-  if (/^(?:path|linkpath|uname|gname)$/.test(key)) return !value.includes("\0");
+  // A path with a NUL in it is a name that is refused.
+  if (key === "path") return true;
+  if (/^(?:linkpath|uname|gname)$/.test(key)) return !value.includes("\0");
   if (value === "") return true;
   if (key === "uid" || key === "gid") return /^-?[0-9]{1,18}$/.test(value);
   if (/^[acm]time$/.test(key)) return /^-?[0-9]{1,18}(?:\.[0-9]*)?$/.test(value);
