@@ -32,8 +32,9 @@ import {
 import { gatherFile, gatherLayout } from "./gather.ts";
 import { checkClaims, hashAll } from "./hash-all.ts";
 import { summaryOf } from "./holdings.ts";
-import { dockerOf, type Held, Inventory, type LayoutFile } from "./inventory.ts";
+import { dockerOf, type Held, Inventory } from "./inventory.ts";
 import { judge } from "./judge.ts";
+import type { LayoutFile } from "./member.ts";
 import { nameRoots } from "./naming.ts";
 import { type ArchiveSource, gatherSource, openSource } from "./opening.ts";
 import { kindOrOther } from "./referrers.ts";

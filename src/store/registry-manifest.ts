@@ -4,7 +4,7 @@ import { utf8 } from "../base/bytes.ts";
 import { Fault } from "../base/fault.ts";
 import { excerpt, parseJson } from "../base/json.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
-import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
+import { conflictIn, type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
 import { DOCKER_LIST, DOCKER_MANIFEST, INDEX, isImage, MANIFEST } from "../oci/media.ts";
 import type { Answer } from "./registry-answer.ts";
 import { bodyOf, type Scope } from "./registry-auth.ts";
@@ -96,15 +96,13 @@ function typeOf(answer: Answer, bytes: Uint8Array, at: string): string {
       at,
       why: "it is no JSON object of its kind",
     });
-  const { mediaType: own, manifests, layers } = found.output;
-  const isBoth = manifests !== undefined && layers !== undefined;
-  if (isBoth || (own !== undefined && isImage(said) && own !== said))
+  const { mediaType: own, manifests } = found.output;
+  const conflict = conflictIn(found.output);
+  if (conflict !== undefined || (own !== undefined && isImage(said) && own !== said))
     throw new Fault("malformed", {
       what: "the manifest",
       at,
-      why: isBoth
-        ? "it is an index and a manifest at once"
-        : `it says ${excerpt(own ?? "")}, and the registry says ${said}`,
+      why: conflict ?? `it says ${excerpt(own ?? "")}, and the registry says ${said}`,
     });
   const likely = manifests !== undefined ? INDEX : MANIFEST;
   const mediaType = isImage(said) ? said : (own ?? (said === JSON_TYPE ? likely : said));
@@ -136,8 +134,8 @@ const BLANK: ReadonlySet<number> = new Set([...utf8(" \t\r\n\ufeff")]);
 const JSON_TYPE = "application/json";
 const shape = v.looseObject({
   mediaType: v.optional(v.string()),
-  manifests: v.optional(v.array(v.unknown())),
-  layers: v.optional(v.array(v.unknown())),
+  manifests: v.nullish(v.array(v.unknown())),
+  layers: v.nullish(v.array(v.unknown())),
 });
 
 /** What a registry did with a manifest. */
