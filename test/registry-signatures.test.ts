@@ -46,7 +46,7 @@ function putGadget(layout: string, seed: string): Blob {
 
 /** What refers to `subject`; without an artifact type it is by its config's type what it is. */
 function putArtifact(layout: string, type: string, subject?: Blob, artifactType?: string): Blob {
-  return put(layout, OCI.manifest, {
+  const blob = put(layout, OCI.manifest, {
     schemaVersion: 2,
     mediaType: OCI.manifest,
     ...(artifactType === undefined ? {} : { artifactType }),
@@ -54,6 +54,8 @@ function putArtifact(layout: string, type: string, subject?: Blob, artifactType?
     layers: [putBlob(layout, Buffer.from(`${type} of ${subject?.digest}`), SIMPLE)],
     ...(subject === undefined ? {} : { subject }),
   });
+  // As lists of referrers have it.
+  return Object.assign(blob, { artifactType: type });
 }
 
 /** What cosign keeps under its tag: it looks like a container, of no platform, and its layer is what is signed. */

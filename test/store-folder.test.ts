@@ -218,7 +218,7 @@ test("an index that is longer than any that is read is not written", async (t) =
   assert.deepEqual(namesIn(at), ["r.test/a:1"]);
 });
 
-test("prune keeps what a blob needs as each type that names it", async (t) => {
+test("prune removes nothing where a blob is a manifest and an index at once", async (t) => {
   const at = join(tempDir(t), "layout");
   const leaf = (text: string) => putBlob(at, Buffer.from(text));
   const both = {
@@ -235,7 +235,10 @@ test("prune keeps what a blob needs as each type that names it", async (t) => {
     join(at, "index.json"),
     JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests: [root] }),
   );
-  assert.deepEqual(await pruneStore(new FolderStore(at)), []);
+  const before = blobsIn(at);
+  const { why } = await faultOf("malformed", () => pruneStore(new FolderStore(at)));
+  assert.match(why, /an index and a manifest at once/);
+  assert.deepEqual(blobsIn(at), before);
 });
 
 test("prune removes what no image needs, and says what", async (t) => {

@@ -251,7 +251,8 @@ describe("decodeHeader", () => {
   for (const [type, expected] of [
     ["0", "file"],
     ["\0", "file"],
-    ["7", "file"],
+    ["7", "unknown"],
+    ["X", "unknown"],
     ["1", "hard link"],
     ["2", "symbolic link"],
     ["3", "device"],
@@ -271,14 +272,59 @@ describe("decodeHeader", () => {
     });
   }
 
-  test("puts the prefix before the name in ustar, and in nothing else", () => {
+  test("puts the prefix before the name in ustar, and refuses one in anything else", async () => {
     const odd = { name: "name", prefix: "some/where" };
     assert.equal(header(odd).name, "some/where/name");
-    assert.equal(header({ ...odd, magic: "ustar  \0" }).name, "name");
-    assert.equal(header({ ...odd, magic: "" }).name, "name");
+    for (const magic of ["ustar  \0", "", "ustar "])
+      assert.match(await why({ ...odd, magic }), /its prefix field is not empty/);
+    const star = { ...odd, prefix: `${"p".repeat(163)}tar\0` };
+    assert.match(await why(star), /as the headers of star do/);
+    assert.equal(header({ ...odd, prefix: "p", type: "S", magic: "ustar  \0" }).name, "name");
     const whole = { name: "n".repeat(100), prefix: "p".repeat(155) };
     assert.equal(header(whole).name, `${whole.prefix}/${whole.name}`);
   });
+
+  for (const [field, at, width] of [
+    ["mode", 100, 8],
+    ["uid", 108, 8],
+    ["gid", 116, 8],
+    ["mtime", 136, 12],
+    ["devmajor", 329, 8],
+    ["devminor", 337, 8],
+  ] as const) {
+    test(`reads the field ${field} only where every reader can`, () => {
+      const is = (...bytes: number[]) => {
+        const block = Buffer.from(rawHeader({ name: "a" })).fill(0, at, at + width);
+        block.set(bytes, at);
+        return () => decodeHeader(rechecked(block), "x");
+      };
+      const said = (text: string) => is(...Buffer.from(text));
+      const fill = Array.from({ length: width - 1 }, () => 0xff);
+      for (const good of [
+        said(""),
+        said("     17"),
+        said("0000017"),
+        said("17 \0"),
+        said("\x0017"),
+      ])
+        assert.equal(good().name, "a");
+      for (const good of [is(0x80), is(0x80, ...fill.map((_, i) => (i < width - 8 ? 0 : 1)))])
+        assert.equal(good().name, "a");
+      assert.equal(is(0xff, ...fill)().name, "a");
+      const wrong = {
+        code: "malformed",
+        message: new RegExp(`its ${field} field holds no number`),
+      };
+      for (const bad of ["8", "x", "-1", "1 7", "1\x007", "0x1", "+1"])
+        assert.throws(said(bad), wrong, bad);
+      if (width > 8) {
+        assert.throws(is(0x81), wrong);
+        assert.throws(is(0x80, 0, 0, 1), wrong);
+        assert.throws(is(0x80, 0, 0, 0, 0x80), wrong);
+        assert.throws(is(0xff, 0xff, 0xff, 0xff, 0x7f), wrong);
+      }
+    });
+  }
 
   test("gives a name that is not UTF-8 byte for byte", () => {
     assert.equal(header({ name: Uint8Array.from([0x61, 0xe9]) }).name, "aé");

@@ -277,19 +277,30 @@ describe("scan", () => {
     const file = { name: "a", body };
     const gnu = { name: "L", type: "L", body: ascii("name\0") };
     assert.match(await why({ name: "d/", type: "5", body }), /directory, and has a size/);
-    assert.match(await why({ name: "d/", body }), /directory, and has a size/);
+    assert.match(await why({ name: "d/", type: "\0", body }), /directory, and has a size/);
+    assert.match(await why({ name: "d/", body }), /of a file, and the name is that of a folder/);
     assert.match(await why({ name: "l", type: "1", linkname: "a", body }), /hard link, and has/);
     assert.match(await why(rawPax({ path: "b" }), gnu, file), /two headers name one member/);
-    assert.match(await why(gnu, gnu, file), /two headers name one member/);
-    assert.match(await why(rawPax({ size: "1" }), rawPax({ size: "1" }), file), /member a size/);
+    const comment = rawPax({ comment: "x" });
+    const link = { ...gnu, type: "K" };
+    for (const twice of [gnu, link, comment, rawPax({ size: "1" })]) {
+      assert.match(await why(twice, twice, file), /two headers of one kind extend one member/);
+      assert.match(await why(twice, comment, twice, file), /two headers of one kind/);
+      assert.match(
+        await why(twice, rawPax({ comment: "x" }, "g"), file),
+        /stands between a member/,
+      );
+    }
+    const { members } = await fromStream(rawTar([rawPax({ a: "b" }, "g"), comment, gnu, file]));
+    assert.deepEqual([members.length, members[0]?.name], [1, "name"]);
     for (const records of [{ path: "b" }, { size: "1" }, { "GNU.sparse.map": "0,1" }]) {
       assert.match(await why(rawPax(records, "g"), file), /all members one name or size/);
     }
   });
 
   test("takes a file whose name ends in a slash for a folder, whichever header has the name", async () => {
-    const folder = { name: "a/" };
-    const file = { name: "a" };
+    const folder = { name: "a/", type: "\0" };
+    const file = { name: "a", type: "\0" };
     const long = { name: "L", type: "L", body: ascii("b/\0") };
     for (const [members, type] of [
       [[folder], "directory"],
@@ -311,7 +322,7 @@ describe("scan", () => {
 
   test("refuses a header that extends nothing, and many that extend one", async () => {
     assert.match(await why(rawPax({ a: "b" })), /ends after a header that announces another/);
-    const five = Array.from({ length: 5 }, () => rawPax({ comment: "x" }));
+    const five = Array.from({ length: 5 }, () => rawPax({ comment: "x" }, "g"));
     assert.match(await why(...five, { name: "a" }), /more than four headers/);
     const whole = rawTar([rawPax({ a: "b" })], new Uint8Array(0));
     assert.match((await fails(whole)).why, /cut off/);

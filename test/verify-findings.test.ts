@@ -255,6 +255,32 @@ describe("of a foreign archive, verify finds", () => {
     assert.ok(isProven(found));
   });
 
+  test("duplicate-member: a note where all that have a name are the same", async (t) => {
+    const members = layoutMembers(blobs, [image]);
+    const [first] = members;
+    const index = members.find(({ name }) => name === "index.json");
+    assert.ok(first !== undefined && index !== undefined);
+    const again = { ...first, name: `./${first.name}` };
+    for (const twice of [[first], [index], [again], [index, index], [first, again]])
+      await finds(t, rawTar([...members, ...twice]), [
+        `duplicate-member ${`${twice[0]!.name}`.replace("./", "")} (note)`,
+      ]);
+    await finds(t, rawTar([...members, first, index]), [`duplicate-member ${first.name} (note)`]);
+  });
+
+  test("duplicate-member: a folder and a file, and a folder that is a file", async (t) => {
+    const members = layoutMembers(blobs, [image]);
+    const folder = { name: "index.json/", type: "5" };
+    await finds(t, rawTar([...members, folder]), ["duplicate-member index.json"]);
+    const { findings } = await report(t, rawTar([folder, ...members]));
+    assert.ok(findings.map(brief).includes("duplicate-member index.json"));
+    const under = { name: "index.json/file" };
+    await finds(t, rawTar([...members, under]), [
+      "unexpected-member index.json/file",
+      "unsafe-member index.json/file",
+    ]);
+  });
+
   test("duplicate-member: a blob, an index, also under ./", async (t) => {
     const members = layoutMembers(blobs, [image]);
     const [first] = members;
@@ -262,7 +288,9 @@ describe("of a foreign archive, verify finds", () => {
     assert.ok(first !== undefined && index !== undefined);
     for (const twice of [first, index, { ...first, name: `./${first.name}` }]) {
       const plain = `${twice.name}`.replace("./", "");
-      await finds(t, rawTar([...members, twice]), [`duplicate-member ${plain}`]);
+      const other = { ...twice, body: Buffer.from(twice.body ?? "").reverse() };
+      for (const body of [other.body, ascii("")])
+        await finds(t, rawTar([...members, { ...other, body }]), [`duplicate-member ${plain}`]);
     }
   });
 

@@ -92,7 +92,22 @@ export function parseJson(bytes: Uint8Array, at: string, bounds: JsonBounds): un
       why: `the key ${excerpt(JSON.stringify(twice))} stands twice in one object`,
     });
   }
+  if (HALF.test(source) && !isWellFormed(value))
+    throw new Fault("malformed", {
+      what: "JSON",
+      at,
+      why: "a string in it holds half a surrogate pair, which readers replace",
+    });
   return value;
+}
+
+/** An escape for half a surrogate pair, which is whole where the other half follows. */
+const HALF = /\\u[dD][89a-fA-F]/;
+
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === "string") return value.isWellFormed();
+  if (typeof value !== "object" || value === null) return true;
+  return Object.entries(value).every(([key, item]) => key.isWellFormed() && isWellFormed(item));
 }
 
 const QUOTE = 0x22;

@@ -1,10 +1,12 @@
 import * as v from "valibot";
 import { Fault } from "../base/fault.ts";
-import { excerpt, type Json, parseJson } from "../base/json.ts";
+import { excerpt, type Json } from "../base/json.ts";
+import { parseShaped } from "../base/json-shape.ts";
 import { sortedBy } from "../base/order.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { MANIFEST_LIMIT } from "../oci/manifest.ts";
 import type { Platform } from "../oci/platform.ts";
+import { IMAGE_CONFIG } from "../oci/shape.ts";
 import type { Health } from "./instruction.ts";
 
 /** One line of an image's history (image-spec, config.md). Members in the order they are written. */
@@ -137,7 +139,7 @@ const shape = v.object({
  * @param at what the bytes are, for the message @throws malformed, too-large
  */
 export function parseContainerConfig(bytes: Uint8Array, at: string): ContainerConfig {
-  const json = parseJson(bytes, at, { bytes: MANIFEST_LIMIT });
+  const json = parseShaped(bytes, at, { bytes: MANIFEST_LIMIT }, IMAGE_CONFIG);
   const found = v.safeParse(shape, json, { abortEarly: true });
   if (!found.success) {
     const [issue] = found.issues;

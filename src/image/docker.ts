@@ -1,13 +1,15 @@
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
 import { Fault } from "../base/fault.ts";
-import { excerpt, formatJson, parseJson } from "../base/json.ts";
+import { excerpt, formatJson } from "../base/json.ts";
+import { parseShaped } from "../base/json-shape.ts";
 import { sortedBy } from "../base/order.ts";
 import type { Digest } from "../oci/digest.ts";
 import { blobPath, DOCKER_FILE, digestAt } from "../oci/layout.ts";
 import { type Descriptor, INDEX_LIMIT } from "../oci/manifest.ts";
 import { isContainerConfig } from "../oci/media.ts";
 import { formatPlatform, isRunnable, type Platform } from "../oci/platform.ts";
+import { DOCKER_LIST_SHAPE } from "../oci/shape.ts";
 import { type Finding, finding, unchecked } from "./finding.ts";
 import { loadKey } from "./judge.ts";
 import type { Reached } from "./walk.ts";
@@ -67,7 +69,8 @@ function loadable({ root, platform, reached }: Walked): Reached | undefined {
 const shape = v.array(
   v.looseObject({
     Config: v.string(),
-    Layers: v.array(v.string()),
+    // Docker writes null for an image without layers.
+    Layers: v.nullable(v.array(v.string()), []),
     RepoTags: v.optional(v.nullable(v.array(v.string()))),
   }),
 );
@@ -77,7 +80,8 @@ export type DockerImage = v.InferOutput<typeof shape>[number];
 
 /** Reads a `manifest.json`. @throws malformed, too-large */
 export function parseDocker(bytes: Uint8Array): readonly DockerImage[] {
-  const found = v.safeParse(shape, parseJson(bytes, DOCKER_FILE, { bytes: INDEX_LIMIT }));
+  const bounds = { bytes: INDEX_LIMIT };
+  const found = v.safeParse(shape, parseShaped(bytes, DOCKER_FILE, bounds, DOCKER_LIST_SHAPE));
   if (found.success) return found.output;
   throw new Fault("malformed", {
     what: "Docker's list of images",

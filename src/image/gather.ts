@@ -5,17 +5,18 @@ import { openRead, readDirectory, stat } from "../base/file.ts";
 import { Sha256 } from "../base/hash.ts";
 import { sortedUnique } from "../base/order.ts";
 import type { Tally } from "../base/pool.ts";
-import { type Digest, isDigest } from "../oci/digest.ts";
+import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { BASE_FILE, BLOBS, INDEX_FILE, LAYOUT_FILE, LAYOUT_LIMIT } from "../oci/layout.ts";
 import { INDEX_LIMIT, MANIFEST_LIMIT } from "../oci/manifest.ts";
-import { sizeOf } from "../store/content.ts";
+import { sameContent, sizeOf } from "../store/content.ts";
 import { Layout } from "../store/layout.ts";
 import { headerWriter } from "../tar/header.ts";
 import { FileInput, type Input, StreamInput } from "../tar/input.ts";
 import { cutBody, type Member, scan } from "../tar/scan.ts";
 import { note, toFinding } from "./finding.ts";
 import { Inflater, type Inside } from "./inflate.ts";
-import { checkDigest, type Held, Inventory, type LayoutFile, StrayName } from "./inventory.ts";
+import { checkDigest, type Held, Inventory } from "./inventory.ts";
+import { Again, type LayoutFile, StrayName } from "./member.ts";
 
 /** JSON of a stream is kept until its index comes, which is last: at most this much. Bytes. */
 export const KEPT_LIMIT = 64 * 1024 * 1024;
@@ -23,15 +24,27 @@ export const KEPT_LIMIT = 64 * 1024 * 1024;
 /** Reads the headers of an archive in a file; of the bodies, nothing. What is wrong with its form is in the findings. */
 export async function gatherFile(path: string): Promise<Inventory> {
   const inventory = new Inventory(path);
+  const { blobs, files, strays } = inventory;
   const file = openRead(path);
   try {
     const input = new FileInput(file, path);
-    await gather(input, inventory, async ({ name, offset, size }, what) => {
-      if (offset + size > input.size) throw cutBody(name, size, input.size - offset, path);
-      const content = { path, offset, size };
-      if (what instanceof StrayName) inventory.strays.set(what.name, { size, content });
-      return { content };
-    });
+    await gather(
+      input,
+      inventory,
+      async ({ name, offset, size }, what) => {
+        if (offset + size > input.size) throw cutBody(name, size, input.size - offset, path);
+        const content = { path, offset, size };
+        if (what instanceof StrayName) inventory.strays.set(what.name, { size, content });
+        return { content };
+      },
+      ({ offset, size, name }, { what, name: key }) => {
+        if (offset + size > input.size) throw cutBody(name, size, input.size - offset, path);
+        const held =
+          what === undefined ? strays.get(key) : isDigest(what) ? blobs.get(what) : undefined;
+        const before = held?.content ?? files.get(what as LayoutFile);
+        return before !== undefined && sameContent(before, { path, offset, size });
+      },
+    );
   } finally {
     file.close();
   }
@@ -67,36 +80,60 @@ export async function gatherStream(bytes: Bytes, at: string, passing: Passing): 
   const input = new StreamInput(bytes, at);
   const allowance = { left: KEPT_LIMIT };
   try {
-    await gather(input, inventory, async (member, what) => {
-      const { size, name } = member;
-      if (what instanceof StrayName) {
-        if (inventory.isLayout) return undefined;
-        const take = passing.takeStray?.(size);
-        const how = { ...passing, take, layers: true, spare: true };
-        const passed = await pass(input, member, how, allowance);
-        inventory.strays.set(what.name, { size, ...passed });
-        return undefined;
-      }
-      if (!isDigest(what)) {
-        const limit = what === LAYOUT_FILE ? LAYOUT_LIMIT : INDEX_LIMIT;
-        if (size > limit)
-          throw new Fault("too-large", { what: "the member", at: name, actual: size, limit });
-        const body = (await input.take(size)).slice();
-        if (body.length < size) throw cutBody(name, size, body.length, at);
-        if (what === BASE_FILE) await passing.heed?.(body);
-        return { content: body };
-      }
-      const take = passing.take?.(what, size);
-      const { digest, ...passed } = await pass(input, member, { ...passing, take }, allowance);
-      inventory.bytes += size;
-      inventory.findings.push(...checkDigest(what, digest));
-      return passed;
-    });
+    await gather(
+      input,
+      inventory,
+      async (member, what) => {
+        const { size, name } = member;
+        if (what instanceof StrayName) {
+          if (inventory.isLayout) return undefined;
+          const take = passing.takeStray?.(size);
+          const how = { ...passing, take, layers: true, spare: true };
+          const passed = await pass(input, member, how, allowance);
+          inventory.strays.set(what.name, { size, ...passed });
+          return undefined;
+        }
+        if (!isDigest(what)) {
+          const limit = what === LAYOUT_FILE ? LAYOUT_LIMIT : INDEX_LIMIT;
+          if (size > limit)
+            throw new Fault("too-large", { what: "the member", at: name, actual: size, limit });
+          const body = (await input.take(size)).slice();
+          if (body.length < size) throw cutBody(name, size, body.length, at);
+          if (what === BASE_FILE) await passing.heed?.(body);
+          return { content: body };
+        }
+        const take = passing.take?.(what, size);
+        const { digest, ...passed } = await pass(input, member, { ...passing, take }, allowance);
+        inventory.bytes += size;
+        inventory.findings.push(...checkDigest(what, digest));
+        return passed;
+      },
+      async ({ name, size }, { what, name: key }) => {
+        const hash = new Sha256();
+        const passed = await input.pass(size, (piece) => {
+          hash.update(piece);
+          passing.tally.add(piece.length);
+        });
+        if (passed < size) throw cutBody(name, size, passed, at);
+        return `sha256:${hash.hex()}` === digestOfFirst(inventory, key, what);
+      },
+    );
   } finally {
     await input.close();
   }
   inventory.brokeOff = input.isOver && (inventory.end?.zeroBlocks ?? 0) < 2;
   return inventory;
+}
+
+/** The digest of a member that passed by; a blob's is its name, or there is a finding already. */
+function digestOfFirst(
+  { strays, files }: Inventory,
+  name: string,
+  what: Again["what"],
+): Digest | undefined {
+  if (isDigest(what)) return what;
+  const content = what === undefined ? undefined : files.get(what);
+  return content instanceof Uint8Array ? digestOf(content) : strays.get(name)?.digest;
 }
 
 /** What Docker's old form has for still older readers: nobody needs it, unless `manifest.json` names it. */
@@ -171,8 +208,16 @@ function startsJson(piece: Uint8Array): boolean | undefined {
 type Kept = Pick<Held, "content" | "inside">;
 type Keep = (member: Member, what: Digest | LayoutFile | StrayName) => Promise<Kept | undefined>;
 
+/** Whether the member is the same as the one before it that has its name. */
+type Compare = (member: Member, again: Again) => boolean | Promise<boolean>;
+
 /** Goes through the members; stops where the archive cannot be read on. @throws unsupported for a compression that is not known */
-async function gather(input: Input, inventory: Inventory, keep: Keep): Promise<void> {
+async function gather(
+  input: Input,
+  inventory: Inventory,
+  keep: Keep,
+  compare: Compare,
+): Promise<void> {
   const members = scan(input, await headerWriter());
   try {
     for (let next = await members.next(); ; next = await members.next()) {
@@ -183,6 +228,10 @@ async function gather(input: Input, inventory: Inventory, keep: Keep): Promise<v
       if (inventory.findings.isFull) return;
       const what = inventory.admit(next.value);
       if (what === undefined) continue;
+      if (what instanceof Again) {
+        inventory.again(what.name, await compare(next.value, what));
+        continue;
+      }
       const kept = await keep(next.value, what);
       if (what instanceof StrayName) continue;
       if (isDigest(what))

@@ -4,13 +4,21 @@ import { BASE_FILE, BLOBS, DOCKER_FILE, digestAt, INDEX_FILE, LAYOUT_FILE } from
 import { type Descriptor, INDEX_LIMIT, MANIFEST_LIMIT } from "../oci/manifest.ts";
 import { bytesOf, type Content, sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
-import type { MemberType } from "../tar/decode.ts";
 import { cleanName } from "../tar/name.ts";
 import type { End, Member } from "../tar/scan.ts";
 import { FINDING_LIMIT, type Finding, Findings, finding, note, toFinding } from "./finding.ts";
 import { Gone, goneLayer } from "./gone.ts";
 import type { Holdings } from "./holdings.ts";
 import type { Inside } from "./inflate.ts";
+import {
+  A,
+  Again,
+  isLayoutFile,
+  type LayoutFile,
+  type Link,
+  StrayName,
+  targetOf,
+} from "./member.ts";
 
 /** A blob as it was met: under its name's digest. `content` is undefined when it passed by and was not kept. */
 export interface Held {
@@ -28,52 +36,11 @@ export interface Stray extends Held {
   readonly digest?: Digest;
 }
 
-/** A file of that name that is to be taken in. */
-export class StrayName {
-  readonly name: string;
-
-  constructor(name: string) {
-    this.name = name;
-  }
-}
-
-/** A link in an archive: where it leads, from the archive's root on; undefined when that is out of it. */
-export interface Link {
-  readonly type: "hard link" | "symbolic link";
-  readonly target: string | undefined;
-}
-
 /** The list of images of Docker's first form. */
 const OLD_LIST = "repositories";
 
 /** So many files that are none of a layout's are remembered: some 5000 layers, as Docker's old form has them. */
 const STRAY_LIMIT = 16_384;
-
-/** The files of a layout, and of an archive, beside the blobs. */
-export type LayoutFile =
-  | typeof LAYOUT_FILE
-  | typeof INDEX_FILE
-  | typeof DOCKER_FILE
-  | typeof BASE_FILE;
-
-const FILES: ReadonlySet<string> = new Set<LayoutFile>([
-  LAYOUT_FILE,
-  INDEX_FILE,
-  DOCKER_FILE,
-  BASE_FILE,
-]);
-const isLayoutFile = (name: string): name is LayoutFile => FILES.has(name);
-
-const A: Readonly<Record<MemberType, string>> = {
-  file: "a file",
-  directory: "a folder",
-  "hard link": "a hard link",
-  "symbolic link": "a symbolic link",
-  device: "a device",
-  fifo: "a fifo",
-  "sparse file": "a sparse file",
-  unknown: "of an unknown type",
-};
 
 /** What an archive or a layout holds, before anyone judges it. A ReadStore over what was kept. */
 export class Inventory implements ReadStore {
@@ -99,6 +66,9 @@ export class Inventory implements ReadStore {
   json = 0;
   /** What is odd in a layout, and part of the form in an archive of Docker's old form. */
   readonly #odd: Finding[] = [];
+  readonly #folders = new Set<string>();
+  /** Names that several members have which are the same. */
+  readonly #repeated = new Set<string>();
 
   constructor(at: string) {
     this.at = at;
@@ -118,9 +88,9 @@ export class Inventory implements ReadStore {
 
   /**
    * Sorts a member in by its name and type.
-   * @returns what it is: a blob, one of the layout's files, another file, or undefined for what is passed over
+   * @returns what it is: a blob, one of the layout's files, another file, one of those once more, or undefined for what is passed over
    */
-  admit(member: Member): Digest | LayoutFile | StrayName | undefined {
+  admit(member: Member): Digest | LayoutFile | StrayName | Again | undefined {
     this.members.push({ name: member.name, size: member.size, deviation: member.deviation });
     const { type } = member;
     const name = cleanName(member.name);
@@ -133,6 +103,10 @@ export class Inventory implements ReadStore {
         ),
       );
     if (type === "directory") {
+      if (this.#isFile(name)) return this.#twice(name);
+      if (this.#folders.size >= STRAY_LIMIT)
+        return this.#find(finding("unexpected-member", name, "there are too many folders"));
+      this.#folders.add(name);
       const isPart = name === "." || BLOBS === name || BLOBS.startsWith(`${name}/`);
       return isPart
         ? undefined
@@ -143,11 +117,13 @@ export class Inventory implements ReadStore {
     if (type !== "file")
       return this.#find(finding("unsafe-member", name, `it is ${A[type]}, not a file`));
     const digest = digestAt(name);
-    if (digest !== undefined) return this.blobs.has(digest) ? this.#twice(name) : digest;
-    if (isLayoutFile(name)) return this.files.has(name) ? this.#twice(name) : name;
-    if (this.#isKnown(name)) return this.#twice(name);
+    if (this.#folders.has(name) || this.links.has(name)) return this.#twice(name);
+    if (digest !== undefined) return this.blobs.has(digest) ? new Again(name, digest) : digest;
+    if (isLayoutFile(name)) return this.files.has(name) ? new Again(name, name) : name;
+    if (this.strays.has(name)) return new Again(name, undefined);
     const odd = note("unexpected-member", name, "a file that no image layout has");
-    if (this.strays.size >= STRAY_LIMIT) return this.#find(odd);
+    if (this.strays.size >= STRAY_LIMIT)
+      return this.#find(finding("unexpected-member", name, "there are too many such files"));
     this.#wonder(odd);
     this.strays.set(name, { size: member.size, content: undefined });
     return new StrayName(name);
@@ -164,6 +140,37 @@ export class Inventory implements ReadStore {
     else if (this.files.has(BASE_FILE))
       this.#find(note("unexpected-member", BASE_FILE, "no archive of Docker's has it"));
     this.#odd.length = 0;
+    for (const name of [...this.strays.keys(), ...this.links.keys()]) this.#lookAbove(name);
+    if ([BLOBS, "blobs"].some((name) => this.#isFile(name)) && this.blobs.size > 0)
+      this.#find(finding("unsafe-member", BLOBS, UNDER));
+    const [first] = this.#repeated;
+    const { size } = this.#repeated;
+    if (first !== undefined)
+      this.findings.push(
+        note(
+          "duplicate-member",
+          first,
+          `it is in the archive more than once${size === 1 ? "" : `, as ${size - 1} others are`}, each time with the same bytes`,
+        ),
+      );
+  }
+
+  /** What comes of a member of a name that another has. */
+  again(name: string, isSame: boolean): void {
+    if (isSame) this.#repeated.add(name);
+    else this.#twice(name);
+  }
+
+  /** What is in a folder is nowhere when the folder is a file. */
+  #lookAbove(name: string): void {
+    for (let end = name.lastIndexOf("/"); end > 0; end = name.lastIndexOf("/", end - 1))
+      if (this.#isFile(name.slice(0, end))) this.#find(finding("unsafe-member", name, UNDER));
+  }
+
+  #isFile(name: string): boolean {
+    const digest = digestAt(name);
+    if (digest !== undefined && this.blobs.has(digest)) return true;
+    return (isLayoutFile(name) && this.files.has(name)) || this.#isKnown(name);
   }
 
   /** Whether `docker save` wrote it. */
@@ -186,7 +193,7 @@ export class Inventory implements ReadStore {
   }
 
   #link(name: string, link: Link): undefined {
-    if (this.#isKnown(name)) return this.#twice(name);
+    if (this.#isFile(name) || this.#folders.has(name)) return this.#twice(name);
     const odd = finding("unsafe-member", name, `it is ${A[link.type]}, not a file`);
     if (this.links.size >= STRAY_LIMIT) return this.#find(odd);
     this.#wonder(odd);
@@ -234,7 +241,9 @@ export class Inventory implements ReadStore {
   }
 
   #twice(name: string): undefined {
-    return this.#find(finding("duplicate-member", name, "it is in the archive twice"));
+    return this.#find(
+      finding("duplicate-member", name, "it is in the archive twice, and not the same"),
+    );
   }
 
   #find(found: Finding): undefined {
@@ -242,21 +251,11 @@ export class Inventory implements ReadStore {
   }
 }
 
+const UNDER = "what should be a folder above it is a file";
+
 /** A blob that passed by and was not kept, because it cannot be JSON. */
 const passed = (digest: Digest, size: number) =>
   new Gone(digest, size, size > MANIFEST_LIMIT ? "it is too long" : "it does not begin with {");
-
-/** Where a link leads: a symbolic one from its folder on, a hard one from the root. */
-function targetOf(name: string, { type, link = "" }: Member): string | undefined {
-  const path = type === "symbolic link" ? name.split("/").slice(0, -1) : [];
-  for (const part of link.split("/")) {
-    if (part === "..") {
-      if (path.pop() === undefined) return undefined;
-    } else if (part !== ".") path.push(part);
-  }
-  const target = path.join("/");
-  return cleanName(target) === target ? target : undefined;
-}
 
 /** Whether a blob is what its name, or the config of an image, says. */
 export function checkDigest(name: Digest, actual: Digest, claimed?: string): Finding[] {

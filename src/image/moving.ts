@@ -4,13 +4,20 @@ import { type Digest, isDigest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
 import { formatRemote, parseRemote, type Remote } from "../oci/remote.ts";
 import type { Renaming } from "../oci/rename.ts";
+import type { Repository } from "../store/registry.ts";
 import type { ReadStore } from "../store/store.ts";
 import { type Choice, chooseRemote, isRemote } from "./endpoint.ts";
 import { readEntries } from "./entries.ts";
 import { completeNames } from "./name.ts";
 import { type Pushable, type Pushed, pushImage } from "./push.ts";
-import { pushReferrers, withoutSubject } from "./push-referrers.ts";
-import { type Attached, type LeftBehind, referrersIn, underName } from "./referrers.ts";
+import { listReferrers, pushReferrer, withoutSubject } from "./push-referrers.ts";
+import {
+  type Attached,
+  type LeftBehind,
+  type Referring,
+  referrersIn,
+  underName,
+} from "./referrers.ts";
 import { type Selected, select } from "./select.ts";
 import { openSources } from "./source.ts";
 import { walk } from "./walk.ts";
@@ -210,6 +217,7 @@ export async function pushMoves(
   tell: (move: Move) => void,
 ): Promise<Pushed> {
   const landed = new Map<string, string>();
+  const referring = new Map<string, { readonly to: Repository; readonly all: Referring[] }>();
   const all: Pushed[] = [];
   for (const each of moves) {
     const { image, also } = each;
@@ -219,13 +227,18 @@ export async function pushMoves(
     const key = (digest: Digest) => `${remote.registry} ${digest}`;
     const beside = (digest: Digest) => landed.get(key(digest)) ?? other;
     const { refers } = image;
-    if (refers !== undefined)
-      all.push(...(await pushReferrers([{ ...image, refers }], { to, beside }, working)));
-    else all.push(await pushImage(image, { to, tag: remote.tag, beside }, working));
+    if (refers !== undefined) {
+      const one = { ...image, refers };
+      all.push(await pushReferrer(one, { to, beside }, working));
+      const others = referring.get(to.at);
+      if (others === undefined) referring.set(to.at, { to, all: [one] });
+      else others.all.push(one);
+    } else all.push(await pushImage(image, { to, tag: remote.tag, beside }, working));
     for (const digest of walk(image.descriptor, image.store).keys())
       landed.set(key(digest), remote.repository);
     tell(each);
   }
+  for (const { to, all: pushed } of referring.values()) await listReferrers(pushed, to);
   const sum = (what: keyof Pushed) => all.reduce((total, each) => total + each[what], 0);
   return { blobs: sum("blobs"), sent: sum("sent"), mounted: sum("mounted"), bytes: sum("bytes") };
 }

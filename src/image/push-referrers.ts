@@ -1,10 +1,10 @@
 /** Signatures and other referrers on their way into a registry. */
-import type { Descriptor } from "../oci/manifest.ts";
 import { isImage } from "../oci/media.ts";
-import { cosignTag, listedReferrer } from "../oci/referrer.ts";
+import { cosignTag } from "../oci/referrer.ts";
+import type { Repository } from "../store/registry.ts";
+import { fetch } from "../store/store.ts";
 import { type Pushed, pushImage, type Target } from "./push.ts";
-import type { LeftBehind, Referring } from "./referrers.ts";
-import { kindOf } from "./referrers.ts";
+import { kindOf, type LeftBehind, type Referring } from "./referrers.ts";
 import { read } from "./walk.ts";
 import type { Working } from "./working.ts";
 
@@ -41,17 +41,23 @@ export async function pushReferrers(
   target: Omit<Target, "tag">,
   working: Working,
 ): Promise<Pushed[]> {
-  const { to } = target;
   const pushed: Pushed[] = [];
-  for (const one of referring) {
-    const { descriptor, refers } = one;
-    const tag = cosignTag(refers);
-    pushed.push(await pushImage(one, { ...target, tag }, working));
-    if (tag !== undefined) continue;
-    const listed = await to.referrers(refers.subject);
-    if (listed.some(({ digest }) => digest === descriptor.digest)) continue;
-    const entry: Descriptor = listedReferrer(descriptor, contentOf(one) ?? {});
-    await to.addReferrer(refers.subject, entry);
-  }
+  for (const one of referring) pushed.push(await pushReferrer(one, target, working));
+  await listReferrers(referring, target.to);
   return pushed;
 }
+
+/** Pushes one; `listReferrers` is still to be called. @throws as pushImage */
+export const pushReferrer = (
+  one: Referring,
+  target: Omit<Target, "tag">,
+  working: Working,
+): Promise<Pushed> => pushImage(one, { ...target, tag: cosignTag(one.refers) }, working);
+
+/** Afterwards the registry lists those that were pushed by digest, itself or under the tags of their subjects. @throws registry */
+export const listReferrers = (referring: readonly Referring[], to: Repository): Promise<void> =>
+  to.addReferrers(
+    referring
+      .filter(({ refers }) => refers.suffix === undefined)
+      .map(({ descriptor, store }) => ({ descriptor, bytes: fetch(store, descriptor) })),
+  );

@@ -174,20 +174,14 @@ export function findReferrers(
   });
 }
 
-/** What the registry, or the list under the tag, says refers to `subject`; what its manifest does not say so itself is not listed rightly. */
+/** What the registry lists, or the list under the tag, with all manifests that it has. */
 async function listed(subject: Digest, from: Repository): Promise<Referring<RemoteImage>[]> {
   const found: Referring<RemoteImage>[] = [];
-  for (const { digest, mediaType } of await from.referrers(subject)) {
-    if (!isImage(mediaType)) continue;
-    const fetched = await from.findManifest(digest);
-    if (fetched === undefined) continue;
-    const { descriptor, bytes } = fetched;
+  for (const { descriptor, bytes } of (await from.readReferrers(subject)).found) {
     const store = new MemoryStore(from.at);
     store.put(bytes);
-    const { manifest, index } = read(descriptor, store);
-    if ((manifest ?? index)?.subject?.digest !== subject) continue;
     await readManifests(from, descriptor, store);
-    found.push({ reference: digest, descriptor, store, from, refers: { subject } });
+    found.push({ reference: descriptor.digest, descriptor, store, from, refers: { subject } });
   }
   return found;
 }
@@ -200,7 +194,7 @@ async function tagged(
   const found: Referring<RemoteImage>[] = [];
   for (const suffix of suffixes) {
     const tag = referrersTag(subject) + suffix;
-    if ((await from.findManifest(tag)) === undefined) continue;
+    if ((await from.findBeside(subject, suffix)) === undefined) continue;
     const image = await findRemote(from, tag, { reference: tag });
     found.push({ ...image, refers: { subject, suffix } });
   }

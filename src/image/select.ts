@@ -106,7 +106,7 @@ function part(image: Selected, keep: readonly boolean[]): Selected {
       found: `the number ${odd}`,
       expected: "whole numbers, which every tool writes alike",
     });
-  const manifests = whole.manifests.filter((_, i) => keep[i]);
+  const manifests = (whole.manifests ?? []).filter((_, i) => keep[i]);
   const written = utf8(formatJson({ ...whole, manifests }));
   const added = new MemoryStore(store.at, store);
   added.put(written);

@@ -1,7 +1,7 @@
 import { text } from "../base/bytes.ts";
 import { isDigest } from "./digest.ts";
 import { type Descriptor, INDEX_LIMIT, type Index, parseAnyIndex } from "./manifest.ts";
-import { INDEX, REF_NAME } from "./media.ts";
+import { INDEX, REF_NAME, SUBJECT } from "./media.ts";
 
 /** What the `index.json` of a layout names. */
 export interface LayoutIndex {
@@ -29,7 +29,9 @@ export function parseLayoutIndex(bytes: Uint8Array, at: string): LayoutIndex {
 /** What an index begins with, and a descriptor in it with what follows. No string has an escape in it. */
 const HEAD = `{"schemaVersion":2,"mediaType":"${INDEX}","manifests":[`;
 const TEXT = String.raw`[^"\\\x00-\x1f]*`;
-const NAME = String.raw`,"annotations":\{"${REF_NAME.replaceAll(".", String.raw`\.`)}":"${TEXT}"\}`;
+const literal = (key: string) => key.replaceAll(".", String.raw`\.`);
+/** An image's name; or the subject of a referrer, and cosign's tag where it has one. */
+const NAME = String.raw`,"annotations":\{(?:"${literal(REF_NAME)}":"${TEXT}"|"${literal(SUBJECT)}":"sha256:[0-9a-f]{64}"(?:,"${literal(REF_NAME)}":"${TEXT}")?)\}`;
 const PLATFORM = String.raw`,"platform":\{"architecture":"${TEXT}","os":"${TEXT}"(?:,"variant":"${TEXT}")?\}`;
 const ENTRY = String.raw`\{"mediaType":"(?!")${TEXT}","digest":"sha256:[0-9a-f]{64}","size":(?:0|[1-9][0-9]{0,14})(?:${NAME})?(?:${PLATFORM})?\}[,\]]`;
 

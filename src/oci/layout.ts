@@ -1,10 +1,12 @@
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
 import { Fault } from "../base/fault.ts";
-import { formatJson, type Json, parseJson } from "../base/json.ts";
+import { formatJson, type Json } from "../base/json.ts";
+import { parseShaped } from "../base/json-shape.ts";
 import { type Digest, digestOf, hexOf } from "./digest.ts";
 import { type Descriptor, INDEX_LIMIT } from "./manifest.ts";
 import { INDEX, LIST_DIGEST, REF_NAME } from "./media.ts";
+import { LAYOUT_SHAPE } from "./shape.ts";
 
 /** The names in an image layout (image-spec, image-layout.md). */
 export const LAYOUT_FILE = "oci-layout";
@@ -34,7 +36,7 @@ export const LAYOUT_LIMIT = 4096;
 export function checkLayout(bytes: Uint8Array, at: string): void {
   const found = v.safeParse(
     v.looseObject({ imageLayoutVersion: v.string() }),
-    parseJson(bytes, at, { bytes: LAYOUT_LIMIT }),
+    parseShaped(bytes, at, { bytes: LAYOUT_LIMIT }, LAYOUT_SHAPE),
   );
   if (!found.success)
     throw new Fault("malformed", {

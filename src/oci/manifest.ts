@@ -1,8 +1,10 @@
 import * as v from "valibot";
 import { Fault } from "../base/fault.ts";
-import { excerpt, parseJson } from "../base/json.ts";
+import { excerpt } from "../base/json.ts";
+import { parseShaped, type Struct } from "../base/json-shape.ts";
 import { type Digest, isDigest, isOtherDigest } from "./digest.ts";
 import type { Platform } from "./platform.ts";
+import { DOCUMENT, IMAGE_CONFIG } from "./shape.ts";
 
 /** The longest manifest or index inside an image that is read, as registries have it. Bytes. */
 export const MANIFEST_LIMIT = 4 * 1024 * 1024;
@@ -86,19 +88,21 @@ const common = {
   subject: v.optional(v.nullable(descriptor)),
   annotations: v.optional(v.nullable(annotations)),
 };
-const manifest = v.looseObject({ ...common, config: descriptor, layers: v.array(descriptor) });
-const index = v.looseObject({ ...common, manifests: v.array(descriptor) });
+/** Go writes an empty list that was never made as null. */
+const descriptors = v.nullable(v.array(descriptor), []);
+const manifest = v.looseObject({ ...common, config: descriptor, layers: descriptors });
+const index = v.looseObject({ ...common, manifests: descriptors });
 const config = v.looseObject({
   architecture: word,
   os: word,
   variant: v.optional(word),
   created: v.optional(v.string()),
-  rootfs: v.looseObject({ type: v.string(), diff_ids: v.array(v.string()) }),
+  rootfs: v.looseObject({ type: v.string(), diff_ids: v.nullish(v.array(v.string()), []) }),
 });
 
 /** Reads an image manifest. @param at what the bytes are, for the message @throws malformed, too-large, unsupported for digests of other algorithms */
 export function parseManifest(bytes: Uint8Array, at: string): Manifest {
-  const found = shaped(manifest, bytes, at, "an image manifest", MANIFEST_LIMIT) as Manifest;
+  const found = shaped(manifest, DOCUMENT, bytes, { at, what: "an image manifest" }) as Manifest;
   mustBeSupported([found.config, ...found.layers, ...(found.subject ? [found.subject] : [])], at);
   return found;
 }
@@ -112,12 +116,28 @@ export function parseIndex(bytes: Uint8Array, at: string, limit = MANIFEST_LIMIT
 
 /** The same, whose entries may have digests of other algorithms, whatever their type says. @throws malformed, too-large */
 export function parseAnyIndex(bytes: Uint8Array, at: string, limit: number): Index {
-  return shaped(index, bytes, at, "an image index", limit) as Index;
+  return shaped(index, DOCUMENT, bytes, { at, what: "an image index", limit }) as Index;
 }
 
 /** Reads a container's config. @throws malformed, too-large */
 export function parseConfig(bytes: Uint8Array, at: string): Config {
-  return shaped(config, bytes, at, "an image config", MANIFEST_LIMIT) as Config;
+  return shaped(config, IMAGE_CONFIG, bytes, { at, what: "an image config" }) as Config;
+}
+
+/** What every client takes for an index, and for a manifest. */
+const INDEX_KEYS = ["manifests"];
+const MANIFEST_KEYS = ["config", "layers"];
+/** What makes it one of Docker's schema 1. */
+const OLD_KEY = "fsLayers";
+
+/**
+ * Why clients may take a manifest or an index for something else: it is both at once (image-spec, "Media Type Conflicts"; containerd
+ * refuses the key, whatever its value).
+ */
+export function conflictIn(document: object): string | undefined {
+  const has = (keys: readonly string[]) => keys.some((key) => Object.hasOwn(document, key));
+  if (has(INDEX_KEYS) && has(MANIFEST_KEYS)) return "it is an index and a manifest at once";
+  return has([OLD_KEY]) ? `it has ${OLD_KEY}, as Docker's schema 1 has` : undefined;
 }
 
 /** @throws unsupported for a digest of another algorithm than sha256 */
@@ -134,12 +154,14 @@ function mustBeSupported(descriptors: readonly Descriptor[], at: string): void {
 
 function shaped(
   schema: v.GenericSchema,
+  shape: Struct,
   bytes: Uint8Array,
-  at: string,
-  what: string,
-  limit: number,
+  { at, what, limit = MANIFEST_LIMIT }: { at: string; what: string; limit?: number },
 ): unknown {
-  const found = v.safeParse(schema, parseJson(bytes, at, { bytes: limit }), { abortEarly: true });
+  const json = parseShaped(bytes, at, { bytes: limit }, shape);
+  const found = v.safeParse(schema, json, { abortEarly: true });
+  const conflict = found.success && shape === DOCUMENT ? conflictIn(json as object) : undefined;
+  if (conflict !== undefined) throw new Fault("malformed", { what, at, why: conflict });
   if (found.success) return found.output;
   const [issue] = found.issues;
   throw new Fault("malformed", {

@@ -1,8 +1,14 @@
 /** Content that refers to an image (signatures, SBOMs, attestations): how an index entry says so, and of what kind it is. */
-import { type Digest, hexOf, isDigest } from "./digest.ts";
+import { type Digest, digestOf, hexOf, isDigest } from "./digest.ts";
 import { nameOf } from "./layout.ts";
-import type { Annotations, Descriptor, Manifest } from "./manifest.ts";
-import { COSIGN_TAG, REF_NAME, SUBJECT } from "./media.ts";
+import {
+  type Annotations,
+  type Descriptor,
+  type Manifest,
+  parseIndex,
+  parseManifest,
+} from "./manifest.ts";
+import { COSIGN_TAG, isIndex, REF_NAME, SUBJECT } from "./media.ts";
 
 /** What cosign appends to the tag `sha256-HEX` of a subject: for signatures, attestations and SBOMs without a `subject` of their own. */
 export type CosignSuffix = ".sig" | ".att" | ".sbom";
@@ -84,15 +90,42 @@ export function kindOfReferrer(content: Content, { suffix }: Refers): ReferrerKi
   return [type, ...inside].some((one) => ATTESTATION.test(one)) ? "attestation" : "other referrer";
 }
 
-/** The descriptor of a referrer in a list of referrers: its type and annotations are those of its manifest (distribution-spec, "Listing Referrers"). */
-export function listedReferrer(
-  { mediaType, digest, size }: Descriptor,
-  content: Content,
-): Descriptor {
-  const { annotations } = content;
-  const artifactType = artifactTypeOf(content);
-  return { mediaType, digest, size, annotations: annotations ?? undefined, artifactType };
+/** What a manifest or index says of itself, and of what it refers to. */
+export interface Referrer {
+  /** As a list of referrers has it: artifact type and annotations are those of the manifest itself. */
+  readonly descriptor: Descriptor;
+  /** The manifest that it refers to; undefined = it refers to nothing. */
+  readonly subject: Digest | undefined;
 }
+
+/**
+ * Reads a manifest or index as a referrer. Its artifact type is the one that it declares, else, of a manifest, the type of its
+ * config (distribution-spec, "Listing Referrers"). The result depends on nothing but the bytes and their type.
+ * @throws malformed, too-large
+ */
+export function readReferrer(bytes: Uint8Array, mediaType: string): Referrer {
+  const digest = digestOf(bytes);
+  const content: Content = isIndex(mediaType)
+    ? parseIndex(bytes, digest)
+    : parseManifest(bytes, digest);
+  const { annotations, subject } = content;
+  const artifactType = artifactTypeOf(content);
+  const hasAnnotations = Object.keys(annotations ?? {}).length > 0;
+  return {
+    descriptor: {
+      mediaType,
+      digest,
+      size: bytes.length,
+      ...(hasAnnotations ? { annotations } : {}),
+      ...(artifactType === undefined ? {} : { artifactType }),
+    },
+    subject: subject?.digest,
+  };
+}
+
+/** The descriptor of a manifest or index in a list of referrers. @throws malformed, too-large */
+export const referrerDescriptor = (bytes: Uint8Array, mediaType: string): Descriptor =>
+  readReferrer(bytes, mediaType).descriptor;
 
 /**
  * The entry of a referrer in an index: by its subject, without a name, as containerd and Docker write and read it.

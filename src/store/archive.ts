@@ -16,7 +16,7 @@ import { headerWriter } from "../tar/header.ts";
 import { FileInput } from "../tar/input.ts";
 import { cleanName } from "../tar/name.ts";
 import { scan } from "../tar/scan.ts";
-import { bytesOf, type Content, type Extent, readExtent } from "./content.ts";
+import { bytesOf, type Content, type Extent, readExtent, sameContent } from "./content.ts";
 import type { ReadStore } from "./store.ts";
 
 /** An OCI archive in a file: a layout in a tar, read where it lies. It may have Docker's list of images, too. */
@@ -97,13 +97,15 @@ async function membersOf(at: string): Promise<Map<string, Extent>> {
     )) {
       const clean = type === "file" ? cleanName(name) : undefined;
       if (clean === undefined) continue;
-      if (members.has(clean))
+      const extent = { path: at, offset, size };
+      const before = members.get(clean);
+      if (before !== undefined && !sameContent(before, extent))
         throw new Fault("malformed", {
           what: "the archive",
           at,
-          why: `it has two members named ${clean}`,
+          why: `it has two members named ${clean}, and they are not the same`,
         });
-      members.set(clean, { path: at, offset, size });
+      members.set(clean, before ?? extent);
     }
   } finally {
     file.close();

@@ -1,3 +1,4 @@
+import { sameBytes } from "../base/bytes.ts";
 import { Fault } from "../base/fault.ts";
 import { openRead } from "../base/file.ts";
 import { digestOf } from "../oci/digest.ts";
@@ -47,6 +48,25 @@ export function readExtent(extent: Extent, count = extent.size): Uint8Array {
   } finally {
     file.close();
   }
+}
+
+/** So many bytes of each of two contents are compared at once. */
+const PIECE = 256 * 1024;
+
+/** Whether two contents are the same, byte for byte. What a file no longer has is not the same as anything. @throws io */
+export function sameContent(a: Content, b: Content): boolean {
+  if (sizeOf(a) !== sizeOf(b)) return false;
+  for (let at = 0; at < sizeOf(a); at += PIECE) {
+    const piece = pieceOf(a, at);
+    if (piece.length === 0 || !sameBytes(piece, pieceOf(b, at))) return false;
+  }
+  return true;
+}
+
+function pieceOf(content: Content, at: number): Uint8Array {
+  const size = Math.min(PIECE, sizeOf(content) - at);
+  if (content instanceof Uint8Array) return content.subarray(at, at + size);
+  return readExtent({ path: content.path, offset: content.offset + at, size });
 }
 
 /** All bytes of a content of at most `limit` bytes, as they are. @throws too-large, size-differs, io */

@@ -1,4 +1,4 @@
-import { text } from "../base/bytes.ts";
+import { isZero, text } from "../base/bytes.ts";
 import { Fault } from "../base/fault.ts";
 import { BLOCK, checksum } from "./header.ts";
 
@@ -17,6 +17,8 @@ export type ExtendedType = "pax" | "pax-global" | "long-name" | "long-link";
 /** The fields of one header block that matter here; the type as its flag says, whatever the name. */
 export interface RawHeader {
   readonly type: MemberType | ExtendedType;
+  /** Whether its flag is the NUL of old archives, whose folders are files with a slash behind their names. */
+  readonly isOld?: true;
   readonly name: string;
   readonly size: number;
   /** What a link leads to, as it is written. */
@@ -26,7 +28,6 @@ export interface RawHeader {
 const TYPES: Readonly<Record<string, MemberType | ExtendedType>> = {
   "\0": "file",
   "0": "file",
-  "7": "file",
   "1": "hard link",
   "2": "symbolic link",
   "3": "device",
@@ -35,7 +36,6 @@ const TYPES: Readonly<Record<string, MemberType | ExtendedType>> = {
   "6": "fifo",
   S: "sparse file",
   x: "pax",
-  X: "pax",
   g: "pax-global",
   L: "long-name",
   K: "long-link",
@@ -56,11 +56,44 @@ export function decodeHeader(block: Uint8Array, at: string): RawHeader {
     throw wrong("its checksum does not match its bytes");
   const size = number(block, 124, 12);
   if (size === undefined) throw wrong("its size field holds no size");
-  const magic = ascii(block, 257, 8);
+  const field = FIELDS.find(([, from, width]) => !isNumber(block, from, width));
+  if (field !== undefined) throw wrong(`its ${field[0]} field holds no number`);
   const flag = ascii(block, 156, 1);
-  const prefix = magic.startsWith("ustar\0") ? string(block, 345, 155) : "";
+  const isPosix = ascii(block, 257, 6) === "ustar\0";
+  // GNU's sparse files have their map there.
+  if (!isPosix && flag !== "S" && !isZero(block.subarray(PREFIX, BLOCK)))
+    throw wrong("its prefix field is not empty, and it is not of POSIX's form");
+  if (ascii(block, BLOCK - 4, 4) === "tar\0")
+    throw wrong('it ends with "tar", as the headers of star do, which have other fields');
+  const prefix = isPosix ? string(block, PREFIX, 155) : "";
   const name = (prefix === "" ? "" : `${prefix}/`) + string(block, 0, 100);
-  return { type: TYPES[flag] ?? "unknown", name, size, link: string(block, 157, 100) };
+  const link = string(block, 157, 100);
+  const old = flag === "\0" ? { isOld: true as const } : {};
+  return { type: TYPES[flag] ?? "unknown", name, size, link, ...old };
+}
+
+const PREFIX = 345;
+
+/** The fields that readers decode as numbers, whether they need them or not. */
+const FIELDS: readonly (readonly [name: string, from: number, width: number])[] = [
+  ["mode", 100, 8],
+  ["uid", 108, 8],
+  ["gid", 116, 8],
+  ["mtime", 136, 12],
+  ["devmajor", 329, 8],
+  ["devminor", 337, 8],
+];
+
+/** Octal digits among spaces and NULs, or GNU's base-256 of at most 63 bits, which may be negative. */
+function isNumber(block: Uint8Array, at: number, width: number): boolean {
+  const first = block[at]!;
+  if ((first & 0x80) === 0) return /^[ \0]*[0-7]*[ \0]*$/.test(ascii(block, at, width));
+  const inverted = (first & 0x40) === 0 ? 0 : 0xff;
+  const above = width - 8;
+  if (above <= 0) return true;
+  for (let i = 0; i < above; i++)
+    if (((block[at + i]! ^ inverted) & (i === 0 ? 0x7f : 0xff)) !== 0) return false;
+  return ((block[at + above]! ^ inverted) & 0x80) === 0;
 }
 
 /** The records of a PAX header, the later of two with one key winning, as POSIX has it. @throws malformed */
@@ -81,10 +114,30 @@ export function decodePax(body: Uint8Array, at: string): Map<string, string> {
         at,
         why: "a record is cut or has no length",
       });
-    records.set(record.slice(0, equals), record.slice(equals + 1, -1));
+    const key = record.slice(0, equals);
+    const value = record.slice(equals + 1, -1);
+    if (!isPaxValue(key, value))
+      throw new Fault("malformed", {
+        what: "a PAX header",
+        at,
+        why: `the value of ${JSON.stringify(key)} is none that it can have`,
+      });
+    records.set(key, value);
     start = end;
   }
   return records;
+}
+
+/** Whether readers that decode the record can; an empty value takes back what was said. */
+function isPaxValue(key: string, value: string): boolean {
+  if (key.includes("\0")) return false;
+  // A path with a NUL in it is a name that is refused.
+  if (key === "path") return true;
+  if (/^(?:linkpath|uname|gname)$/.test(key)) return !value.includes("\0");
+  if (value === "") return true;
+  if (key === "uid" || key === "gid") return /^-?[0-9]{1,18}$/.test(value);
+  if (/^[acm]time$/.test(key)) return /^-?[0-9]{1,18}(?:\.[0-9]*)?$/.test(value);
+  return true;
 }
 
 /** A size that a PAX record says. @throws malformed */

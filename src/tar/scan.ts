@@ -101,6 +101,7 @@ async function readHead(input: Input): Promise<Head | undefined> {
   let size: number | undefined;
   let link: string | undefined;
   let sparse = false;
+  const seen = new Set<ExtendedType>();
   for (let extended = 0; ; ) {
     const at = `offset ${input.position} of ${input.at}`;
     const block = (await input.take(BLOCK)).slice();
@@ -120,11 +121,29 @@ async function readHead(input: Input): Promise<Head | undefined> {
     if (!EXTENDED.has(header.type)) {
       const full = name ?? header.name;
       // Readers of old archives take a file with such a name for a folder, whichever header the name is from.
-      const bare = header.type === "file" && full.endsWith("/") ? "directory" : header.type;
+      const isFolder = header.type === "file" && full.endsWith("/");
+      if (isFolder && header.isOld !== true)
+        throw new Fault("malformed", {
+          what: "a tar header",
+          at,
+          why: "it is that of a file, and the name is that of a folder",
+        });
+      const bare = isFolder ? "directory" : header.type;
       const type = sparse ? "sparse file" : (bare as MemberType);
       const rest = { size: size ?? header.size, link: link ?? header.link, raw: concat(raw) };
       return checked({ name: full, type, ...rest }, at);
     }
+    const kind = header.type as ExtendedType;
+    if (kind === "pax-global" ? seen.size > 0 : seen.has(kind))
+      throw new Fault("malformed", {
+        what: "a tar header",
+        at,
+        why:
+          kind === "pax-global"
+            ? "it is of all members, and stands between a member and what extends it"
+            : "two headers of one kind extend one member",
+      });
+    if (kind !== "pax-global") seen.add(kind);
     if (++extended > 4)
       throw new Fault("malformed", {
         what: "a tar header",
