@@ -1,6 +1,7 @@
 /** Platforms of an image that are not here, in words. */
 import { absentIn } from "../image/walk.ts";
 import type { Descriptor } from "../oci/manifest.ts";
+import { isImage } from "../oci/media.ts";
 import { formatPlatform } from "../oci/platform.ts";
 import type { ReadStore } from "../store/store.ts";
 import type { Talk } from "./talk.ts";
@@ -28,7 +29,7 @@ export function tellAbsent(
   talk: Talk,
 ): Descriptor[] {
   return images.flatMap(({ reference, descriptor, store }) => {
-    const absent = absentIn(descriptor, store);
+    const absent = isImage(descriptor.mediaType) ? absentIn(descriptor, store) : [];
     if (absent.length > 0) talk.warn(`${reference} is here without ${absentWords(absent)}`);
     return absent;
   });
