@@ -60,6 +60,7 @@ export async function prove(
     const grave = uniqueFindings(found).filter((it) => it.level === level);
     if (grave.length > 0) throw new Fault("unproven", { at, findings: grave, ...hint });
   };
+  refuse(inventory.findings);
   if (!inventory.isDocker) readBase(inventory);
   const concluded = conclude(inventory, { isTaking: true, platforms, foreign });
   const { judgement, judging, findings } = concluded;
