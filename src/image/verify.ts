@@ -37,7 +37,7 @@ import { judge } from "./judge.ts";
 import type { LayoutFile } from "./member.ts";
 import { nameRoots } from "./naming.ts";
 import { type ArchiveSource, gatherSource, openSource } from "./opening.ts";
-import { kindOrOther } from "./referrers.ts";
+import { kindOrOther } from "./referrer-kind.ts";
 import type { Selected } from "./select.ts";
 import { checkCuts, checkList } from "./volume-check.ts";
 import { tallyOf } from "./volume-set.ts";
@@ -193,7 +193,7 @@ async function conclude(
     referrers: inventory.roots.flatMap((root) => {
       const refers = refersOf(root);
       if (refers === undefined) return [];
-      const kind = kindOrOther({ reference: "", descriptor: root, store: inventory, refers });
+      const kind = kindOrOther({ descriptor: root, store: inventory, refers });
       return [{ kind, subject: refers.subject, digest: root.digest }];
     }),
     blobs: inventory.blobs.size,
