@@ -145,6 +145,57 @@ test("chunks are as large as the registry wants them at least", async (t) => {
   }
 });
 
+test("where the next bytes go may be said in every way that URLs have", async (t) => {
+  const ways: readonly ((path: string, host: string) => string)[] = [
+    (path, host) => `http://${host}${path}`,
+    (path, host) => `//${host}${path}`,
+    (path) => path.slice(path.lastIndexOf("/") + 1),
+    (path) => `${path}?_state=a%2Bb%3D%3D&_empty=`,
+    (path, host) => `http://somebody:secret@${host}${path}#part`,
+  ];
+  for (const way of ways) {
+    const states: (string | null)[] = [];
+    const { methods } = await pushed(t, {
+      instead({ method, url, headers, body }, response, { uploads }) {
+        const at = new URL(url, "http://localhost");
+        if (method !== "PATCH") {
+          if (method === "PUT") states.push(at.searchParams.get("_state"));
+          return false;
+        }
+        uploads.set(at.pathname, Buffer.concat([uploads.get(at.pathname)!, body]));
+        response.writeHead(202, { location: way(at.pathname, headers.host!) }).end();
+        return true;
+      },
+    });
+    assert.deepEqual(methods, all);
+    assert.deepEqual(states, [way("", "").includes("_state") ? "a+b==" : null]);
+  }
+});
+
+test("a blob that is not given in parts is read from its beginning after a break", async (t) => {
+  let gets = 0;
+  const registry = await startOddRegistry(t, {
+    instead({ url, headers }, response, { blobs }) {
+      if (!url.includes("/blobs/")) return false;
+      gets++;
+      const here = blobs.get(descriptor.digest)!;
+      if (headers.range !== undefined) response.writeHead(416).end();
+      else {
+        response.writeHead(200, { "content-length": SIZE });
+        if (gets > 1) response.end(here);
+        else response.write(here.subarray(0, 100_000), () => response.destroy());
+      }
+      return true;
+    },
+  });
+  registry.blobs.set(descriptor.digest, bytes);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of registry.client().repository("x").blob(descriptor))
+    pieces.push(Buffer.from(piece));
+  assert.ok(Buffer.concat(pieces).equals(bytes));
+  assert.equal(gets, 3);
+});
+
 describe("after a connection that broke", () => {
   /** Cuts the connection at the second chunk, once, having kept so much of it; then `range` is said of the upload. */
   const cutting = (kept: number, range?: string): Habits => {
