@@ -38,10 +38,14 @@ export function select(image: Selected, platforms: readonly Platform[]): Selecte
       throw missing(image, platforms, [platform]);
     return image;
   }
-  const there = index.manifests.map(({ platform }) => platform);
+  const all = index.manifests.map(({ platform }) => platform);
+  const there = index.manifests.map(({ digest, platform }) =>
+    store.find(digest) === undefined ? undefined : platform,
+  );
   const found = platforms.map((wanted) => ({ wanted, places: placesFor(there, wanted) }));
   const unmet = found.filter(({ places }) => places.size === 0).map(({ wanted }) => wanted);
-  if (unmet.length > 0) throw missing(image, unmet, there);
+  if (unmet.length > 0)
+    throw missing(image, unmet, unmet.some((it) => placesFor(all, it).size > 0) ? there : all);
   const chosen = index.manifests.filter((_, i) => found.some(({ places }) => places.has(i)));
   const digests = new Set<string>(chosen.map(({ digest }) => digest));
   // Attestations stay with the platform that they are about.
@@ -53,6 +57,27 @@ export function select(image: Selected, platforms: readonly Platform[]): Selecte
   if (chosen.length === 1 && only !== undefined && !isGadget(only, store))
     return { ...image, descriptor: only };
   return part(image, keep);
+}
+
+/**
+ * The children of an image's index that are for `platforms`, those that are here first; the image itself where it is no index.
+ * @throws not-found with the platforms that there are
+ */
+export function wantedIn(image: Selected, platforms: readonly Platform[]): readonly Descriptor[] {
+  const { descriptor, store } = image;
+  const index = isIndex(descriptor.mediaType) ? read(descriptor, store).index : undefined;
+  if (index === undefined) return [select(image, platforms).descriptor];
+  const all = index.manifests.map(({ platform }) => platform);
+  const there = index.manifests.map(({ digest, platform }) =>
+    store.find(digest) === undefined ? undefined : platform,
+  );
+  const found = platforms.map((wanted) => {
+    const here = placesFor(there, wanted);
+    return { wanted, places: here.size > 0 ? here : placesFor(all, wanted) };
+  });
+  const unmet = found.filter(({ places }) => places.size === 0).map(({ wanted }) => wanted);
+  if (unmet.length > 0) throw missing(image, unmet, all);
+  return index.manifests.filter((_, i) => found.some(({ places }) => places.has(i)));
 }
 
 /** A number in `value` that has several spellings: its bytes would be another tool's or ours. */
@@ -99,7 +124,9 @@ export function isGadget(descriptor: Descriptor, store: ReadStore): boolean {
   if (index !== undefined) {
     const children = new Map(
       index.manifests
-        .filter((child) => isManifest(child.mediaType))
+        .filter(
+          ({ mediaType, digest }) => isManifest(mediaType) && store.find(digest) !== undefined,
+        )
         .map((child) => [child.digest, child]),
     );
     return [...children.values()].some((child) => isGadget(child, store));

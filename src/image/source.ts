@@ -164,7 +164,7 @@ async function openArchive(path: string, deltas: boolean): Promise<ReadStore> {
   if (archive !== undefined) return renamed(wholeOf(archive, deltas), archive.docker());
   const inventory = await gatherFile(resolvePath(path));
   await adoptDocker(inventory, { entry: undefined, threads: 0, tally: new Tally() });
-  const grave = uniqueFindings(inventory.findings).filter(({ level }) => level === "finding");
+  const grave = uniqueFindings(inventory.findings).filter(({ level }) => level !== "note");
   if (grave.length > 0) throw new Fault("unproven", { at: inventory.at, findings: grave });
   return inventory;
 }

@@ -49,6 +49,25 @@ export const isImage = (mediaType: string) => isIndex(mediaType) || isManifest(m
 export const isContainerConfig = (mediaType: string) =>
   mediaType === CONFIG || mediaType === DOCKER_CONFIG;
 
+/** Layers that registries may not pass on, and that may be elsewhere (image-spec, layer.md, "Non-Distributable Layers"). */
+const NONDISTRIBUTABLE = "application/vnd.oci.image.layer.nondistributable.v1.tar";
+const DOCKER_FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar";
+
+export const isForeign = (mediaType: string) =>
+  mediaType.startsWith(NONDISTRIBUTABLE) || mediaType.startsWith(DOCKER_FOREIGN);
+
+/** Whether a layer of this type is encrypted (ocicrypt). */
+export const isEncrypted = (mediaType: string) => /\+encrypted$/.test(mediaType);
+
+/** How a tar layer of this type is compressed ("" = not at all); undefined for other types. */
+export function compressionIn(mediaType: string): "" | "gzip" | "zstd" | undefined {
+  const tar = [LAYER, DOCKER_LAYER, NONDISTRIBUTABLE, DOCKER_FOREIGN].find((type) =>
+    mediaType.startsWith(type),
+  );
+  const rest = tar === undefined ? undefined : mediaType.slice(tar.length).replace(/^[.+]/, "");
+  return rest === "" || rest === "gzip" || rest === "zstd" ? rest : undefined;
+}
+
 /** What an OCI manifest calls a layer of this type; undefined for what is no layer that can be unpacked. */
 export function layerType(mediaType: string): string | undefined {
   const bare = mediaType

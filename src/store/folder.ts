@@ -138,6 +138,7 @@ export class FolderStore extends Layout {
         throw new Fault("busy", { what: "the store", at: this.at, holder: writer });
       this.refresh();
       this.#checkIndex();
+      this.#mustBeSupported();
       const needed = reachable();
       const removed: { digest: Digest; size: number }[] = [];
       for (const name of readDirectory(path.join(this.at, BLOBS))) {
@@ -165,6 +166,20 @@ export class FolderStore extends Layout {
       what: "the index",
       at,
       hint: "without it nobody can say which blobs are needed: restore it, or import or build an image, which begins a new one",
+    });
+  }
+
+  /** An entry that is passed over must not be lost, nor what it needs. @throws unsupported */
+  #mustBeSupported(): void {
+    if (stat(path.join(this.at, INDEX_FILE)) === undefined) return;
+    const [other] = this.index().unsupported;
+    if (other === undefined) return;
+    throw new Fault("unsupported", {
+      what: "the index of the layout",
+      at: path.join(this.at, INDEX_FILE),
+      found: `the digest ${other.digest}`,
+      expected: "digests of the algorithm sha256",
+      hint: "the layout can be read, and not changed: choose another folder",
     });
   }
 
@@ -205,6 +220,7 @@ export class FolderStore extends Layout {
     makeDirectory(path.join(this.at, BLOBS));
     await this.#locked(() => {
       this.refresh();
+      this.#mustBeSupported();
       const entries = change(this.images());
       const isImage = (entry: Descriptor) =>
         nameOf(entry) !== undefined && refersOf(entry) === undefined;

@@ -1,6 +1,7 @@
 import type { Written } from "../../image/export.ts";
 import { planRemote } from "../../image/remote-archive.ts";
 import { listName } from "../../image/volumes.ts";
+import { absentJson, tellAbsent } from "../absent.ts";
 import { command, type ExitCode } from "../command.ts";
 import { BASE, baseOf, leftOutOf, saveInventory } from "../delta.ts";
 import { exportSources } from "../export-sources.ts";
@@ -87,7 +88,7 @@ export const exportCommand = command({
     },
   ],
   document:
-    '{"output", "size", "blobs", "resumed", "images": [{"reference", "digest"}],\n "referrers": [{"subject", "digest"}], "left": [{"kind", "subject", "digest", "why"}]}; with -o - on stderr;\n "resumed" = bytes that a run which broke off had left; with --base also\n "base": {"images": [{"reference", "digest"}], "layers", "bytes"}: what is left out; with --split also\n "volumes": [{"file", "digest", "size"}], "list"',
+    '{"output", "size", "blobs", "resumed", "images": [{"reference", "digest"}],\n "referrers": [{"subject", "digest"}], "left": [{"kind", "subject", "digest", "why"}], "absent": [{"platform", "digest"}]}; with -o - on stderr;\n "resumed" = bytes that a run which broke off had left; with --base also\n "base": {"images": [{"reference", "digest"}], "layers", "bytes"}: what is left out; with --split also\n "volumes": [{"file", "digest", "size"}], "list"',
   async run(words, context) {
     const { source, file, output, split, platform, jobs, inventory, store: folder } = words;
     const { talk } = context;
@@ -103,6 +104,7 @@ export const exportCommand = command({
       const choice = { platforms, along, openStore, openRepository };
       const { images, left: behind } = await exportSources(texts, choice);
       tellLeft(behind, talk);
+      const absent = tellAbsent(images, talk);
       const base = await baseOf(words, choice);
       const plan = await planRemote(images, base);
       // Volumes are read back.
@@ -125,6 +127,7 @@ export const exportCommand = command({
         images: plan.images.map(({ reference, digest }) => ({ reference, digest })),
         referrers: plan.referrers.map(({ subject, digest }) => ({ subject, digest })),
         left: leftJson(behind),
+        absent: absentJson(absent),
         ...left,
         ...volumesJson(output, written),
       });

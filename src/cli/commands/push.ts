@@ -6,6 +6,7 @@ import { nameOf } from "../../oci/layout.ts";
 import { parseRemote } from "../../oci/remote.ts";
 import { parsePlace, parseRule, Renaming } from "../../oci/rename.ts";
 import type { FolderStore } from "../../store/folder.ts";
+import { absentJson, tellAbsent } from "../absent.ts";
 import { command, type ExitCode } from "../command.ts";
 import type { Values } from "../options.ts";
 import { leftJson, tellLeft } from "../referrers.ts";
@@ -108,12 +109,18 @@ export const pushCommand = command({
         );
       const total = moves.reduce((sum, { image }) => sum + bytesToPush(image), 0);
       tellLeft(left, talk);
+      const absent = absentJson(
+        tellAbsent(
+          moves.map(({ image }) => image),
+          talk,
+        ),
+      );
       if (words["dry-run"]) {
         for (const move of moves) talk.print(`${move.before} -> ${imageLine(answerOf(move))}`);
         talk.info(
           `${count(moves.length, "image")}, ${formatBytes(total)} at most: nothing is sent`,
         );
-        talk.document({ ...documentOf(moves), left: leftJson(left) });
+        talk.document({ ...documentOf(moves), left: leftJson(left), absent });
         return 0;
       }
       const done: Move[] = [];
@@ -132,8 +139,14 @@ export const pushCommand = command({
       const single = images.map(({ reference, digest }) => ({ reference, digest }))[0];
       talk.document(
         renaming === undefined
-          ? { ...single, ...pushed, referrers: referrers.map(plainly), left: leftJson(left) }
-          : { images, referrers, ...pushed, left: leftJson(left) },
+          ? {
+              ...single,
+              ...pushed,
+              referrers: referrers.map(plainly),
+              left: leftJson(left),
+              absent,
+            }
+          : { images, referrers, ...pushed, left: leftJson(left), absent },
       );
       return 0;
     });
