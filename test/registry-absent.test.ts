@@ -80,6 +80,30 @@ describe("a registry without referrers answers", () => {
   }
 });
 
+test("a challenge for referrers that leads nowhere leaves the token for everything else", async (t) => {
+  let tokens = 0;
+  const registry = await startOddRegistry(t, {
+    instead({ url, headers: { authorization, host } }, response) {
+      const challenge = (realm: string) =>
+        response.writeHead(401, { "www-authenticate": `Bearer realm="http://${host}${realm}"` });
+      if (url.startsWith("/token")) response.end(JSON.stringify({ token: `good${tokens++}` }));
+      else if (url.startsWith("/nowhere")) response.writeHead(404).end();
+      else if (/\/referrers\/|\/sha256-/.test(url)) challenge("/nowhere").end();
+      else if (!authorization?.startsWith("Bearer good")) challenge("/token").end();
+      else return false;
+      return true;
+    },
+  });
+  const { digest } = registry.put(manifestOf("image"), "v1").descriptor;
+  const repository = registry.client().repository("x");
+  for (let again = 0; again < 3; again++) {
+    assert.equal((await repository.manifest("v1")).descriptor.digest, digest);
+    assert.deepEqual(await repository.referrers(digest), []);
+    assert.equal(await repository.findBeside(digest, ".sig"), undefined);
+  }
+  assert.equal(tokens, 1);
+});
+
 describe("where nothing can be read, it is the credentials", () => {
   const ways = ["401", "401 with a challenge", "403", "a token server that is a web page"] as const;
   for (const name of ways)

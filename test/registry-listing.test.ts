@@ -183,8 +183,47 @@ test("where the registry lists it, no list is written", async (t) => {
     assert.equal(lists, says);
     await repository.addReferrers([each]);
     assert.equal(registry.manifests.has(tagOf(image.digest)), false);
-    assert.equal(registry.asked.length, says ? 1 : 2);
+    assert.equal(registry.asked.length, 2);
   }
+});
+
+test("what a registry has taken and lost is put there again", async (t) => {
+  for (const losses of [1, 3]) {
+    let puts = 0;
+    const registry = await startOddRegistry(t, {
+      lists: true,
+      instead({ method, body }, response) {
+        if (method !== "PUT" || puts++ >= losses) return false;
+        const { digest } = JSON.parse(body.toString()).subject;
+        response.writeHead(201, { "oci-subject": digest }).end();
+        return true;
+      },
+    });
+    const repository = registry.client().repository("x");
+    const each = referrer("a");
+    await repository.putManifest(each.descriptor.digest, each);
+    await repository.addReferrers([each]);
+    assert.equal(puts, losses + 1);
+    assert.deepEqual(digestsOf((await repository.readReferrers(image.digest)).found), [
+      each.descriptor.digest,
+    ]);
+    assert.equal(registry.manifests.has(tagOf(image.digest)), false);
+  }
+});
+
+test("one that acknowledges and has no lists gets one under the tag", async (t) => {
+  const registry = await startOddRegistry(t, {
+    lists: true,
+    instead({ url }, response) {
+      if (url.includes("/referrers/")) response.writeHead(404).end();
+      return url.includes("/referrers/");
+    },
+  });
+  const repository = registry.client().repository("x");
+  const each = referrer("a");
+  assert.equal((await repository.putManifest(each.descriptor.digest, each)).lists, true);
+  await repository.addReferrers([each]);
+  assert.deepEqual(listIn(registry), [each.descriptor.digest]);
 });
 
 test("a tag that names another manifest is left as it is", async (t) => {

@@ -360,25 +360,18 @@ describe("a registry", () => {
   );
 
   test(
-    "that says for ever that nothing has come of a chunk is not sent it for ever",
+    "that takes chunks and never the blob is not sent it for ever",
     tidily(async (t) => {
       const size = 4_000_000;
       const chunk = 2_000_000;
-      // What it says of each chunk: nothing, a byte more than before, or all and nothing by turns.
-      const ways = [
-        () => "0-0",
-        (n: number) => `0-${n}`,
-        (n: number) => `0-${[chunk - 1, 0][n % 2]}`,
-      ];
-      for (const range of ways) {
+      for (const status of [400, 502]) {
         let chunks = 0;
         const { repository } = await saying(t, (request, response) => {
-          request.resume().on("end", () => {
-            const location = "/v2/a/b/blobs/uploads/1";
-            const headers =
-              request.method === "PATCH" ? { location, range: range(chunks++) } : { location };
-            response.writeHead(202, headers).end();
-          });
+          const { method = "" } = request;
+          const location = "/v2/a/b/blobs/uploads/1";
+          if (method === "PATCH") chunks++;
+          const said = { HEAD: 404, GET: 404, PUT: status }[method] ?? 202;
+          request.resume().on("end", () => response.writeHead(said, { location }).end());
         });
         const open = async function* (from: number) {
           yield new Uint8Array(size - from);
@@ -387,8 +380,8 @@ describe("a registry", () => {
         const facts = await faultOf("registry", () =>
           repository.putBlob({ descriptor, open }, chunk),
         );
-        assert.equal(facts.code, "answer");
-        assert.ok(chunks < 10, `${chunks} chunks`);
+        assert.equal(facts.code, `${status}`);
+        assert.ok(chunks < 20, `${chunks} chunks`);
       }
     }),
   );

@@ -1,6 +1,6 @@
 /** Zstandard (RFC 8878) by the runtime's decoder, one frame at a time. */
 import * as zlib from "node:zlib";
-import type { Bytes } from "./bytes.ts";
+import { type Bytes, concat } from "./bytes.ts";
 import { Fault } from "./fault.ts";
 import { type Decoder, inflated } from "./gzip-inflate.ts";
 
@@ -80,16 +80,16 @@ class Frames {
   async begin(): Promise<boolean> {
     this.#walk = new FrameWalk();
     // Its kind and its window are known when its first bytes are; they stay part of it.
-    let head = new Uint8Array(0);
-    while (head.length < HEADER && (await this.#fill())) {
-      const more = new Uint8Array(head.length + this.#piece.length);
-      more.set(head);
-      more.set(this.#piece, head.length);
-      head = more;
+    if (!(await this.#fill())) return false;
+    let head = this.#piece;
+    // A piece is copied only where its end cuts them.
+    while (head.length < HEADER) {
+      head = head.slice();
       this.#piece = new Uint8Array(0);
+      if (!(await this.#fill())) break;
+      head = concat([head, this.#piece]);
     }
     this.#piece = head;
-    if (head.length === 0) return false;
     if (!isZstd(head)) throw this.#wrong("something follows its end");
     this.skipped = isSkippable(word(head));
     return true;

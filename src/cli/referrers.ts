@@ -1,7 +1,8 @@
 /** What commands say of referrers: signatures, attestations, SBOMs. */
 import type { NamedReferrer } from "../image/entries.ts";
 import type { Pushable } from "../image/push.ts";
-import { kindOf, kindOrOther, type LeftBehind } from "../image/referrers.ts";
+import { kindOf, kindOrOther } from "../image/referrer-kind.ts";
+import type { LeftBehind } from "../image/referrers.ts";
 import type { ReferrerKind } from "../oci/referrer.ts";
 import type { ReadStore } from "../store/store.ts";
 import type { Json, Talk } from "./talk.ts";

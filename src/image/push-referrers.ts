@@ -4,7 +4,8 @@ import { cosignTag } from "../oci/referrer.ts";
 import type { Repository } from "../store/registry.ts";
 import { fetch } from "../store/store.ts";
 import { type Pushed, pushImage, type Target } from "./push.ts";
-import { kindOf, type LeftBehind, type Referring } from "./referrers.ts";
+import { kindOf } from "./referrer-kind.ts";
+import type { LeftBehind, Referring } from "./referrers.ts";
 import { read } from "./walk.ts";
 import type { Working } from "./working.ts";
 

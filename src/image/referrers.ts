@@ -1,5 +1,4 @@
 /** What travels with an image: its signatures, and whatever else refers to it, wherever the image is. */
-import { isFault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { ATTESTS, isImage, isIndex } from "../oci/media.ts";
@@ -7,7 +6,6 @@ import {
   COSIGN_SUFFIXES,
   type CosignSuffix,
   cosignTag,
-  kindOfReferrer,
   type ReferrerKind,
   type Refers,
   referrersTag,
@@ -18,9 +16,10 @@ import { bySubject, readEntries } from "./entries.ts";
 import { isTagOnly } from "./name.ts";
 import { inParallel } from "./parallel.ts";
 import type { Pushable } from "./push.ts";
+import { kindOf } from "./referrer-kind.ts";
 import { findRemote, type RemoteImage, readManifests } from "./remote.ts";
 import type { Selected } from "./select.ts";
-import { type Reached, read, walk } from "./walk.ts";
+import { read, walk } from "./walk.ts";
 
 /** How much of what refers to an image travels with it: everything, its signatures, nothing. */
 export type Along = "all" | "signatures" | "none";
@@ -54,24 +53,6 @@ export const subjectsOf = ({
   [...walk(descriptor, store).values()].flatMap((found) =>
     isImage(found.descriptor.mediaType) ? [found.descriptor.digest] : [],
   );
-
-/** What a referrer's manifest says of its kind. */
-export function kindOf({ descriptor, store, refers }: Referring): ReferrerKind {
-  const { manifest, index } = isImage(descriptor.mediaType)
-    ? read(descriptor, store)
-    : ({} as Reached);
-  return kindOfReferrer(manifest ?? index ?? {}, refers);
-}
-
-/** The same; of what cannot be read nobody knows the kind. */
-export function kindOrOther(one: Referring): ReferrerKind {
-  try {
-    return kindOf(one);
-  } catch (error) {
-    if (isFault(error)) return "other referrer";
-    throw error;
-  }
-}
 
 const leave = (one: Referring, why: LeftBehind["why"]): LeftBehind => ({
   kind: kindOf(one),

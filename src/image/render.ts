@@ -21,19 +21,18 @@ export function* render(pieces: readonly Piece[], tally: Tally): Generator<Uint8
   try {
     for (const piece of pieces) {
       const source = piece instanceof Uint8Array ? new Memory(piece) : new Stretch(piece, files);
-      for (;;) {
+      for (let isDone = false; !isDone; ) {
         const buffer = buffers[turn]!;
         const got = source.read(buffer.subarray(used));
         used += got;
-        if (got === 0) break;
         count(got, tally);
+        isDone = source.isDone();
+        if (isDone) source.prove();
         if (used < CHUNK) continue;
-        if (source.isDone()) source.prove();
         yield buffer;
         turn = 1 - turn;
         used = 0;
       }
-      source.prove();
     }
     if (used > 0) yield buffers[turn]!.subarray(0, used);
   } finally {

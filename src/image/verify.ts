@@ -13,7 +13,7 @@ import { checkClaims, hashAll } from "./hash-all.ts";
 import { summaryOf } from "./holdings.ts";
 import { Inventory } from "./inventory.ts";
 import { type ArchiveSource, gatherSource, openSource } from "./opening.ts";
-import { kindOrOther } from "./referrers.ts";
+import { kindOrOther } from "./referrer-kind.ts";
 import type { Selected } from "./select.ts";
 import { checkCuts, checkList } from "./volume-check.ts";
 import { tallyOf } from "./volume-set.ts";
@@ -136,7 +136,7 @@ function reportOn(inventory: Inventory, how: Concluding): Report {
     referrers: inventory.roots.flatMap((root) => {
       const refers = refersOf(root);
       if (refers === undefined) return [];
-      const kind = kindOrOther({ reference: "", descriptor: root, store: inventory, refers });
+      const kind = kindOrOther({ descriptor: root, store: inventory, refers });
       return [{ kind, subject: refers.subject, digest: root.digest }];
     }),
     blobs: inventory.blobs.size,

@@ -82,7 +82,12 @@ async function open(
 ): Promise<{ answer: Answer; skip: number }> {
   const plain = asking(place, digest, "GET");
   const ask = from === 0 ? plain : { ...plain, headers: { range: `bytes=${from}-` } };
-  const answer = await place.client.once(ask);
+  let answer = await place.client.once(ask);
+  if (answer.status === 416 && from > 0) {
+    // The rest of the blob is there: it is the part that this server does not give.
+    await answer.finish();
+    answer = await place.client.once(plain);
+  }
   if (answer.status === 404) {
     answer.drop();
     throw new Fault("blob-missing", { digest, at: place.client.name });

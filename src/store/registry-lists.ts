@@ -69,7 +69,7 @@ export async function apiReferrers(place: Place, digest: Digest): Promise<Descri
     }
   } catch (error) {
     if (!isFirst || !(await meansNone(place, error, digest))) throw error;
-    known.hasNoLists = !isOfOne(error);
+    if (!isOfOne(error)) known.hasNoLists = true;
   }
   return ordered(found, digest);
 }

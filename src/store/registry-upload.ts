@@ -22,8 +22,15 @@ export const CHUNK = 64 * 1024 * 1024;
 /** So much more than before makes up for failures until then, and a whole chunk does. Bytes. */
 const PROGRESS = 1024 * 1024;
 
-/** How a registry that does not take chunks says so: these, for the second one. */
-const NO_CHUNKS = new Set(["400", "404", "405", "416", "500", "501"]);
+/** How a registry that does not take chunks says so, of any of them or of the blob that they should make. */
+const NO_CHUNKS = new Set("400 404 405 409 411 415 416 422 500 501".split(" "));
+/** How one says that it does not take a blob with the request that ends its upload. */
+const NO_BODY = new Set("404 405 411 415 416 501".split(" "));
+
+/** What is said of a chunk that was taken. The specification has 202; ECR says 201, pulp and crane's registry 204. */
+const TAKEN = [200, 201, 202, 204];
+/** What is said of a blob that is there, at the end. */
+const DONE = [201, 204];
 
 /** Afterwards the registry has the blob. @returns how it came there @throws registry, digest-differs, size-differs */
 export async function putBlob(
@@ -35,31 +42,53 @@ export async function putBlob(
     try {
       return await inChunks(place, upload, chunk);
     } catch (error) {
-      if (!isFault(error, "registry") || !NO_CHUNKS.has(error.facts.code)) throw error;
+      if (!isRefused(error, NO_CHUNKS)) throw error;
     }
   }
-  return tried(tryingAt(place), async () => {
-    const begun = await begin(place, upload);
-    if (begun === undefined) return "mounted";
-    const { size } = upload.descriptor;
-    await close(place, upload, begun.url, { size, open: () => upload.open(0) });
-    return "sent";
-  });
+  try {
+    return await tried(tryingAt(place), () => whole(place, upload, "PUT"));
+  } catch (error) {
+    if (!isRefused(error, NO_BODY)) throw error;
+    return tried(tryingAt(place), () => whole(place, upload, "PATCH"));
+  }
+}
+
+const isRefused = (error: unknown, codes: ReadonlySet<string>) =>
+  isFault(error, "registry") && codes.has(error.facts.code);
+
+/** All bytes in one request: the last one, or, as docker and skopeo do it, the one before. */
+async function whole(
+  place: Place,
+  upload: Upload,
+  method: "PUT" | "PATCH",
+): Promise<"mounted" | "sent"> {
+  const begun = await begin(place, upload);
+  if (begun === undefined) return "mounted";
+  const body = { size: upload.descriptor.size, open: () => upload.open(0) };
+  if (method === "PUT") await close(place, upload, begun.url, body);
+  else await close(place, upload, await send(place, upload, begun.url, body));
+  return "sent";
 }
 
 /**
- * One chunk after the other; after a broken connection the registry says how far it has got. One that says time and again
- * that hardly anything has come of a chunk is not sent it for ever.
+ * One chunk after the other. A chunk that is taken is taken whole: what `Range` says of it is wrong at some registries (zot 2.1 says
+ * less, ECR never more than of the first), and the digest at the end proves all of it. After a broken connection only, the registry
+ * has to say how far it has got.
  */
 async function inChunks(place: Place, upload: Upload, chunk: number): Promise<"mounted" | "sent"> {
   const { size } = upload.descriptor;
-  const { client } = place;
   const tries = new Tries(tryingAt(place));
   let url: URL | undefined;
+  /** The chunk that is next, or under way: its beginning and end. */
   let done = 0;
+  let end = 0;
   let furthest = 0;
-  let short = 0;
   let step = chunk;
+  const advanced = () => {
+    if (done <= furthest || done < Math.min(size, furthest + Math.min(step, PROGRESS))) return;
+    tries.reset();
+    furthest = done;
+  };
   for (;;) {
     try {
       if (url === undefined) {
@@ -70,49 +99,82 @@ async function inChunks(place: Place, upload: Upload, chunk: number): Promise<"m
         step = Math.max(chunk, begun.least);
       }
       while (done < size) {
-        const end = Math.min(size, done + step);
-        const ask: Ask = {
-          ...asking(place, upload, "PATCH", url),
-          headers: {
-            "content-type": "application/octet-stream",
-            "content-range": `${done}-${end - 1}`,
-          },
-          body: part(upload, done, end),
-        };
-        const answer = await client.hear(await client.once(ask), ask, [202]);
-        url = locationOf(answer, ask);
-        done = reached(answer) ?? end;
-        await answer.finish();
-        if (done >= Math.min(size, furthest + Math.min(step, PROGRESS))) {
-          tries.reset();
-          short = 0;
-          furthest = done;
-        } else if (done < end && ++short >= client.patience.tries) throw stuck(ask, done, end);
+        end = Math.min(size, done + step);
+        url = await send(place, upload, url, part(upload, done, end), `${done}-${end - 1}`);
+        done = end;
+        advanced();
       }
       await close(place, upload, url);
       return "sent";
     } catch (error) {
+      // The last answer may have been lost; then the same again is refused, because the upload has ended.
+      const isSent = async () => done === size && (await isThere(place, upload));
+      if (isFault(error, "registry") && !isPassing(error) && (await isSent())) return "sent";
       await tries.next(error);
-      [url, done] = url === undefined ? [undefined, 0] : await where(place, upload, url);
+      if (await isSent()) return "sent";
+      [url, done] =
+        url === undefined ? [undefined, 0] : await where(place, upload, url, [done, end]);
+      advanced();
     }
   }
 }
 
-/** How far the registry has got; nowhere, where it does not say. */
+/** Whether the blob is there, as far as can be told at once. */
+async function isThere(place: Place, upload: Upload): Promise<boolean> {
+  const { digest, size } = upload.descriptor;
+  const ask = asking(place, upload, "HEAD", `${place.name}/blobs/${digest}`);
+  try {
+    const answer = await place.client.once(ask);
+    await answer.finish();
+    return answer.status === 200 && Number(answer.header("content-length") ?? size) === size;
+  } catch (error) {
+    if (isFault(error, "registry")) return false;
+    throw error;
+  }
+}
+
+/** Sends bytes. @param range which of the blob's they are, where they are not all of them @returns where the next ones go */
+async function send(
+  place: Place,
+  upload: Upload,
+  url: URL,
+  body: Body,
+  range?: string,
+): Promise<URL> {
+  const headers = { "content-type": "application/octet-stream" };
+  const ask: Ask = {
+    ...asking(place, upload, "PATCH", url),
+    headers: range === undefined ? headers : { ...headers, "content-range": range },
+    body,
+  };
+  const answer = await place.client.hear(await place.client.once(ask), ask, TAKEN);
+  await answer.finish();
+  return locationOf(answer, ask, url);
+}
+
+/**
+ * How far the registry has got; nowhere, where it does not say, or says what cannot be: less than it had taken before, or more than
+ * was sent.
+ */
 async function where(
   place: Place,
   upload: Upload,
   url: URL,
+  [least, most]: [least: number, most: number],
 ): Promise<[url: URL | undefined, done: number]> {
   const ask = asking(place, upload, "GET", url);
   try {
     const answer = await place.client.once(ask);
     const done = reached(answer);
-    const known = answer.status === 204 && done !== undefined && done <= upload.descriptor.size;
-    if (!known) answer.drop();
-    return known ? [locationOf(answer, ask, url), done] : [undefined, 0];
+    const isKnown = TAKEN.includes(answer.status) && done !== undefined;
+    if (!isKnown || done < least || done > most) {
+      answer.drop();
+      return [undefined, 0];
+    }
+    await answer.finish();
+    return [locationOf(answer, ask, url), done];
   } catch (error) {
-    if (isPassing(error)) return [undefined, 0];
+    if (isFault(error, "registry")) return [undefined, 0];
     throw error;
   }
 }
@@ -169,17 +231,9 @@ async function close(place: Place, upload: Upload, to: URL, body?: Body): Promis
     headers: { "content-type": "application/octet-stream" },
     body,
   };
-  const answer = await place.client.hear(await place.client.once(ask), ask, [201, 204]);
+  const answer = await place.client.hear(await place.client.once(ask), ask, DONE);
   await answer.finish();
 }
-
-const stuck = ({ doing, at }: Ask, done: number, end: number) =>
-  new Fault("registry", {
-    doing,
-    at,
-    code: "answer",
-    why: `the first ${end} bytes were sent, and it says again and again that ${done} have come`,
-  });
 
 function part(upload: Upload, from: number, end: number): Body {
   return {

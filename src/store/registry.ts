@@ -6,6 +6,7 @@ import type { Descriptor } from "../oci/manifest.ts";
 import type { Scope } from "./registry-auth.ts";
 import { type Begun, getBlob, hasBlob } from "./registry-blob.ts";
 import { Client, type Errand, type RegistryOptions } from "./registry-client.ts";
+import { addReferrers } from "./registry-listing.ts";
 import { listReferrers, listTags } from "./registry-lists.ts";
 import {
   type Fetched,
@@ -19,7 +20,7 @@ import {
   placeName,
   putManifest,
 } from "./registry-manifest.ts";
-import { addReferrers, findBeside, type Referrers, readReferrers } from "./registry-referrers.ts";
+import { findBeside, type Referrers, readReferrers } from "./registry-referrers.ts";
 import { unlessStopped } from "./registry-stop.ts";
 import { putBlob, type Upload } from "./registry-upload.ts";
 

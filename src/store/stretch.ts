@@ -24,7 +24,9 @@ export class Stretch {
   read(into: Uint8Array): number {
     const { path, offset, size } = this.#extent;
     const wanted = Math.min(into.length, size - this.#done);
-    const got = wanted === 0 ? 0 : this.#file.read(into.subarray(0, wanted), offset + this.#done);
+    // At the end the digest may have been taken: nothing is hashed after it.
+    if (wanted === 0) return 0;
+    const got = this.#file.read(into.subarray(0, wanted), offset + this.#done);
     if (got < wanted)
       throw new Fault("size-differs", {
         at: path,
@@ -40,7 +42,7 @@ export class Stretch {
     return this.#done === this.#extent.size;
   }
 
-  /** The digest of what was read; nothing can be read any more. */
+  /** The digest of what was read; no more bytes can be read. */
   get digest(): Digest {
     this.#digest ??= `sha256:${this.#hash.hex()}`;
     return this.#digest;

@@ -22,7 +22,18 @@ export interface Habits {
   /** Whether it keeps lists of referrers. */
   readonly lists?: boolean;
   /** Answers instead of the registry, and says so. */
-  readonly instead?: (asked: Asked, response: ServerResponse) => boolean | Promise<boolean>;
+  readonly instead?: (
+    asked: Asked,
+    response: ServerResponse,
+    kept: Pick<OddRegistry, "blobs" | "uploads">,
+  ) => boolean | Promise<boolean>;
+  /** What it says of a chunk that it has taken; the upload has `all` bytes now. */
+  readonly taken?: (
+    asked: Asked,
+    all: number,
+  ) => { readonly status: number; readonly location: boolean; readonly range?: string | undefined };
+  /** What it says of how large chunks have to be. */
+  readonly least?: string;
 }
 
 export interface OddRegistry {
@@ -68,7 +79,12 @@ export async function startOddRegistry(t: Ends, habits: Habits = {}): Promise<Od
   const uploads = new Map<string, Buffer>();
   const asked: string[] = [];
   const say = (response: ServerResponse, status: number, headers: object = {}, body = "") =>
-    response.writeHead(status, { "content-length": body.length, ...headers }).end(body);
+    response
+      .writeHead(status, {
+        ...(status === 204 ? {} : { "content-length": body.length }),
+        ...headers,
+      })
+      .end(body);
 
   const manifest = ({ method, url, headers, body }: Asked, response: ServerResponse) => {
     const which = url.split("/").at(-1)!;
@@ -91,11 +107,14 @@ export async function startOddRegistry(t: Ends, habits: Habits = {}): Promise<Od
     return response.end(method === "HEAD" ? "" : found.bytes);
   };
 
-  const upload = ({ method, url, body }: Asked, response: ServerResponse) => {
+  const upload = (one: Asked, response: ServerResponse) => {
+    const { method, url, body } = one;
     if (method === "POST") {
       const id = `/v2/x/blobs/uploads/${uploads.size}`;
       uploads.set(id, Buffer.alloc(0));
-      return say(response, 202, { location: id });
+      const { least } = habits;
+      const more = least === undefined ? {} : { "oci-chunk-min-length": least };
+      return say(response, 202, { location: id, ...more });
     }
     const { pathname, searchParams } = new URL(url, "http://localhost");
     const before = uploads.get(pathname);
@@ -104,7 +123,14 @@ export async function startOddRegistry(t: Ends, habits: Habits = {}): Promise<Od
     const range = { location: pathname, range: `0-${Math.max(0, now.length - 1)}` };
     if (method === "GET") return say(response, 204, range);
     uploads.set(pathname, now);
-    if (method === "PATCH") return say(response, 202, range);
+    if (method === "PATCH") {
+      const said = habits.taken?.(one, now.length);
+      if (said === undefined) return say(response, 202, range);
+      return say(response, said.status, {
+        ...(said.location ? { location: pathname } : {}),
+        ...(said.range === undefined ? {} : { range: said.range }),
+      });
+    }
     uploads.delete(pathname);
     const digest = searchParams.get("digest")!;
     if (sha256(now) !== digest) return say(response, 400);
@@ -133,12 +159,19 @@ export async function startOddRegistry(t: Ends, habits: Habits = {}): Promise<Od
     const { method = "", url = "", headers } = request;
     const one: Asked = { method, url, headers, body: Buffer.concat(pieces) };
     asked.push(`${method} ${url}`);
-    if (await habits.instead?.(one, response)) return;
+    if (await habits.instead?.(one, response, { blobs, uploads })) return;
     if (url === "/v2/") say(response, 200);
     else if (url.includes("/manifests/")) manifest(one, response);
     else if (url.includes("/referrers/") && habits.lists) referrers(url, response);
     else if (url.includes("/blobs/uploads/")) upload(one, response);
-    else say(response, blobs.has(url.split("/").at(-1)!) ? 200 : 404);
+    else {
+      const blob = blobs.get(url.split("/").at(-1)!);
+      if (blob === undefined) say(response, 404);
+      else
+        response
+          .writeHead(200, { "content-length": blob.length })
+          .end(method === "HEAD" ? "" : blob);
+    }
   });
   const port = await listening(t, server);
   const put: OddRegistry["put"] = (object, tag) => {

@@ -1,0 +1,26 @@
+/** Of what kind the referrers of an image are. */
+import { isFault } from "../base/fault.ts";
+import { isImage } from "../oci/media.ts";
+import { kindOfReferrer, type ReferrerKind, type Refers } from "../oci/referrer.ts";
+import type { Selected } from "./select.ts";
+import { read } from "./walk.ts";
+
+/** A referrer, and the store that has its manifest. */
+type Referrer = Pick<Selected, "descriptor" | "store"> & { readonly refers: Refers };
+
+/** What a referrer's manifest says of its kind. @throws blob-missing and the like where it cannot be read */
+export function kindOf({ descriptor, store, refers }: Referrer): ReferrerKind {
+  if (!isImage(descriptor.mediaType)) return kindOfReferrer({}, refers);
+  const { manifest, index } = read(descriptor, store);
+  return kindOfReferrer(manifest ?? index ?? {}, refers);
+}
+
+/** The same; a referrer that cannot be read is of no known kind. */
+export function kindOrOther(one: Referrer): ReferrerKind {
+  try {
+    return kindOf(one);
+  } catch (error) {
+    if (isFault(error)) return "other referrer";
+    throw error;
+  }
+}
