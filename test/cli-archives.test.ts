@@ -31,9 +31,11 @@ describe("export", () => {
     assert.deepEqual([code, err], [0, ""]);
     const { size } = statSync(output);
     const images = [{ reference: HELLO, digest }];
-    assert.deepEqual(document, { output, size, blobs: 4, resumed: 0, images });
+    const none = { referrers: [], left: [], absent: [] };
+    assert.deepEqual(document, { output, size, blobs: 4, resumed: 0, images, ...none });
     const piped = await ingot(["export", layout, "-o", "-", "--json"]);
-    assert.deepEqual(JSON.parse(piped.stderr), { output: "-", size, blobs: 4, resumed: 0, images });
+    const other = { output: "-", size, blobs: 4, resumed: 0, images, ...none };
+    assert.deepEqual(JSON.parse(piped.stderr), other);
   });
 
   test("--file: what a list names, with what the command line names", async (t) => {
@@ -115,7 +117,8 @@ describe("import", () => {
     assert.deepEqual([image.reference, image.digest], [HELLO, digest]);
     const { images: _, bytes, ...rest } = document;
     assert.ok(bytes > 0);
-    assert.deepEqual(rest, { store, blobs: 4, added: 0, warnings: [] });
+    const none = { referrers: [], skipped: [], absent: [] };
+    assert.deepEqual(rest, { store, blobs: 4, added: 0, ...none, warnings: [] });
   });
 
   test("what is no archive changes nothing", async (t) => {
@@ -224,7 +227,8 @@ describe("verify", () => {
     const [missing, cut, good] = document.sources;
     assert.equal(missing.error.code, "not-found");
     assert.deepEqual([cut.ok, good.ok, good.source], [false, true, archive]);
-    assert.deepEqual(Object.keys(good), ["source", "ok", "images", "blobs", "bytes", "findings"]);
+    const members = ["source", "ok", "images", "referrers", "blobs", "bytes", "absent", "findings"];
+    assert.deepEqual(Object.keys(good), members);
     for (const finding of cut.findings) {
       assert.deepEqual(Object.keys(finding), ["code", "at", "message", "level"]);
     }

@@ -239,10 +239,12 @@ describe("verify of volumes", () => {
         "source",
         "ok",
         "images",
+        "referrers",
         "blobs",
         "bytes",
         "list",
         "volumes",
+        "absent",
         "findings",
       ]);
     }),

@@ -348,7 +348,17 @@ describe("export --base", () => {
       );
       assert.equal(code, 0, err);
       assert.ok(readFileSync(file("d.tar")).equals(expected), bases.join());
-      const keys = ["output", "size", "blobs", "resumed", "images", "base"];
+      const keys = [
+        "output",
+        "size",
+        "blobs",
+        "resumed",
+        "images",
+        "referrers",
+        "left",
+        "absent",
+        "base",
+      ];
       assert.deepEqual(Object.keys(document), keys);
       const { images, layers: count, bytes } = document.base;
       assert.deepEqual(
