@@ -115,9 +115,9 @@ describe("of an archive with one of two platforms", () => {
     assert.equal((await say(in_("remove", "app:v1"))).code, 0);
     assert.match((await say(in_("prune"))).err, /nothing to remove/);
     assert.equal((await say(in_("verify", "app:v2", "--platform", "linux/amd64"))).code, 0);
-    writeFileSync(join(dir, "Dockerfile"), "FROM app:v2\nENV A=b\n");
     mkdirSync(join(dir, "context"));
-    const build = in_("build", join(dir, "context"), "-f", join(dir, "Dockerfile"), "-t", "b:v1");
+    writeFileSync(join(dir, "context", "Dockerfile"), "FROM app:v2\nENV A=b\n");
+    const build = in_("build", join(dir, "context"), "-t", "b:v1");
     assert.equal((await say([...build, "--platform", "linux/amd64"])).code, 0);
     const other = await say([...build, "--platform", "linux/arm64"]);
     assert.equal(other.code, 2);
@@ -177,4 +177,36 @@ describe("of an archive with one of two platforms", () => {
     assert.match(err, /blob-missing/);
     assert.equal((await say(["export", file, "-o", join(tempDir(t), "x.tar")])).code, 2);
   });
+});
+
+test("layers that are elsewhere are named, and may be left out", async (t) => {
+  const more = new Blobs();
+  const type = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+  const urls = ["https://me:secret@layers.test/base?token=secret"];
+  const gone = new Blobs().add(type, noise(50, 5), { urls });
+  const rootfs = { type: "layers", diff_ids: [gone.digest] };
+  const config = more.add(types.config, { architecture: "amd64", os: "linux", rootfs });
+  const image = more.manifest(config, [gone]);
+  const bytes = rawTar([
+    { name: "blobs/", type: "5" },
+    ...layoutMembers(more, [named(image, NAME)]),
+  ]);
+  const { dir, file, in_ } = place(t, bytes);
+  const flag = "--allow-missing-foreign";
+  const { code, out } = await say(["verify", file]);
+  assert.equal(code, 1);
+  assert.match(out, /it says that it is at layers\.test|that it is at layers\.test/);
+  assert.doesNotMatch(out, /secret/);
+  assert.equal((await say(["verify", file, flag])).code, 0);
+  assert.equal((await say(in_("import", file))).code, 2);
+  assert.equal((await say(in_("import", file, flag))).code, 0);
+  const again = join(dir, "again.tar");
+  assert.equal((await say(in_("export", "app:v1", "-o", again))).code, 2);
+  assert.equal((await say(in_("export", "app:v1", "-o", again, flag))).code, 0);
+  assert.equal((await say(["verify", again, flag])).code, 0);
+  const layout = join(dir, "layout");
+  assert.equal((await say(in_("copy", "app:v1", `oci:${layout}`))).code, 2);
+  assert.equal((await say(in_("copy", "app:v1", `oci:${layout}`, flag))).code, 0);
+  assert.equal((await say(["verify", layout, flag])).code, 0);
+  assert.equal((await say(in_("prune"))).code, 0);
 });

@@ -19,6 +19,7 @@ import {
 import { findPart, type RemoteImage } from "./remote.ts";
 import { isGadget, type Selected, select } from "./select.ts";
 import { openSources } from "./source.ts";
+import { withoutForeign } from "./walk.ts";
 
 /** Opens the repository that a name is in. */
 export type OpenRepository = (
@@ -31,6 +32,8 @@ export interface Choice {
   readonly platforms: readonly Platform[];
   /** What of all that refers to the images comes with them. */
   readonly along: Along;
+  /** Whether layers that may be elsewhere (`urls`) may be absent. */
+  readonly foreign?: boolean;
   readonly openStore: () => FolderStore;
   readonly openRepository: OpenRepository;
 }
@@ -57,7 +60,7 @@ export const isRemote = (image: Pushable): image is RemoteImage => "from" in ima
 /** The images of `text`: `docker://REF`, or what every other command takes for a source. @throws not-found, registry */
 export async function choose(text: string, choice: Choice): Promise<Chosen> {
   if (text.startsWith("docker://")) return chooseRemote(text, choice);
-  const { platforms, along, openStore } = choice;
+  const { platforms, along, foreign = false, openStore } = choice;
   const wholes = await openSources(text, openStore);
   const [first] = wholes;
   if (first === undefined) return { images: [], referring: [], left: [] };
@@ -68,7 +71,7 @@ export async function choose(text: string, choice: Choice): Promise<Chosen> {
   for (const whole of wholes) {
     const image = select(whole, platforms);
     const found = await attached(image, whole.descriptor);
-    images.push(image);
+    images.push(foreign ? { ...image, store: withoutForeign(image.store) } : image);
     left.push(...found.left);
     if (found.referring.length > 0) referring.push(...underName(found.referring, nameFor(image)));
   }

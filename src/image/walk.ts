@@ -7,7 +7,7 @@ import {
   parseIndex,
   parseManifest,
 } from "../oci/manifest.ts";
-import { ATTESTS, isImage, isIndex, isManifest } from "../oci/media.ts";
+import { ATTESTS, isForeign, isImage, isIndex, isManifest } from "../oci/media.ts";
 import { fetch, type ReadStore } from "../store/store.ts";
 
 /** A blob that an image reaches. Manifests and indexes come with their bytes, read and proven. */
@@ -85,9 +85,22 @@ export function walk(root: Descriptor, store: ReadStore): Map<Digest, Reached> {
   return reached;
 }
 
+/** A store whose images are taken without their layers that may be elsewhere, where those are not here. */
+export const withoutForeign = (store: ReadStore): ReadStore => ({
+  at: store.at,
+  images: () => store.images(),
+  find: (digest) => store.find(digest),
+  withoutForeign: true,
+});
+
 /** The children, without the platforms that are not here; all of them where no platform is. */
 function presentChildren(found: Pick<Reached, "index" | "manifest">, store: ReadStore) {
-  const children = [...childrenOf(found)];
+  const isElsewhere = ({ mediaType, urls = [], digest }: Descriptor) =>
+    store.withoutForeign === true &&
+    isForeign(mediaType) &&
+    urls.length > 0 &&
+    store.find(digest) === undefined;
+  const children = childrenOf(found).filter((child) => !isElsewhere(child));
   if (found.index === undefined) return children;
   const present = children.filter((child) => !isAbsent(child, store));
   return present.some((child) => !isAttestation(child)) ? present : children;

@@ -16,6 +16,8 @@ export interface ReadStore {
   images(): readonly Descriptor[];
   /** Where the bytes of a blob are; undefined when they are not here. Nothing is checked yet. */
   find(digest: Digest): Content | undefined;
+  /** Whether images are taken without their layers that may be elsewhere (`urls`), where those are not here. */
+  readonly withoutForeign?: boolean;
 }
 
 /** An image under its name, or something that refers to one. */

@@ -5,6 +5,7 @@ import { command, type ExitCode } from "../command.ts";
 import { leftJson, tellLeft } from "../referrers.ts";
 import { alongOf, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
 import {
+  FOREIGN,
   imageLine,
   PLATFORM,
   parsePlatformFlag,
@@ -28,6 +29,7 @@ export const copyCommand = command({
       description: "docker://REF, oci:DIR[:REF], oci-archive:FILE[:REF], or a name for the store",
     },
     platform: PLATFORM,
+    "allow-missing-foreign": FOREIGN,
     ...REFERRERS,
     jobs: TRANSFERS,
     ...REGISTRY,
@@ -60,7 +62,9 @@ export const copyCommand = command({
     const destination = parseDestination(text);
     const openStore = storeOpener(context, folder);
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
-      const chosen = await choose(source, { platforms, along, openStore, openRepository });
+      const foreign = words["allow-missing-foreign"];
+      const choice = { platforms, along, foreign, openStore, openRepository };
+      const chosen = await choose(source, choice);
       const copy = await planCopy(chosen, destination, source, { openStore, openRepository });
       tellLeft(copy.left, talk);
       const absent = tellAbsent(copy.images, talk);

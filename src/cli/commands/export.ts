@@ -12,6 +12,7 @@ import { allSources, SOURCE_LIST } from "../source-list.ts";
 import type { Json } from "../talk.ts";
 import { archiveTarget } from "../target.ts";
 import {
+  FOREIGN,
   imageLine,
   JOBS,
   PLATFORM,
@@ -50,6 +51,7 @@ export const exportCommand = command({
     },
     file: SOURCE_LIST,
     platform: PLATFORM,
+    "allow-missing-foreign": FOREIGN,
     ...REFERRERS,
     jobs: JOBS,
     ...BASE,
@@ -101,7 +103,8 @@ export const exportCommand = command({
     const openStore = storeOpener(context, folder);
     const texts = allSources(source, file);
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
-      const choice = { platforms, along, openStore, openRepository };
+      const foreign = words["allow-missing-foreign"];
+      const choice = { platforms, along, foreign, openStore, openRepository };
       const { images, left: behind } = await exportSources(texts, choice);
       tellLeft(behind, talk);
       const absent = tellAbsent(images, talk);
