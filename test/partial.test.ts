@@ -14,8 +14,9 @@ const ABOUT = "vnd.docker.reference.digest";
 
 const blobs = new Blobs();
 const platform = (architecture: string) => ({ platform: { architecture, os: "linux" } });
-const amd64 = blobs.container(noise(200, 1), "amd64", platform("amd64"));
-const arm64 = blobs.container(noise(200, 2), "arm64", platform("arm64"));
+const tar = (seed: number) => rawTar([{ name: "f", body: noise(200, seed) }]);
+const amd64 = blobs.container(tar(1), "amd64", platform("amd64"));
+const arm64 = blobs.container(tar(2), "arm64", platform("arm64"));
 const attests = (about: Descriptor, seed: number): Descriptor => {
   const layer = blobs.add("application/vnd.in-toto+json", ascii(`{"seed":${seed}}`));
   const unknown = { architecture: "unknown", os: "unknown" };

@@ -10,6 +10,7 @@ import { headerWriter } from "../tar/header.ts";
 import { type Finding, finding } from "./finding.ts";
 import type { Inventory } from "./inventory.ts";
 import { type Member, plan } from "./plan.ts";
+import { withoutForeign } from "./walk.ts";
 
 /** So many bytes of manifests and indexes are held in memory at once. */
 const JSON_LIMIT = 64 * 1024 * 1024;
@@ -17,9 +18,9 @@ const JSON_LIMIT = 64 * 1024 * 1024;
 /**
  * Whether a proven archive is, byte for byte, what export writes for the images it names: the first deviation, if any.
  * Blobs were hashed and padding was looked at before; what is left are names, order, headers, the members that are made,
- * and the end. @throws too-large for more manifests than are held in memory
+ * and the end. @param foreign whether layers that may be elsewhere may be absent @throws too-large for more manifests than are held in memory
  */
-export async function checkCanonical(inventory: Inventory): Promise<Finding[]> {
+export async function checkCanonical(inventory: Inventory, foreign = false): Promise<Finding[]> {
   const named = inventory.roots.filter((root) => refersOf(root) === undefined);
   const nameless = named.find((root) => nameOf(root) === undefined);
   if (nameless !== undefined)
@@ -39,10 +40,11 @@ export async function checkCanonical(inventory: Inventory): Promise<Finding[]> {
       actual: inventory.json,
       limit: JSON_LIMIT,
     });
+  const store = foreign ? withoutForeign(inventory) : inventory;
   const images = inventory.roots.map((descriptor) => ({
     reference: nameOf(descriptor) ?? descriptor.digest,
     descriptor,
-    store: inventory,
+    store,
     refers: refersOf(descriptor),
   }));
   const { members } = plan(images, await headerWriter(), inventory.relies);

@@ -245,7 +245,7 @@ class Judge implements Judgement {
       (isAllowed ? note : finding)(
         "elsewhere",
         digest,
-        `it is not here: its descriptor says that it is at ${hostsOf(urls)}`,
+        `it is not here: its descriptor says that it is at ${hostsOf(urls)}${isAllowed ? "" : " (--allow-missing-foreign leaves it out)"}`,
       ),
     );
     return true;

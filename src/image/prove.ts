@@ -66,7 +66,7 @@ export async function prove(
   const { judgement, judging, findings } = concluded;
   refuse(findings);
   if ("volumes" in source) refuse(checkList(source.volumes, inventory));
-  if (inventory.isOwn) refuse(await checkCanonical(inventory));
+  if (inventory.isOwn) refuse(await checkCanonical(inventory, foreign));
   if (name !== undefined) inventory.roots = nameOne(inventory, name);
   const all = inventory.roots;
   const unknown = findings.some(({ level }) => level === "unchecked")

@@ -62,7 +62,7 @@ export async function verifyArchive(
   const isAsked = canonical || inventory.isOwn;
   // What layers are uncompressed says nothing of the archive's own bytes.
   const isFormed = isSound({ ...report, findings: report.findings.filter(isOfForm) });
-  const deviations = isFormed && isAsked ? await checkCanonical(inventory) : [];
+  const deviations = isFormed && isAsked ? await checkCanonical(inventory, foreign) : [];
   if ("volumes" in source && isFormed)
     deviations.push(
       ...checkList(source.volumes, inventory),
