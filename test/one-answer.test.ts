@@ -15,6 +15,7 @@ import {
   alone,
   ascii,
   Blobs,
+  canonical,
   layoutMembers,
   named,
   noise,
@@ -25,6 +26,7 @@ import {
   types,
 } from "./support/archive.ts";
 import { dockerArchive, json, layer } from "./support/docker-archive.ts";
+import { ask, say } from "./support/say.ts";
 import { type Ends, tempDir } from "./support/temp.ts";
 
 const CONTAINERD = "io.containerd.image.name";
@@ -307,4 +309,57 @@ describe("with --layers, verify says of a layer", () => {
       const plainly = await verifyArchive({ path }, { canonical: false }, alone());
       assert.equal(verdictOf(plainly), "yes");
     });
+});
+
+test("the commands: 2 where something could not be checked, and the rest is in the store", async (t) => {
+  const dir = tempDir(t);
+  const file = join(dir, "a.tar");
+  const store = join(dir, "store");
+  writeFileSync(file, cases["such a digest within an image, beside another"]![1]);
+  const verified = await say(["verify", file]);
+  assert.equal(verified.code, 2);
+  assert.match(verified.out, /^COULD NOT SAY/);
+  assert.match(verified.out, /unchecked: .*sha512:/);
+  const { code, document } = await ask(["import", file, "--store", store]);
+  assert.equal(code, 2);
+  const names = (images: { reference: string }[]) => images.map(({ reference }) => reference);
+  assert.deepEqual([names(document.images), names(document.skipped)], [[ME], [OTHER]]);
+  assert.equal((await say(["verify", ME, "--store", store])).code, 0);
+  const [image] = (await ask(["inspect", `oci-archive:${file}:${ME}`])).document.images;
+  assert.equal(image.digest, one.digest);
+  writeFileSync(file, cases["nothing but such an entry"]![1]);
+  assert.equal((await say(["import", file, "--store", store])).code, 2);
+});
+
+test("a layout with an entry that is not supported is not written to", async (t) => {
+  const dir = tempDir(t);
+  const file = join(dir, "a.tar");
+  writeFileSync(file, layout(blobs, [named(one, ME)]));
+  const to = join(dir, "layout");
+  assert.equal((await say(["copy", `oci-archive:${file}:${ME}`, `oci:${to}`])).code, 0);
+  const list = join(to, "index.json");
+  const entry = { ...one, digest: SHA512 };
+  writeFileSync(list, JSON.stringify({ schemaVersion: 2, manifests: [named(one, ME), entry] }));
+  assert.equal((await say(["verify", to])).code, 2);
+  assert.equal((await say(["inspect", to])).code, 0);
+  for (const words of [["prune"], ["tag", ME, "x:v1"], ["remove", ME]]) {
+    const { code, err } = await say([...words, "--store", to]);
+    assert.equal(code, 2);
+    assert.match(err, /sha512/);
+  }
+});
+
+test("--canonical --layers: a wrong diffID is that, in an archive that is canonical", async (t) => {
+  const more = new Blobs();
+  const rootfs = { type: "layers", diff_ids: [`sha256:${"0".repeat(64)}`] };
+  const config = more.add(types.config, { architecture: "amd64", os: "linux", rootfs });
+  const descriptor = more.manifest(config, [more.add(types.layer, noise(100, 4))]);
+  const file = join(tempDir(t), "a.tar");
+  writeFileSync(file, await canonical([{ reference: ME, descriptor, blobs: more }]));
+  assert.equal((await say(["verify", "--canonical", file])).code, 0);
+  const { code, out } = await say(["verify", "--canonical", "--layers", file]);
+  assert.equal(code, 1);
+  assert.match(out, /^NOT OK .*, canonical\n/);
+  assert.match(out, /finding: .*\[diff-id-differs\]/);
+  assert.doesNotMatch(out, /not canonical/);
 });

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { Descriptor } from "../src/oci/manifest.ts";
 import { ascii, Blobs, layoutMembers, named, noise, rawTar, types } from "./support/archive.ts";
+import { testWith } from "./support/needs.ts";
+import { startRegistry } from "./support/registry.ts";
 import { ask, say } from "./support/say.ts";
 import { type Ends, tempDir } from "./support/temp.ts";
 import { readUstar } from "./support/ustar.ts";
@@ -211,3 +213,20 @@ test("layers that are elsewhere are named, and may be left out", async (t) => {
   assert.equal((await say(["verify", layout, flag])).code, 0);
   assert.equal((await say(in_("prune"))).code, 0);
 });
+
+testWith(
+  ["docker-registry"],
+  "a registry that wants all platforms: the hint says --platform",
+  async (t) => {
+    const { host } = await startRegistry(t);
+    const { file } = place(t);
+    const words = ["push", "--all", file, "--to", host, "--plain-http"];
+    const { code, err } = await say(words);
+    assert.equal(code, 2);
+    assert.match(err, /app:v1 is here without linux\/arm64/);
+    assert.match(err, /hint: .*--platform LIST/);
+    const part = await ask([...words, "--platform", "linux/amd64"]);
+    assert.equal(part.code, 0, part.err);
+    assert.deepEqual(part.document.images[0].digest, amd64.digest);
+  },
+);
