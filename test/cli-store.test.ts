@@ -12,7 +12,7 @@ describe("the store", () => {
     const { in_, store } = place(t);
     const { code, out } = await say(in_("list"));
     assert.deepEqual([code, out], [0, ""]);
-    assert.deepEqual((await ask(in_("list"))).document, { store, images: [] });
+    assert.deepEqual((await ask(in_("list"))).document, { store, images: [], referrers: [] });
     assert.equal(existsSync(store), false, "looking makes no store");
   });
 

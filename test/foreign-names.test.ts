@@ -65,7 +65,7 @@ async function names(t: Ends, bytes: Uint8Array, name?: string) {
   const came: Pairs[] = [];
   for (const source of [{ path }, streamed()]) {
     const store = new FolderStore(join(tempDir(t), "store"));
-    const { images } = await importArchive(source, store, alone(), name);
+    const { images } = await importArchive(source, store, alone(), { name });
     came.push(images.map(({ reference, descriptor }) => [reference, descriptor.digest] as const));
     for (const { annotations } of store.images())
       assert.deepEqual(Object.keys(annotations ?? {}), [REF]);
@@ -86,16 +86,16 @@ describe("an image is called", () => {
       archive([under(one, { [CONTAINERD]: ME, [REF]: "v1" })]),
       [ME, one.digest],
     ],
-    "what containerd's annotation says, beside another name": [
-      archive([under(one, { [CONTAINERD]: ME, [REF]: "example.org/x:v2" })]),
-      [ME, one.digest],
+    "what containerd's annotation says, beside the same one in short": [
+      archive([under(one, { [CONTAINERD]: "docker.io/me/a:v1", [REF]: "me/a:v1" })]),
+      ["docker.io/me/a:v1", one.digest],
     ],
     "what the reference says, beside a containerd's name that is none": [
       archive([under(one, { [CONTAINERD]: `ghcr.io/me/x@${two.digest}`, [REF]: ME })]),
       [ME, one.digest],
     ],
     "what the reference says, beside Docker's list": [
-      archive([under(one, { [REF]: ME })], [loads(one, "other:v1")]),
+      archive([under(one, { [REF]: ME })], [loads(one, ME)]),
       [ME, one.digest],
     ],
     "what Docker's list says, where the index says nothing": [
@@ -109,7 +109,7 @@ describe("an image is called", () => {
       [ME, both.digest],
     ],
     "what Docker's list says with the tag that the index has": [
-      archive([under(one, { [REF]: "v1" })], [loads(one, "me/a:v2", "me/a:v1")]),
+      archive([under(one, { [REF]: "v1" })], [loads(one, "me/a:v1")]),
       ["docker.io/me/a:v1", one.digest],
     ],
   };
@@ -228,11 +228,13 @@ describe("an image without a name", () => {
       [archive([one, two]), /has 2 of them/],
     ] as const) {
       const source = { bytes: pieces(bytes), at: "x" };
-      const { message } = await faultOf("usage", () => importArchive(source, store, alone(), ME));
+      const { message } = await faultOf("usage", () =>
+        importArchive(source, store, alone(), { name: ME }),
+      );
       assert.match(message, says);
     }
     const source = { bytes: pieces(bare), at: "x" };
-    await faultOf("malformed", () => importArchive(source, store, alone(), "Tiny:v1"));
+    await faultOf("malformed", () => importArchive(source, store, alone(), { name: "Tiny:v1" }));
     assert.deepEqual(store.images(), []);
   });
 

@@ -31,6 +31,8 @@ const SUMS: Readonly<Record<string, string>> = {
   "hello-v1.json": "508abf02ec6ff6d2fb1fa4dd3745981f9e6a9f2cdf8704b56828e2c5ca796b9e",
   "layers-v1.json": "f4e8f7282fd68d0abcb4e0cd5837b0395b6e8e52abfbd03ebfa41f1a48aeda0b",
   "pax-v1.json": "22e65a8c50a82310cdea7ea88d9d05c3ecde7ac6e955d4095f012bcbe40989d3",
+  "referrers-v1.json": "7b641a4eb454acf02003836babe77673f8bb335316098ea22a7c77a09ac890aa",
+  "referrers-v1.tar": "71568c1d0d8dd4d8207cb9c33f8824d0d509c6586f8006cbcf64a60e27569fdb",
 };
 
 interface Described {
@@ -160,6 +162,29 @@ test("through a store the golden archive comes back as it is", async (t) => {
   const done = await ingot(["export", ...names, "-o", out, "--store", store]);
   assert.equal(done.code, 0, done.stderr);
   assert.ok(readFileSync(out).equals(golden("archive-v1.tar")));
+});
+
+test("the golden archive of signed images is canonical, and comes back through a store", async (t) => {
+  const dir = tempDir(t);
+  const [store, out] = [join(dir, "store"), join(dir, "out.tar")];
+  const file = join(FOLDER, "referrers-v1.tar");
+  const { images, sha256: expected } = described("referrers-v1.json");
+  const { referrers } = JSON.parse(`${golden("referrers-v1.json")}`);
+  const verified = await ingot(["verify", "--canonical", "--json", file]);
+  assert.equal(verified.code, 0, `${verified.stdout}${verified.stderr}`);
+  const [said] = JSON.parse(`${verified.stdout}`).sources;
+  assert.equal(said.images.length, 2);
+  const subjects = (list: readonly { subject: string; digest: string }[]) =>
+    list.map(({ subject, digest }) => `${digest} ${subject}`).sort();
+  assert.deepEqual(subjects(said.referrers), subjects(referrers));
+  const imported = await ingot(["import", file, "--store", store]);
+  assert.equal(imported.code, 0, imported.stderr);
+  const names = images.map(({ reference }) => reference);
+  for (const sources of [names, [file], [`oci:${store}`]]) {
+    const done = await ingot(["export", ...sources, "--referrers", "-o", out, "--store", store]);
+    assert.equal(done.code, 0, done.stderr);
+    assert.equal(sha256(readFileSync(out)), expected, sources.join(" "));
+  }
 });
 
 test("the hello gadget builds into its golden archive", async (t) => {

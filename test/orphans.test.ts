@@ -1,6 +1,6 @@
-/** What becomes of signatures, and of whatever else refers to an image, when the image's names are removed. */
+/** Signatures and other referrers when the names of their image are removed. */
 import assert from "node:assert/strict";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Blob, nameAll, OCI, put, putContainer } from "./support/platforms.ts";
@@ -15,10 +15,35 @@ function putReferrer(store: string, subject: Blob): Blob {
   return put(store, OCI.manifest, manifest);
 }
 
-const tagOf = ({ digest }: Blob, ending = "") => `${digest.replace(":", "-")}${ending}`;
 const at = (store: string, digest: string) => join(store, "blobs/sha256", digest.slice(7));
 
-/** A store with two signed images, and all that is named there. */
+/** Writes the index of a layout: images by their names, and referrers by their subjects. */
+function writeIndex(
+  store: string,
+  names: Readonly<Record<string, Blob>>,
+  referrers: readonly (readonly [subject: Blob, referrer: Blob])[],
+  nameless: readonly Blob[] = [],
+) {
+  const entry = ({ mediaType, digest, size }: Blob, annotations?: Record<string, string>) => ({
+    mediaType,
+    digest,
+    size,
+    annotations,
+  });
+  const manifests = [
+    ...Object.entries(names).map(([name, blob]) =>
+      entry(blob, { "org.opencontainers.image.ref.name": name }),
+    ),
+    ...referrers.map(([subject, blob]) =>
+      entry(blob, { "io.containerd.manifest.subject": subject.digest }),
+    ),
+    ...nameless.map((blob) => entry(blob)),
+  ];
+  writeFileSync(join(store, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+  writeFileSync(join(store, "index.json"), JSON.stringify({ schemaVersion: 2, manifests }));
+}
+
+/** A store with two signed images: one is signed as a whole, one of its platforms has a bundle, and that an attestation. */
 function signed(t: Ends) {
   const store = join(tempDir(t), "store");
   const app = putContainer(store, "app");
@@ -26,135 +51,113 @@ function signed(t: Ends) {
   const [platform] = app.platforms;
   const signature = putReferrer(store, app);
   const bundle = putReferrer(store, platform!);
-  const list = put(store, OCI.index, {
-    schemaVersion: 2,
-    mediaType: OCI.index,
-    manifests: [bundle],
-  });
-  const names: Record<string, Blob> = {
-    "r.test/app:v1": app,
-    // Of the image as a whole, of one platform of it, and of what refers to that.
-    [`r.test/app:${tagOf(app, ".sig")}`]: signature,
-    [`r.test/app:${tagOf(platform!)}`]: list,
-    [`r.test/app:${tagOf(bundle, ".att")}`]: putReferrer(store, bundle),
-    "r.test/other:v1": other,
-    [`r.test/other:${tagOf(other, ".sig")}`]: putReferrer(store, other),
-  };
-  nameAll(store, names);
+  const attestation = putReferrer(store, bundle);
+  const otherSignature = putReferrer(store, other);
+  const names = { "r.test/app:v1": app, "r.test/other:v1": other };
+  const referrers = [
+    [app, signature],
+    [platform!, bundle],
+    [bundle, attestation],
+    [other, otherSignature],
+  ] as const;
+  writeIndex(store, names, referrers);
   const there = async () => {
     const { document } = await ask(["list", "--store", store]);
-    return document.images.map(({ reference }: { reference: string }) => reference).sort();
+    return digests(document.referrers);
   };
-  const own = (name: string) =>
-    Object.keys(names)
-      .filter((one) => one.startsWith(name))
-      .sort();
-  const remove = (...words: string[]) => ask(["remove", ...words, "--store", store]);
-  return { store, names, app, other, platform: platform!, there, own, remove };
+  const remove = async (...words: string[]) => {
+    const { code, document } = await ask(["remove", ...words, "--store", store]);
+    return { code, removed: document.removed, referrers: digests(document.referrers) };
+  };
+  const blobs = { app, other, platform: platform!, signature, bundle, attestation, otherSignature };
+  return { store, names, referrers, there, remove, ...blobs };
 }
 
-interface Named {
-  readonly reference: string;
-}
-const namesOf = (list: readonly Named[]) => list.map(({ reference }) => reference);
+const digests = (list: readonly { readonly digest: string }[]) =>
+  list.map(({ digest }) => digest).sort();
 
-test("remove takes them with the last name of their image, and says so", async (t) => {
-  const { store, names, there, own } = signed(t);
+test("remove takes them with the last name of their image, and says how many", async (t) => {
+  const { store, app, there, otherSignature } = signed(t);
   const { code, out, err } = await say(["remove", "r.test/app:v1", "--store", store]);
   assert.equal(code, 0, err);
-  assert.equal(out, `r.test/app:v1 ${names["r.test/app:v1"]!.digest}\n`);
-  const [, ...others] = own("r.test/app").reverse();
-  assert.equal(others.length, 3);
-  for (const name of others.reverse())
-    assert.ok(
-      err.includes(
-        `ingot remove: and what referred to an image that has no name any more: ${name} ${names[name]!.digest}\n`,
-      ),
-      err,
-    );
-  assert.equal(err.split("\n").length, 4);
-  assert.deepEqual(await there(), own("r.test/other"));
+  assert.equal(out, `r.test/app:v1 ${app.digest}\n`);
+  assert.equal(err, "ingot remove: removed with them: 3 other referrers of these images\n");
+  assert.deepEqual(await there(), [otherSignature.digest]);
   const pruned = await ask(["prune", "--store", store]);
   assert.deepEqual([pruned.code, pruned.document.orphans], [0, []]);
   assert.equal((await say(["verify", `oci:${store}`])).code, 0);
 });
 
 test("with --json they are a list of their own", async (t) => {
-  const { remove, own, app } = signed(t);
-  const { document } = await remove(app.digest);
-  assert.deepEqual(namesOf(document.removed), ["r.test/app:v1"]);
-  assert.deepEqual(
-    namesOf(document.referrers),
-    own("r.test/app").filter((name) => name !== "r.test/app:v1"),
-  );
+  const { remove, app, signature, bundle, attestation } = signed(t);
+  const { removed, referrers } = await remove(app.digest);
+  assert.deepEqual(removed, [{ reference: "r.test/app:v1", digest: app.digest }]);
+  assert.deepEqual(referrers, digests([signature, bundle, attestation]));
 });
 
 test("they stay as long as a name has the image, in any repository or as a part", async (t) => {
-  const { store, names, app, platform, there, own, remove } = signed(t);
-  const all = { ...names, "r.test/copy:v1": app, "r.test/part:v1": platform };
-  nameAll(store, all);
-  assert.deepEqual((await remove("r.test/app:v1")).document.referrers, []);
-  const second = await remove("r.test/copy:v1");
-  // The image of one platform is there still, and so is what refers to that.
-  assert.deepEqual(namesOf(second.document.referrers), [`r.test/app:${tagOf(app, ".sig")}`]);
-  const third = await remove("r.test/part:v1");
-  assert.equal(third.document.referrers.length, 2);
-  assert.deepEqual(await there(), own("r.test/other"));
+  const { store, names, referrers, app, platform, signature, bundle, attestation, there, ...it } =
+    signed(t);
+  writeIndex(store, { ...names, "r.test/copy:v1": app, "r.test/part:v1": platform }, referrers);
+  assert.deepEqual((await it.remove("r.test/app:v1")).referrers, []);
+  // The image of one platform is still there, and so is what refers to it.
+  assert.deepEqual((await it.remove("r.test/copy:v1")).referrers, [signature.digest]);
+  assert.deepEqual((await it.remove("r.test/part:v1")).referrers, digests([bundle, attestation]));
+  assert.deepEqual(await there(), [it.otherSignature.digest]);
 });
 
 test("they stay as long as the index has the image, if under no name", async (t) => {
-  const { store, names, app, own, remove } = signed(t);
-  nameAll(store, names);
-  const file = join(store, "index.json");
-  const index = JSON.parse(readFileSync(file, "utf8")) as { manifests: object[] };
-  const { platforms: _, ...nameless } = app;
-  index.manifests.push(nameless);
-  writeFileSync(file, JSON.stringify(index));
-  assert.deepEqual((await remove("r.test/app:v1")).document.referrers, []);
+  const { store, names, referrers, app, remove, there } = signed(t);
+  writeIndex(store, names, referrers, [app]);
+  assert.deepEqual((await remove("r.test/app:v1")).referrers, []);
   assert.deepEqual((await ask(["prune", "--store", store])).document.orphans, []);
-  const { document } = await ask(["list", "--store", store]);
-  assert.ok(namesOf(document.images).includes(own("r.test/app:sha256")[0]!));
+  assert.equal((await there()).length, 4);
 });
 
-test("removed themselves, they take with them what refers to them, and no image", async (t) => {
-  const { platform, remove, there, own } = signed(t);
-  const list = `r.test/app:${tagOf(platform)}`;
-  const { document } = await remove(list);
-  assert.deepEqual(namesOf(document.removed), [list]);
-  assert.equal(document.referrers.length, 1);
-  assert.equal((await there()).length, own("r.test/").length - 2);
-  assert.ok((await there()).includes("r.test/app:v1"));
+test("one is removed by its digest, with what refers to it, and no image", async (t) => {
+  const { remove, bundle, attestation, there } = signed(t);
+  const { removed, referrers } = await remove(bundle.digest);
+  assert.deepEqual(removed, []);
+  assert.deepEqual(referrers, digests([bundle, attestation]));
+  assert.equal((await there()).length, 2);
 });
 
-test("of a damaged image they go, too; beside one nobody can say, and they stay", async (t) => {
+test("those of a damaged image go, too; beside a damaged one they stay", async (t) => {
   const first = signed(t);
   rmSync(at(first.store, first.app.digest));
-  const gone = await first.remove("r.test/app:v1");
-  assert.deepEqual(namesOf(gone.document.referrers), [`r.test/app:${tagOf(first.app, ".sig")}`]);
+  assert.deepEqual((await first.remove("r.test/app:v1")).referrers, [first.signature.digest]);
   const second = signed(t);
   rmSync(at(second.store, second.other.digest));
   const kept = await second.remove("r.test/app:v1");
-  assert.deepEqual([kept.code, kept.document.referrers], [0, []]);
-  assert.equal((await second.there()).length, second.own("r.test/").length - 1);
+  assert.deepEqual([kept.code, kept.referrers], [0, []]);
+  assert.equal((await second.there()).length, 4);
 });
 
-test("prune takes none of them away, and tells of those whose image is not there", async (t) => {
-  const { store, names, other } = signed(t);
-  const { "r.test/other:v1": gone, ...left } = names;
-  nameAll(store, left);
+test("prune removes those whose subject no image has, and says so", async (t) => {
+  const { store, names, referrers, otherSignature, there } = signed(t);
+  const { "r.test/other:v1": _, ...left } = names;
+  writeIndex(store, left, referrers);
   const { code, out, err } = await say(["prune", "--store", store]);
   assert.equal(code, 0, err);
-  assert.ok(out.includes(gone!.digest));
-  const name = `r.test/other:${tagOf(other, ".sig")}`;
-  assert.ok(
-    err.includes(
-      `kept, though what it refers to is not here: ${name} ${names[name]!.digest}\ningot prune: ingot remove takes this name, and prune then the blobs\n`,
-    ),
-    err,
-  );
+  assert.ok(out.includes(otherSignature.digest));
+  assert.match(err, /removed 1 other referrer: no image in the store has what they refer to\n/);
+  assert.equal((await there()).length, 3);
   const { document } = await ask(["prune", "--store", store]);
-  assert.deepEqual(document.orphans, [{ reference: name, digest: names[name]!.digest }]);
-  assert.deepEqual(document.removed, []);
-  assert.equal((await say(["remove", name, "--store", store])).code, 0);
-  assert.deepEqual((await ask(["prune", "--store", store])).document.orphans, []);
+  assert.deepEqual([document.orphans, document.removed], [[], []]);
+});
+
+test("names of cosign's form are referrers as well, in whatever repository they stand", async (t) => {
+  const { store, names, app, other } = signed(t);
+  const tag = (blob: Blob) => `${blob.digest.replace(":", "-")}.sig`;
+  const [one, two] = [putReferrer(store, app), putReferrer(store, other)];
+  nameAll(store, {
+    ...names,
+    [`r.test/elsewhere:${tag(app)}`]: one,
+    [`r.test/other:${tag(other)}`]: two,
+  });
+  const { document } = await ask(["list", "--store", store]);
+  assert.equal(document.images.length, 2);
+  assert.deepEqual(digests(document.referrers), digests([one, two]));
+  const gone = await ask(["remove", "r.test/app:v1", "--store", store]);
+  assert.deepEqual(digests(gone.document.referrers), [one.digest]);
 });

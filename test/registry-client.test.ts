@@ -122,13 +122,15 @@ testWith(["docker-registry"], "tags come in pages, referrers by their tag", asyn
   const referrer = manifestOf(layer, subject);
   const put = await repository.putManifest(referrer.descriptor.digest, referrer);
   assert.equal(put.lists, false);
+  // Type and annotations are the manifest's own, whatever the caller says of it.
   const entry = {
     ...referrer.descriptor,
     artifactType: "application/x.test",
     annotations: { a: "b" },
   };
-  await repository.addReferrer(subject.digest, entry);
-  await repository.addReferrer(subject.digest, entry);
+  const said = { ...referrer.descriptor, artifactType: "application/x.other" };
+  await repository.addReferrers([{ ...referrer, descriptor: said }]);
+  await repository.addReferrers([referrer]);
   assert.deepEqual(await repository.referrers(subject.digest), [entry]);
   const tag = `sha256-${subject.digest.slice(7)}`;
   assert.equal((await repository.manifest(tag)).descriptor.mediaType, INDEX);

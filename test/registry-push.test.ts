@@ -178,6 +178,7 @@ testWith(["docker-registry"], "one image out of an archive, under a name or by r
     mounted: 0,
     bytes: 0,
     referrers: [],
+    left: [],
   });
 });
 

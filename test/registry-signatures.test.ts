@@ -1,4 +1,4 @@
-/** A gadget's signatures go where the gadget goes, in every form that `ig` takes, without being asked for. */
+/** Signatures travel with their image by every road, whatever the image and the form; everything else does when asked for. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -9,9 +9,12 @@ import { testWith } from "./support/needs.ts";
 import { type Blob, nameAll, OCI, put, putContainer } from "./support/platforms.ts";
 import { startRegistry } from "./support/registry.ts";
 import { tempDir } from "./support/temp.ts";
+import { readUstar } from "./support/ustar.ts";
 
 const COSIGN = "application/vnd.dev.cosign.artifact.sig.v1+json";
 const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
+const NOTATION = "application/vnd.cncf.notary.signature";
+const SPDX = "application/spdx+json";
 const SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json";
 const EMPTY = "application/vnd.oci.empty.v1+json";
 
@@ -43,7 +46,7 @@ function putGadget(layout: string, seed: string): Blob {
 
 /** What refers to `subject`; without an artifact type it is by its config's type what it is. */
 function putArtifact(layout: string, type: string, subject?: Blob, artifactType?: string): Blob {
-  return put(layout, OCI.manifest, {
+  const blob = put(layout, OCI.manifest, {
     schemaVersion: 2,
     mediaType: OCI.manifest,
     ...(artifactType === undefined ? {} : { artifactType }),
@@ -51,6 +54,8 @@ function putArtifact(layout: string, type: string, subject?: Blob, artifactType?
     layers: [putBlob(layout, Buffer.from(`${type} of ${subject?.digest}`), SIMPLE)],
     ...(subject === undefined ? {} : { subject }),
   });
+  // As lists of referrers have it.
+  return Object.assign(blob, { artifactType: type });
 }
 
 /** What cosign keeps under its tag: it looks like a container, of no platform, and its layer is what is signed. */
@@ -93,135 +98,165 @@ const putList = (layout: string, referrers: readonly Blob[]): Blob =>
 
 const tagOf = ({ digest }: Blob) => digest.replace(":", "-");
 
+/** What refers to an image: under cosign's tags, and in the list of its referrers. */
+interface Attached {
+  readonly tagged?: Readonly<Record<string, Blob>>;
+  readonly listed?: readonly Blob[];
+  /** What travels when nothing is said. */
+  readonly signatures: readonly Blob[];
+}
+
 interface Case {
-  /** What refers to the image, by the ending of the tag that has it. */
-  readonly referring: (layout: string, subject: Blob) => Readonly<Record<string, Blob>>;
-  /** The endings of what goes along when nothing is said. */
-  readonly goes: readonly string[];
+  readonly attached: (layout: string, subject: Blob) => Attached;
   readonly container?: true;
 }
 
+const cosignTag: Case["attached"] = (layout, subject) => {
+  const signature = putCosign(layout, subject);
+  return { tagged: { ".sig": signature }, signatures: [signature] };
+};
+
 const CASES: Readonly<Record<string, Case>> = {
-  "cosign's tag": {
-    referring: (layout, subject) => ({ ".sig": putCosign(layout, subject) }),
-    goes: [".sig"],
-  },
+  "cosign's tag, of a gadget": { attached: cosignTag },
+  "cosign's tag, of a container": { attached: cosignTag, container: true },
   "cosign's artifact": {
-    referring: (layout, subject) => ({
-      "": putList(layout, [putArtifact(layout, COSIGN, subject, COSIGN)]),
-    }),
-    goes: [""],
+    attached: (layout, subject) => {
+      const signature = putArtifact(layout, COSIGN, subject, COSIGN);
+      return { listed: [signature], signatures: [signature] };
+    },
   },
-  "an artifact by its config's type": {
-    referring: (layout, subject) => ({
-      "": putList(layout, [putArtifact(layout, COSIGN, subject)]),
-    }),
-    goes: [""],
-  },
-  "a sigstore bundle, beside something else": {
-    referring: (layout, subject) => ({
-      "": putList(layout, [
-        putArtifact(layout, BUNDLE, subject, BUNDLE),
-        putArtifact(layout, "application/spdx+json", subject, "application/spdx+json"),
-      ]),
-      ".att": putArtifact(layout, "application/x.attestation"),
-    }),
-    goes: [""],
-  },
-  "no signature at all": {
-    referring: (layout, subject) => ({
-      "": putList(layout, [
-        putArtifact(layout, "application/spdx+json", subject, "application/spdx+json"),
-      ]),
-      ".sbom": putArtifact(layout, "application/x.sbom"),
-    }),
-    goes: [],
-  },
-  "a container's signature": {
-    referring: (layout, subject) => ({ ".sig": putCosign(layout, subject) }),
-    goes: [],
+  "an artifact by its config's type, of a container": {
+    attached: (layout, subject) => {
+      const signature = putArtifact(layout, COSIGN, subject);
+      return { listed: [signature], signatures: [signature] };
+    },
     container: true,
+  },
+  "a sigstore bundle and a notation signature, beside an SBOM and an attestation": {
+    attached: (layout, subject) => {
+      const signatures = [BUNDLE, NOTATION].map((type) => putArtifact(layout, type, subject, type));
+      return {
+        listed: [...signatures, putArtifact(layout, SPDX, subject, SPDX)],
+        tagged: { ".att": putArtifact(layout, "application/x.attestation") },
+        signatures,
+      };
+    },
+    container: true,
+  },
+  "an SBOM by tag and one by subject, and no signature": {
+    attached: (layout, subject) => ({
+      listed: [putArtifact(layout, SPDX, subject, SPDX)],
+      tagged: { ".sbom": putArtifact(layout, "application/x.sbom") },
+      signatures: [],
+    }),
   },
 };
 
-for (const [name, { referring, goes, container }] of Object.entries(CASES)) {
-  testWith(["docker-registry"], `what goes along: ${name}`, async (t) => {
+const digests = (list: readonly { readonly digest: string }[]) =>
+  list.map(({ digest }) => digest).sort();
+
+for (const [name, { attached, container }] of Object.entries(CASES)) {
+  testWith(["docker-registry"], `what travels: ${name}`, async (t) => {
     const { host } = await startRegistry(t);
     const dir = tempDir(t);
     const layout = join(dir, "layout");
     const image = container ? putContainer(layout, name) : putGadget(layout, name);
-    const there = referring(layout, image);
-    const named = Object.entries(there).map(([ending, blob]) => [
-      `r.example/g:${tagOf(image)}${ending}`,
+    const { tagged = {}, listed = [], signatures } = attached(layout, image);
+    const everything = [...Object.values(tagged), ...listed];
+    const named = Object.entries(tagged).map(([suffix, blob]) => [
+      `r.example/g:${tagOf(image)}${suffix}`,
       blob,
     ]);
-    nameAll(layout, { "r.example/g:v1": image, ...Object.fromEntries(named) });
-    const [here, all] = [`oci:${layout}:r.example/g:v1`, Object.keys(there)];
+    const list = { [`r.example/g:${tagOf(image)}`]: putList(layout, listed) };
+    nameAll(layout, {
+      "r.example/g:v1": image,
+      ...Object.fromEntries(named),
+      ...(listed.length > 0 && list),
+    });
+    const here = `oci:${layout}:r.example/g:v1`;
 
     /** Checks that a registry has those, bit for bit, and none of the others. */
-    const has = async (repository: string, endings: readonly string[]) => {
-      for (const [ending, blob] of Object.entries({ ...there })) {
-        const path = `${repository}/manifests/${tagOf(image)}${ending}`;
+    const has = async (repository: string, expected: readonly Blob[]) => {
+      const get = async (tag: string) => {
         const headers = { accept: `${OCI.index}, ${OCI.manifest}` };
-        const answer = await globalThis.fetch(`http://${host}/v2/${path}`, { headers });
+        const url = `http://${host}/v2/${repository}/manifests/${tag}`;
+        const answer = await globalThis.fetch(url, { headers });
         const bytes = Buffer.from(await answer.arrayBuffer());
-        const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-        assert.equal(answer.status, endings.includes(ending) ? 200 : 404, path);
-        if (answer.status === 200) assert.equal(digest, blob.digest, path);
+        return answer.status === 200 ? bytes : undefined;
+      };
+      const wanted = (blob: Blob) => digests(expected).includes(blob.digest);
+      for (const [suffix, blob] of Object.entries(tagged)) {
+        const bytes = await get(`${tagOf(image)}${suffix}`);
+        const digest = bytes && `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+        assert.equal(digest, wanted(blob) ? blob.digest : undefined, `${repository} ${suffix}`);
       }
+      const index = await get(tagOf(image));
+      const entries = index === undefined ? [] : JSON.parse(`${index}`).manifests;
+      assert.deepEqual(digests(entries), digests(listed.filter(wanted)), repository);
+      for (const { artifactType } of entries) assert.match(artifactType, /^application\//);
     };
     const [full, bare] = [["--referrers"], ["--no-referrers"]];
     for (const [flags, expected, to] of [
-      [[], goes, "default"],
-      [full, all, "full"],
+      [[], signatures, "default"],
+      [full, everything, "full"],
       [bare, [], "bare"],
     ] as const) {
-      const names = expected.map((ending) => `${tagOf(image)}${ending}`).sort();
-      const tags = (answer: { referrers: { reference: string }[] }) =>
-        answer.referrers.map(({ reference }) => reference.replace(/.*:/, "")).sort();
+      const moved = (answer: { referrers: { digest: string }[] }) => digests(answer.referrers);
+      const stays = flags.length === 0 ? everything.length - expected.length : 0;
       const from = `${host}/full/g:v1`;
       if (to === "default")
         assert.deepEqual(
-          tags(await done(["copy", here, `docker://${from}`, ...full])),
-          Object.keys(there)
-            .map((ending) => `${tagOf(image)}${ending}`)
-            .sort(),
+          moved(await done(["copy", here, `docker://${from}`, ...full])),
+          digests(everything),
         );
 
-      assert.deepEqual(
-        tags(await done(["copy", here, `docker://${host}/${to}/copied:v1`, ...flags])),
-        names,
-      );
+      const copied = await done(["copy", here, `docker://${host}/${to}/copied:v1`, ...flags]);
+      assert.deepEqual(moved(copied), digests(expected));
+      assert.equal(copied.left.length, stays);
       await has(`${to}/copied`, expected);
-      await done(["copy", `docker://${from}`, `docker://${host}/${to}/across:v1`, ...flags]);
+      const across = await done([
+        ...["copy", `docker://${from}`, `docker://${host}/${to}/across:v1`],
+        ...flags,
+      ]);
+      assert.equal(across.left.length, stays);
       await has(`${to}/across`, expected);
 
       const store = join(dir, `store-${to}`);
-      assert.deepEqual(tags(await done(["pull", from, ...flags], store)), names);
+      assert.deepEqual(moved(await done(["pull", from, ...flags], store)), digests(expected));
       const whole = join(dir, "whole");
       await done(["pull", from, ...full], whole);
       assert.deepEqual(
-        tags(await done(["push", from, `${host}/${to}/pushed:v1`, ...flags], whole)),
-        names,
+        moved(await done(["push", from, `${host}/${to}/pushed:v1`, ...flags], whole)),
+        digests(expected),
       );
       await has(`${to}/pushed`, expected);
+      // Under another name in another repository they are the image's still.
+      await done(["tag", from, "r.example/renamed:v2"], whole);
+      await done(["push", "r.example/renamed:v2", `${host}/${to}/tagged:v1`, ...flags], whole);
+      await has(`${to}/tagged`, expected);
 
       const files = ["straight", "stored", "copied"].map((file) => join(dir, `${to}-${file}.tar`));
-      const [straight = "", stored = "", copied = ""] = files;
+      const [straight = "", stored = "", archived = ""] = files;
       const written = await done(["export", `docker://${from}`, "-o", straight, ...flags]);
-      assert.equal(written.images.length, 1 + names.length);
+      assert.equal(written.images.length, 1);
+      assert.deepEqual(moved(written), digests(expected));
       await done(["export", from, "-o", stored, ...flags], whole);
-      await done(["copy", `docker://${from}`, `oci-archive:${copied}`, ...flags]);
+      await done(["copy", `docker://${from}`, `oci-archive:${archived}`, ...flags]);
       assert.equal(sumOf(stored), sumOf(straight));
-      assert.equal(sumOf(copied), sumOf(straight));
-      await done(["verify", straight, "--canonical"]);
+      assert.equal(sumOf(archived), sumOf(straight));
+      const { sources } = await done(["verify", straight, "--canonical"]);
+      assert.deepEqual(moved(sources[0]), digests(expected));
+      checkIndex(straight, { image, expected, isGadget: !container });
 
       // And out of the archive, on the far side.
       const back = join(dir, `far-${to}`);
-      await done(["import", straight], back);
+      assert.deepEqual(moved(await done(["import", straight], back)), digests(expected));
       await done(["push", from, `${host}/${to}/far:v1`, ...flags], back);
       await has(`${to}/far`, expected);
-      await done(["push", "--all", straight, "--to", `${host}/${to}/all`]);
+      const again = join(dir, `${to}-again.tar`);
+      await done(["export", from, "-o", again, ...flags], back);
+      assert.equal(sumOf(again), sumOf(straight));
+      await done(["push", "--all", straight, "--to", `${host}/${to}/all`, ...flags]);
       await has(`${to}/all/full/g`, expected);
     }
     const { code, stderr } = await ingot(["pull", `${host}/full/g:v1`, ...full, ...bare], {
@@ -230,4 +265,21 @@ for (const [name, { referring, goes, container }] of Object.entries(CASES)) {
     assert.equal(code, 2);
     assert.match(stderr, /--referrers and --no-referrers are both given/);
   });
+}
+
+/** The archive's index.json has one image, and then each referrer by its subject; only a gadget's have tags, which `ig` looks for. */
+function checkIndex(
+  archive: string,
+  { image, expected, isGadget }: { image: Blob; expected: readonly Blob[]; isGadget: boolean },
+) {
+  const index = readUstar(readFileSync(archive)).find(({ name }) => name === "index.json");
+  const [first, ...others] = JSON.parse(`${index!.content}`).manifests;
+  assert.equal(first.digest, image.digest);
+  assert.deepEqual(digests(others), digests(expected));
+  for (const { annotations } of others) {
+    const { "io.containerd.manifest.subject": subject, ...rest } = annotations;
+    assert.equal(subject, image.digest);
+    const tag = rest["org.opencontainers.image.ref.name"];
+    if (tag !== undefined) assert.ok(isGadget && tag.startsWith(`${tagOf(image)}.`), tag);
+  }
 }

@@ -225,11 +225,14 @@ describe("a registry", () => {
       const { repository } = await saying(t, ({ url = "" }, response) => {
         asked.push(url);
         const more = url.includes("page2");
-        const link = `</v2/a/b/referrers/${A}?page2>; rel="next"`;
+        const link = `</v2/a/b/referrers/x?page2>; rel="next"`;
         const body = { schemaVersion: 2, mediaType: INDEX, manifests: [entry(more ? A : B)] };
         json(response, body, more ? {} : { link });
       });
-      assert.deepEqual(await repository.referrers(A), [entry(A), entry(B)]);
+      assert.deepEqual(await repository.referrers(`sha256:${"c".repeat(64)}`), [
+        entry(A),
+        entry(B),
+      ]);
       assert.equal(asked.length, 2);
     }),
   );

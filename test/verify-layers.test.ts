@@ -27,6 +27,9 @@ import { tempDir } from "./support/temp.ts";
 
 const NAME = "example.org/box:v1";
 
+const compressionOf = ([first, second]: Uint8Array) =>
+  first === 0x1f && second === 0x8b ? "+gzip" : first === 0x28 && second === 0xb5 ? "+zstd" : "";
+
 /** An image with these layers, of which its config says this. */
 function image(layers: readonly Uint8Array[], diffIDs: readonly string[]) {
   const blobs = new Blobs();
@@ -34,7 +37,7 @@ function image(layers: readonly Uint8Array[], diffIDs: readonly string[]) {
   const config = blobs.add(types.config, { architecture: "amd64", os: "linux", rootfs });
   const root = blobs.manifest(
     config,
-    layers.map((bytes) => blobs.add(types.layer, bytes)),
+    layers.map((bytes) => blobs.add(types.layer + compressionOf(bytes), bytes)),
   );
   return { bytes: rawTar(layoutMembers(blobs, [named(root, NAME)])), config };
 }
@@ -53,7 +56,7 @@ async function found(t: TestContext, bytes: Uint8Array) {
   const reports = [];
   for (const source of sources) reports.push(await verifyArchive(source, exactly, alone()));
   const [selected] = await openSources(`oci-archive:${path}:${NAME}`, () => assert.fail());
-  reports.push(await verifyImage(selected!, alone(), true));
+  reports.push(await verifyImage(selected!, alone(), { layers: true }));
   const [first, ...others] = reports.map(({ findings, blobs, bytes }) => ({
     blobs,
     bytes,
@@ -138,7 +141,7 @@ test("the command: an archive, a layout, a stored image, and standard input", as
       ["diff-id-differs"],
     );
   assert.equal((await ask(["verify", ...sources, "--store", store], { input: bytes })).code, 0);
-  const { findings } = await verifyLayout(store, alone(), true);
+  const { findings } = await verifyLayout(store, alone(), { layers: true });
   assert.equal(findings.length, 1);
   const foreign = ["docker-20.tar", "docker-29.tar", "podman-oci.tar", "ctr.tar"].map(fixture);
   assert.equal((await ask(["verify", "--layers", ...foreign])).code, 0);

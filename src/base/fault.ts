@@ -68,7 +68,7 @@ export interface Faults {
    * A registry says no, or cannot be heard. `doing` is a verb phrase. `code` is the HTTP status, or what happened to the
    * connection: a system's code, "tls", "cut", "timeout", "redirect", "answer". `after` = seconds until it wants to be asked again.
    */
-  registry: { doing: string; at: string; code: string; why: string; after?: number };
+  registry: { doing: string; at: string; code: string; why: string; after?: number; hint?: string };
   /** Another process holds what is needed. */
   busy: { what: string; at: string; holder: string };
   /** The archive that was to be imported is not so; every finding is listed. */

@@ -54,6 +54,10 @@ export function compressionOf(head: Uint8Array): Compression | undefined {
   return isGzip(head) ? "gzip" : isZstd(head) ? "zstd" : undefined;
 }
 
+/** How bytes that begin so are compressed, also where that is refused. */
+export const formatOf = (head: Uint8Array): string | undefined =>
+  compressionOf(head) ?? refusedAs(head)?.name;
+
 /** Whether `decompressed` changes bytes that begin so, or refuses them. */
 export const isCompressed = (head: Uint8Array) =>
   compressionOf(head) !== undefined || refusedAs(head) !== undefined;

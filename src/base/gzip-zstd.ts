@@ -4,6 +4,27 @@ import type { Bytes } from "./bytes.ts";
 import { Fault } from "./fault.ts";
 import { type Decoder, inflated } from "./gzip-inflate.ts";
 
+/** The largest window that the decoders of every runtime take (RFC 8878, 3.1.1.1.2). Bytes. */
+const WINDOW_LIMIT = 128 * 1024 * 1024;
+/** A frame's header, as far as it tells the window: magic number, descriptor, window, dictionary, content size. */
+const HEADER = 4 + 1 + 1 + 4 + 8;
+
+/** How large a window the frame that begins so needs; undefined where it is cut off. */
+function windowOf(head: Uint8Array): number | undefined {
+  const [descriptor] = head.subarray(4);
+  if (descriptor === undefined) return undefined;
+  if ((descriptor & 0x20) === 0) {
+    const [window] = head.subarray(5);
+    return window === undefined ? undefined : 2 ** (10 + (window >> 3)) * (1 + (window & 7) / 8);
+  }
+  // A single segment: the window is the content.
+  const width = 1 << (descriptor >> 6);
+  const field = head.subarray(5 + [0, 1, 2, 4][descriptor & 3]!).subarray(0, width);
+  if (field.length < width) return undefined;
+  const size = [...field].reduceRight((sum, byte) => sum * 256 + byte, 0);
+  return width === 2 ? size + 256 : size;
+}
+
 /** Whether `head` begins a frame, or one to be skipped (RFC 8878, 3.1). */
 export function isZstd(head: Uint8Array): boolean {
   return head.length >= 4 && (isFrame(word(head)) || isSkippable(word(head)));
@@ -17,7 +38,7 @@ const isSkippable = (magic: number) => (magic & 0xfffffff0) >>> 0 === 0x184d2a50
 /**
  * What all frames hold. The runtimes' decoders take a cut frame for a whole one, and some stop after the first:
  * where frames end is therefore found here, and each gets a decoder of its own.
- * @throws malformed; unsupported where the runtime has no decoder
+ * @throws malformed; unsupported for a window that is too large, and where the runtime has no decoder
  */
 export async function* unzstd(bytes: Bytes, at: string): Bytes {
   const reading = { what: "the zstd stream", at };
@@ -33,6 +54,7 @@ export async function* unzstd(bytes: Bytes, at: string): Bytes {
   const frames = new Frames(bytes, at);
   try {
     while (await frames.begin()) {
+      frames.checkWindow();
       if (frames.skipped) for await (const _ of frames.rest());
       else yield* inflated(frames.rest(), () => make(), reading);
     }
@@ -57,9 +79,9 @@ class Frames {
   /** Whether another frame begins. */
   async begin(): Promise<boolean> {
     this.#walk = new FrameWalk();
-    // Its kind is known when its first word is; that word stays part of it.
+    // Its kind and its window are known when its first bytes are; they stay part of it.
     let head = new Uint8Array(0);
-    while (head.length < 4 && (await this.#fill())) {
+    while (head.length < HEADER && (await this.#fill())) {
       const more = new Uint8Array(head.length + this.#piece.length);
       more.set(head);
       more.set(this.#piece, head.length);
@@ -71,6 +93,19 @@ class Frames {
     if (!isZstd(head)) throw this.#wrong("something follows its end");
     this.skipped = isSkippable(word(head));
     return true;
+  }
+
+  /** @throws unsupported for a frame that needs a larger window than decoders take */
+  checkWindow(): void {
+    const window = this.skipped ? undefined : windowOf(this.#piece);
+    if (window === undefined || window <= WINDOW_LIMIT) return;
+    throw new Fault("unsupported", {
+      what: "the zstd stream",
+      at: this.#at,
+      found: `a zstd window of ${window} bytes`,
+      expected: `at most ${WINDOW_LIMIT}`,
+      hint: "unpack it first: unzstd --long=31",
+    });
   }
 
   /** Whether this frame holds nothing to decode. */

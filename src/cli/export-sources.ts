@@ -2,15 +2,24 @@
 import { Fault } from "../base/fault.ts";
 import { type Choice, choose, isRemote } from "../image/endpoint.ts";
 import type { Pushable } from "../image/push.ts";
+import type { LeftBehind } from "../image/referrers.ts";
+
+/** Images with their referrers, and the referrers that stay behind. */
+interface Exported {
+  readonly images: readonly Pushable[];
+  readonly left: readonly LeftBehind[];
+}
 
 /**
  * The images that all of `texts` stand for, in their order, each with what refers to it where that is wanted. Of those in
  * registries the manifests are read, and nothing else. @throws not-found, ambiguous, registry, usage for one without a tag
  */
-export async function exportSources(texts: readonly string[], choice: Choice): Promise<Pushable[]> {
+export async function exportSources(texts: readonly string[], choice: Choice): Promise<Exported> {
   const all: Pushable[] = [];
+  const behind: LeftBehind[] = [];
   for (const text of texts) {
-    const { images, referring } = await choose(text, choice);
+    const { images, referring, left } = await choose(text, choice);
+    behind.push(...left);
     const nameless = images.find((image) => isRemote(image) && image.reference.includes("@"));
     if (nameless !== undefined)
       throw new Fault("usage", {
@@ -19,5 +28,5 @@ export async function exportSources(texts: readonly string[], choice: Choice): P
       });
     all.push(...images, ...referring);
   }
-  return all;
+  return { images: all, left: behind };
 }

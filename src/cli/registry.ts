@@ -57,9 +57,9 @@ export const REFERRERS = {
   referrers: {
     type: "boolean",
     description:
-      "take whatever refers to the image, too; default: the signatures, where it is a gadget",
+      "take everything that refers to the image, SBOMs and attestations too; default: its signatures",
   },
-  "no-referrers": { type: "boolean", description: "leave a gadget's signatures behind" },
+  "no-referrers": { type: "boolean", description: "leave signatures behind" },
 } as const satisfies Options;
 
 /** @throws usage where both are given */

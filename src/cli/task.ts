@@ -28,6 +28,11 @@ export const PLATFORM = {
   description: "only these platforms, as in linux/amd64,linux/arm64",
 } as const;
 
+export const FOREIGN = {
+  type: "boolean",
+  description: "layers that are elsewhere, as their descriptors say (urls), may be missing",
+} as const;
+
 const MOST_JOBS = 64;
 
 /** The number that `--jobs` says, or what is good for this machine. @throws usage */

@@ -73,6 +73,7 @@ export function registryReason({ code, why }: Refusal): string {
 
 /** What to try, where something can be said. */
 export function registryHint(facts: Refusal): string | undefined {
+  if (facts.hint !== undefined) return facts.hint;
   const known = CODES[facts.code]?.hint?.(facts);
   if (facts.code === "400" && /HTTPS (?:server|port)/.test(facts.why))
     return "it speaks TLS: give its certificate, or that of its CA, with --ca-file FILE";

@@ -4,6 +4,7 @@ import { INDEX_FILE, nameOf } from "../oci/layout.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
 import { LIST_DIGEST } from "../oci/media.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
+import { refersOf } from "../oci/referrer.ts";
 import { bytesOf } from "../store/content.ts";
 import { headerWriter } from "../tar/header.ts";
 import { type Finding, finding } from "./finding.ts";
@@ -19,10 +20,11 @@ const JSON_LIMIT = 64 * 1024 * 1024;
  * and the end. @throws too-large for more manifests than are held in memory
  */
 export async function checkCanonical(inventory: Inventory): Promise<Finding[]> {
-  const nameless = inventory.roots.find((root) => nameOf(root) === undefined);
+  const named = inventory.roots.filter((root) => refersOf(root) === undefined);
+  const nameless = named.find((root) => nameOf(root) === undefined);
   if (nameless !== undefined)
     return [deviation("index.json", `the image ${nameless.digest} has no name`)];
-  const incomplete = inventory.roots.find((root) => !isComplete(nameOf(root)!));
+  const incomplete = named.find((root) => !isComplete(nameOf(root)!));
   if (incomplete !== undefined)
     return [
       deviation(
@@ -38,9 +40,10 @@ export async function checkCanonical(inventory: Inventory): Promise<Finding[]> {
       limit: JSON_LIMIT,
     });
   const images = inventory.roots.map((descriptor) => ({
-    reference: nameOf(descriptor)!,
+    reference: nameOf(descriptor) ?? descriptor.digest,
     descriptor,
     store: inventory,
+    refers: refersOf(descriptor),
   }));
   const { members } = plan(images, await headerWriter(), inventory.relies);
   for (const [i, expected] of members.entries()) {

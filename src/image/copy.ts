@@ -13,7 +13,8 @@ import { planArchive, writeArchive } from "./export.ts";
 import { completeNames } from "./name.ts";
 import { bytesOf, pullImages, reachOf } from "./pull.ts";
 import { bytesToPush, type Pushable, pushImage } from "./push.ts";
-import { pushNamed, underName } from "./referrers.ts";
+import { pushReferrers, withoutSubject } from "./push-referrers.ts";
+import { type LeftBehind, type Referring, underName } from "./referrers.ts";
 import type { RemoteImage } from "./remote.ts";
 import { planRemote, writeRemote } from "./remote-archive.ts";
 import type { Selected } from "./select.ts";
@@ -24,7 +25,8 @@ import type { Working } from "./working.ts";
 /** Images under the names that they are to have, and how to bring them there. */
 export interface Copy {
   readonly images: readonly Pushable[];
-  readonly referring: readonly Pushable[];
+  readonly referring: readonly Referring[];
+  readonly left: readonly LeftBehind[];
   /** Bytes to move at most. */
   readonly total: number;
   run(working: Working): Promise<void>;
@@ -40,7 +42,7 @@ export interface Open {
  * @param at what the images are of, for the message @throws ambiguous where one image is wanted
  */
 export async function planCopy(
-  { images, referring }: Chosen,
+  { images, referring, left }: Chosen,
   destination: Destination,
   at: string,
   { openStore, openRepository }: Open,
@@ -49,13 +51,15 @@ export async function planCopy(
     const { registry, repository, tag = "latest" } = destination.remote;
     const to = openRepository(destination.remote, "push");
     const image = { ...only(images, at), reference: `${registry}/${repository}:${tag}` };
+    const { listable, without } = withoutSubject(referring);
     return {
       images: [image],
-      referring: underName(referring, image.reference),
-      total: [image, ...referring].reduce((sum, each) => sum + bytesToPush(each), 0),
+      referring: underName(listable, image.reference),
+      left: [...left, ...without],
+      total: [image, ...listable].reduce((sum, each) => sum + bytesToPush(each), 0),
       async run(working) {
         await pushImage(image, { to, tag }, working);
-        await pushNamed(referring, { to }, working);
+        await pushReferrers(listable, { to }, working);
       },
     };
   }
@@ -65,11 +69,9 @@ export async function planCopy(
       ? completeNames(images as readonly Selected[])
       : [renamed(only(images, at), reference)];
   const [first] = named;
-  const all: Pushable[] = [
-    ...named,
-    ...(reference === undefined ? referring : underName(referring, first!.reference)),
-  ];
-  const answer = { images: named, referring: all.slice(named.length) };
+  const also = reference === undefined ? referring : underName(referring, first!.reference);
+  const all: Pushable[] = [...named, ...also];
+  const answer = { images: named, referring: also, left };
   if (destination.kind === "archive") {
     const { path } = destination;
     if (areRemote(all)) {
@@ -124,10 +126,7 @@ export async function takeImages(
       }
       await takeAll(from, new Set(reached), session, working);
     }
-    await session.commit(
-      taken,
-      images.map(({ reference, descriptor }) => ({ reference, descriptor })),
-    );
+    await session.commit(taken, images);
   } catch (error) {
     session.fail(error);
     throw error;

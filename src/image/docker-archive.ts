@@ -3,7 +3,7 @@ import { utf8 } from "../base/bytes.ts";
 import { Fault, unpackFault } from "../base/fault.ts";
 import type { Compression } from "../base/gzip-decode.ts";
 import { formatJson } from "../base/json.ts";
-import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
+import { type Digest, digestOf, isDigest, isOtherDigest } from "../oci/digest.ts";
 import { DOCKER_FILE, digestAt } from "../oci/layout.ts";
 import {
   type Config,
@@ -17,7 +17,7 @@ import { formatReference, parseReference } from "../oci/reference.ts";
 import { bytesOf } from "../store/content.ts";
 import { type DockerImage, parseDocker } from "./docker.ts";
 import { type Found, find, lookInside } from "./docker-look.ts";
-import { collect, finding, toFinding } from "./finding.ts";
+import { collect, finding, note, toFinding, unchecked } from "./finding.ts";
 import { isIgnored, KEPT_LIMIT } from "./gather.ts";
 import { hashAll } from "./hash-all.ts";
 import { diffIDDiffers, type Held, type Inventory } from "./inventory.ts";
@@ -51,7 +51,7 @@ export async function adoptDocker(inventory: Inventory, working: Working): Promi
   if (list.length === 0) findings.push(finding("nothing", DOCKER_FILE, "it names no image"));
   for (const name of inventory.strays.keys())
     if (!adopting.used.has(name) && !isIgnored(name))
-      findings.push(finding("unexpected-member", name, "a file that no image of it needs"));
+      findings.push(note("unexpected-member", name, "a file that no image of it needs"));
 }
 
 /** The tools write one kind of link: a layer that is another one's, `ID/layer.tar` → `../ID/layer.tar`. */
@@ -153,7 +153,11 @@ class Adopting {
     const { findings } = this.#inventory;
     const { inside, size, content } = file;
     if (!isDigest(said)) {
-      findings.push(finding("malformed", name, `its diffID is ${JSON.stringify(said)}`));
+      findings.push(
+        isOtherDigest(said)
+          ? unchecked(name, `its diffID is ${said}: only sha256 is supported`)
+          : finding("malformed", name, `its diffID is ${JSON.stringify(said)}`),
+      );
       return undefined;
     }
     const { compression, inflated } = inside ?? {};

@@ -10,7 +10,7 @@ import { type Descriptor, INDEX_LIMIT } from "../oci/manifest.ts";
 import { isContainerConfig } from "../oci/media.ts";
 import { formatPlatform, isRunnable, type Platform } from "../oci/platform.ts";
 import { DOCKER_LIST_SHAPE } from "../oci/shape.ts";
-import { type Finding, finding } from "./finding.ts";
+import { type Finding, finding, unchecked } from "./finding.ts";
 import { loadKey } from "./judge.ts";
 import type { Reached } from "./walk.ts";
 
@@ -98,6 +98,11 @@ export function checkDocker(bytes: Uint8Array, loadable: ReadonlySet<string>): F
   return parseDocker(bytes).flatMap(({ Config, Layers, RepoTags }, i) => {
     const name = RepoTags?.[0] ?? `element ${i}`;
     const strange = [Config, ...Layers].find((path) => digestAt(path) === undefined);
+    const algorithm = /^blobs\/(?!sha256\/)([a-z0-9+._-]+)\/[a-zA-Z0-9=_-]+$/.exec(
+      strange ?? "",
+    )?.[1];
+    if (strange !== undefined && algorithm !== undefined)
+      return [unchecked(DOCKER_FILE, `${name} points at ${strange}: only sha256 is supported`)];
     if (strange !== undefined)
       return [
         finding("docker-differs", DOCKER_FILE, `${name} points at ${strange}, which is no blob`),

@@ -9,13 +9,14 @@ import { completeNames, isTagOnly, mustBeName, nameToGive } from "./name.ts";
 import type { Pushable } from "./push.ts";
 import {
   type Along,
-  byName,
   findReferrers,
+  type LeftBehind,
   oncePerName,
-  storedReferrers,
+  type Referring,
+  referrersIn,
   underName,
 } from "./referrers.ts";
-import { findRemote, type RemoteImage } from "./remote.ts";
+import { findPart, type RemoteImage } from "./remote.ts";
 import { isGadget, type Selected, select } from "./select.ts";
 import { openSources } from "./source.ts";
 
@@ -34,10 +35,11 @@ export interface Choice {
   readonly openRepository: OpenRepository;
 }
 
-/** Images, and what refers to them. */
+/** Images, what refers to them and travels with them, and what does not. */
 export interface Chosen<P extends Pushable = Pushable> {
   readonly images: readonly P[];
-  readonly referring: readonly P[];
+  readonly referring: readonly Referring<P>[];
+  readonly left: readonly LeftBehind[];
 }
 
 /** Where images go. */
@@ -55,25 +57,27 @@ export const isRemote = (image: Pushable): image is RemoteImage => "from" in ima
 /** The images of `text`: `docker://REF`, or what every other command takes for a source. @throws not-found, registry */
 export async function choose(text: string, choice: Choice): Promise<Chosen> {
   if (text.startsWith("docker://")) return chooseRemote(text, choice);
-  const images = (await openSources(text, choice.openStore)).map((image) =>
-    select(image, choice.platforms),
-  );
-  return { images, referring: referringTo(images, choice.along) };
+  const { platforms, along, openStore } = choice;
+  const wholes = await openSources(text, openStore);
+  const [first] = wholes;
+  if (first === undefined) return { images: [], referring: [], left: [] };
+  const attached = referrersIn(first.store, along);
+  const images: Selected[] = [];
+  const referring: Referring<Selected>[] = [];
+  const left: LeftBehind[] = [];
+  for (const whole of wholes) {
+    const image = select(whole, platforms);
+    const found = await attached(image, whole.descriptor);
+    images.push(image);
+    left.push(...found.left);
+    if (found.referring.length > 0) referring.push(...underName(found.referring, nameFor(image)));
+  }
+  return { images, referring: oncePerName(referring), left };
 }
 
-/** What goes along with images of one store and is none of them itself; under the names that the images are to have. */
-export function referringTo(images: readonly Selected[], along: Along): Selected[] {
-  const [first] = images;
-  if (first === undefined || along === "none") return [];
-  const named = byName(first.store);
-  const own = new Set(images.map(({ reference }) => reference));
-  const found = images.flatMap((image) => {
-    const here = storedReferrers(image, along, named).filter((it) => !own.has(it.reference));
-    if (here.length === 0 || isTagOnly(image.reference)) return here;
-    return underName(here, completeNames([image])[0]!.reference);
-  });
-  return oncePerName(found);
-}
+/** The complete name of an image; a tag alone, as layouts have it, stays one. */
+const nameFor = (image: Selected): string =>
+  isTagOnly(image.reference) ? image.reference : completeNames([image])[0]!.reference;
 
 /** The image of a registry. Of an image by its digest alone, the digest is its name until it gets another. */
 export async function chooseRemote(
@@ -84,11 +88,12 @@ export async function chooseRemote(
   const { registry, repository, tag } = remote;
   const reference =
     tag === undefined ? formatRemote(remote) : formatReference({ registry, repository, tag });
-  const image = await findRemote(openRepository(remote, "pull"), whichOf(remote), {
+  const { image, whole } = await findPart(openRepository(remote, "pull"), whichOf(remote), {
     reference,
     platforms,
   });
-  return { images: [image], referring: await findReferrers(image, along) };
+  const { referring, left } = await findReferrers(image, along, whole);
+  return { images: [image], referring: underName(referring, reference), left };
 }
 
 /** What `text` says of where to: `docker://REF`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, or a name for the store. @throws usage */

@@ -1,5 +1,7 @@
 import { Fault, type Faults } from "../base/fault.ts";
 import { excerpt } from "../base/json.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import type { ReferrerKind } from "../oci/referrer.ts";
 import type { Summary } from "./holdings.ts";
 
 /** What can be wrong with an archive, a layout or an image. */
@@ -9,6 +11,7 @@ export type FindingCode =
   | "unexpected-member"
   | "duplicate-member"
   | "duplicate-name"
+  | "name-differs"
   | "digest-differs"
   | "size-differs"
   | "type-differs"
@@ -25,12 +28,15 @@ export type FindingCode =
   | "docker-differs"
   | "list-differs"
   | "nothing"
+  | "platform-absent"
+  | "elsewhere"
+  | "unsupported"
   | "not-canonical";
 
-/** One thing that is not so. A note is worth knowing and no reason for a no. */
+/** One thing that is not so. A note is worth knowing and no reason for a no; `unchecked` is what nobody could say. */
 export interface Finding {
   readonly code: FindingCode;
-  readonly level: "finding" | "note";
+  readonly level: "finding" | "unchecked" | "note";
   /** The member, blob or file. */
   readonly at: string;
   readonly message: string;
@@ -45,6 +51,11 @@ export const finding = (code: FindingCode, at: string, message: string): Finding
 export const note = (code: FindingCode, at: string, message: string): Finding => ({
   ...finding(code, at, message),
   level: "note",
+});
+
+export const unchecked = (at: string, message: string): Finding => ({
+  ...finding("unsupported", at, message),
+  level: "unchecked",
 });
 
 /** As many findings as one report lists: a hostile archive could have millions. */
@@ -95,9 +106,17 @@ export class Findings implements Iterable<Finding> {
 export interface Report {
   readonly at: string;
   readonly images: readonly { readonly reference: string; readonly digest: string }[];
+  /** What refers to the images, or to a part of one. */
+  readonly referrers: readonly {
+    readonly kind: ReferrerKind;
+    readonly subject: string;
+    readonly digest: string;
+  }[];
   readonly blobs: number;
   readonly bytes: number;
   readonly findings: readonly Finding[];
+  /** Platforms of which nothing is here, or that are not whole and may be left out. */
+  readonly absent?: readonly Descriptor[];
   /** In how many volumes the archive is, and where their list is; undefined when it is in one file. */
   readonly volumes?: { readonly list: string; readonly count: number };
   /** How the archive was compressed; undefined when it was not. */
@@ -114,8 +133,12 @@ export interface Report {
 export const isSound = ({ images, blobs, findings }: Report) =>
   images.length > 0 && blobs > 0 && !findings.some(({ level }) => level === "finding");
 
+/** Whether there is something that could not be checked. */
+export const isUnchecked = ({ findings, leftOut }: Pick<Report, "findings" | "leftOut">) =>
+  Boolean(leftOut) || findings.some(({ level }) => level === "unchecked");
+
 /** A verdict is a yes only when nothing was found, something was checked, and nothing is left that was not. */
-export const isProven = (report: Report) => isSound(report) && !report.leftOut;
+export const isProven = (report: Report) => isSound(report) && !isUnchecked(report);
 
 type Wrong = { [C in keyof Faults]?: (facts: Faults[C]) => Finding };
 
@@ -139,7 +162,7 @@ const WRONG: Wrong = {
       `${what} has ${actual === undefined ? `more than the ${limit} ${unit}` : `${actual} ${unit}, more than the ${limit}`} that are read`,
     ),
   unsupported: ({ at, found, expected }) =>
-    finding("malformed", at, `it has ${found}, where only ${expected} is known`),
+    unchecked(at, `it has ${found}, and what is supported is ${expected}: it was not checked`),
 };
 
 /** What `error` says about the content, as a Finding. @throws `error` itself when it says nothing about it */

@@ -9,7 +9,7 @@ import { formatReference, parseReference } from "../oci/reference.ts";
 import { parseRemote } from "../oci/remote.ts";
 import type { FolderStore } from "../store/folder.ts";
 import { type ReadStore, resolve } from "../store/store.ts";
-import { isReferring } from "./referrers.ts";
+import { readEntries } from "./entries.ts";
 import { isGadget, type Selected } from "./select.ts";
 import { openPlace, type Place, parseTransport } from "./source.ts";
 
@@ -86,7 +86,7 @@ function hintFor(named: string, root: string): string {
 /** The image of an archive or layout that is called so; without a name the only one there is, whether it has one itself or not. */
 function pick(store: ReadStore, reference: string | undefined, what: string): Selected {
   const { at } = store;
-  const images = store.images().filter((image) => !isReferring(nameOf(image) ?? ""));
+  const { images } = readEntries(store);
   const list = images.map((image) => `${nameOf(image) ?? "(no name)"} ${image.digest}`);
   const hint = list.length === 0 ? "its index names none" : `there is ${list.join(", ")}`;
   if (reference !== undefined)

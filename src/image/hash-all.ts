@@ -1,9 +1,10 @@
 import { unpackFault } from "../base/fault.ts";
 import { work } from "../base/pool.ts";
-import type { Digest } from "../oci/digest.ts";
+import { type Digest, isOtherDigest } from "../oci/digest.ts";
+import { compressionIn, isEncrypted } from "../oci/media.ts";
 import type { Extent } from "../store/content.ts";
-import { type Finding, toFinding } from "./finding.ts";
-import type { InflateTask, Looked } from "./inflate.ts";
+import { type Finding, finding, toFinding, unchecked } from "./finding.ts";
+import type { InflateTask, Inside, Looked } from "./inflate.ts";
 import { checkDigest, diffIDDiffers, type Held, type Inventory } from "./inventory.ts";
 import type { Claim } from "./judge.ts";
 import { type Checked, type CheckTask, perform } from "./work.ts";
@@ -56,11 +57,31 @@ function settle(inventory: Inventory, { digest, held, content }: Item, found: Ch
 
 /** Whether the layers that were looked into are what configs say of them. What is missing or damaged is found elsewhere. */
 export function checkClaims(inventory: Inventory, claims: Iterable<Claim>): Finding[] {
-  return [...claims].flatMap(({ layer, diffID, config }) => {
-    const inflated = inventory.blobs.get(layer)?.inside?.inflated;
-    if (inflated === undefined) return [];
-    if ("fault" in inflated) return [{ ...toFinding(unpackFault(inflated.fault)), at: layer }];
-    if (inflated.diffID === diffID) return [];
-    return [diffIDDiffers(layer, inflated.diffID, diffID, config)];
+  return [...claims].flatMap((claim) => {
+    const { layer, diffID, config } = claim;
+    const { inside } = inventory.blobs.get(layer) ?? {};
+    const inflated = inside?.inflated;
+    if (inside === undefined || inflated === undefined || isEncrypted(claim.mediaType)) return [];
+    const mislabelled = checkType(claim, inside);
+    if ("fault" in inflated)
+      return [...mislabelled, { ...toFinding(unpackFault(inflated.fault)), at: layer }];
+    if (inflated.diffID === diffID) return mislabelled;
+    if (isOtherDigest(diffID))
+      return [
+        ...mislabelled,
+        unchecked(
+          layer,
+          `config ${config} gives its diffID as ${diffID}: only sha256 is supported`,
+        ),
+      ];
+    return [...mislabelled, diffIDDiffers(layer, inflated.diffID, diffID, config)];
   });
+}
+
+/** A layer is compressed as its media type says: clients that go by the type cannot unpack it otherwise. */
+function checkType({ layer, mediaType }: Claim, { format = "" }: Inside): Finding[] {
+  const said = compressionIn(mediaType);
+  if (said === undefined || said === format) return [];
+  const is = format === "" ? "it is not compressed" : `it is compressed with ${format}`;
+  return [finding("type-differs", layer, `${is}, its media type is ${mediaType}`)];
 }

@@ -1,70 +1,55 @@
 import { Fault } from "../base/fault.ts";
 import { Tally } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
-import {
-  BASE_FILE,
-  checkLayout,
-  DOCKER_FILE,
-  INDEX_FILE,
-  LAYOUT_FILE,
-  LAYOUT_LIMIT,
-  nameOf,
-} from "../oci/layout.ts";
-import { type Descriptor, INDEX_LIMIT, parseIndex } from "../oci/manifest.ts";
-import { REF_NAME } from "../oci/media.ts";
-import { bytesOf, sizeOf } from "../store/content.ts";
+import { BASE_FILE } from "../oci/layout.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { sizeOf } from "../store/content.ts";
 import type { FolderStore } from "../store/folder.ts";
 import type { Session } from "../store/session.ts";
 import type { Named, ReadStore } from "../store/store.ts";
-import { checkCanonical } from "./canonical.ts";
-import { missingFrom, readBase, surplusOf } from "./delta.ts";
+import { missingFrom } from "./delta.ts";
 import { adoptDocker } from "./docker-archive.ts";
-import { type Finding, type FindingCode, finding, note, uniqueFindings } from "./finding.ts";
+import type { Finding } from "./finding.ts";
 import { gatherFile } from "./gather.ts";
+import { hashAll } from "./hash-all.ts";
 import { type Holdings, parseHoldings, type Summary, summaryOf } from "./holdings.ts";
-import { dockerOf, type Inventory } from "./inventory.ts";
-import { judge, nameTwice } from "./judge.ts";
-import { completeNames, isTagOnly, mustBeName } from "./name.ts";
-import { fullNameOf, nameRoots } from "./naming.ts";
+import type { Inventory } from "./inventory.ts";
 import { type ArchiveSource, gatherSource, openSource, type StreamSource } from "./opening.ts";
+import { prove, type Taking } from "./prove.ts";
 import { StrayTaker } from "./strays.ts";
 import { StreamTaker, takeAll } from "./take.ts";
-import { checkList, mustBeWhole } from "./volume-check.ts";
+import { mustBeWhole } from "./volume-check.ts";
 import type { Working } from "./working.ts";
 
 /** What came into the store. `blobs` and `bytes` = what the images need of the archive; `added` = blobs that were not there whole before. */
 export interface Imported {
   readonly images: readonly Named[];
+  /** What refers to them. */
+  readonly referrers: readonly Named[];
   readonly blobs: number;
   readonly added: number;
   readonly bytes: number;
   /** Of a delta: what it relies on. All of it is in the store, proven. */
   readonly base?: Summary;
+  /** Images that were not taken: nobody could check them. */
+  readonly skipped: readonly { readonly reference: string; readonly digest: Digest }[];
+  /** Platforms of the images that did not come: they were not there, or not whole. */
+  readonly absent: readonly Descriptor[];
   readonly warnings: readonly Finding[];
 }
-
-/** What is wrong with an archive and yet no reason to refuse it: only what is proven is taken. */
-const TOLERATED: ReadonlySet<FindingCode> = new Set<FindingCode>([
-  "unexpected-member",
-  "unreachable",
-]);
-
-const BROKE_OFF =
-  "nothing was changed: bring the archive again from where it came from; what has come of it is kept for a day, and not written again";
 
 /**
  * Takes an archive's images into the store. Afterwards every blob they need is there, proven, and each has its name;
  * on a failure nothing is named that was not before. A blob that was there and damaged is whole again. What an import has
  * staged that was stopped, killed or cut is compared and not written again. What a delta leaves out must be in the store, and
  * is proven there.
- * @param name what to call the one image that the archive gives no name
  * @throws unproven with every finding, usage for a name that no image or several want, no-space, io
  */
 export async function importArchive(
   archive: ArchiveSource,
   store: FolderStore,
   working: Working,
-  name?: string,
+  taking: Taking = {},
 ): Promise<Imported> {
   if ("volumes" in archive) mustBeWhole(archive.volumes);
   const session = await store.begin({ resumable: true });
@@ -81,19 +66,23 @@ export async function importArchive(
       await adoptDocker(inventory, working);
     }
     const kept = inventory.brokeOff && session.hasUseful();
-    const { reached: needed, images } = await prove(inventory, source, { name, kept });
+    const proven = await prove(inventory, source, { ...taking, kept });
+    const { reached: needed, images, referrers, skipped, absent, warnings } = proven;
     const { relies } = inventory;
     if ("path" in source && relies) await mustHave(store, relies, inventory.at, working);
     const reached = new Set([...needed].filter((digest) => !relies?.has(digest)));
-    if ("path" in source) await takeAll(inventory, reached, session, working);
+    if ("path" in source) {
+      await mustBeSound(inventory, reached, working);
+      await takeAll(inventory, reached, session, working);
+    }
     await strays.settle(reached);
-    if (inventory.isDocker) putMade(inventory, reached, session);
-    const added = await session.commit(reached, images);
-    const { blobs, findings } = inventory;
+    if (inventory.isDocker || taking.platforms?.length) putMade(inventory, reached, session);
+    const added = await session.commit(reached, [...images, ...referrers]);
+    const { blobs } = inventory;
     const bytes = [...reached].reduce((sum, digest) => sum + blobs.get(digest)!.size, 0);
-    const warnings = [...findings];
     const base = relies && { base: summaryOf(relies) };
-    return { images, blobs: reached.size, added, bytes, ...base, warnings };
+    const came = { blobs: reached.size, added, bytes, ...base };
+    return { images, referrers, ...came, skipped, absent, warnings };
   } catch (error) {
     strays.drop();
     session.fail(error, inventory?.brokeOff);
@@ -117,6 +106,23 @@ function putMade(inventory: Inventory, reached: ReadonlySet<Digest>, session: Se
     const content = inventory.find(digest);
     if (content instanceof Uint8Array) session.put(digest, content);
   }
+}
+
+/** What no image needs is read as well: an archive that was damaged there was damaged. @throws unproven */
+async function mustBeSound(
+  inventory: Inventory,
+  needed: ReadonlySet<Digest>,
+  working: Working,
+): Promise<void> {
+  const { at, blobs } = inventory;
+  const surplus = [...blobs.keys()].filter((digest) => !needed.has(digest));
+  if (surplus.length === 0) return;
+  const before = new Set(inventory.findings);
+  await hashAll(inventory, surplus, { ...working, tally: new Tally() });
+  const findings = [...inventory.findings].filter(
+    (it) => !before.has(it) && it.level === "finding",
+  );
+  if (findings.length > 0) throw new Fault("unproven", { at, findings });
 }
 
 /** What a delta leaves out must be here, whole. @throws unproven with everything that is not */
@@ -157,98 +163,4 @@ async function receive(
   }
   await taker.settle();
   return inventory;
-}
-
-/**
- * The archive's named images, under their complete names, and the blobs that they reach.
- * @param kept whether what has come of it stays for the next import @throws unproven, malformed
- */
-async function prove(
-  inventory: Inventory,
-  source: ArchiveSource,
-  { name, kept }: { readonly name: string | undefined; readonly kept: boolean },
-): Promise<{ reached: ReadonlySet<Digest>; images: Named[] }> {
-  const { at, findings } = inventory;
-  const hint = kept ? { hint: BROKE_OFF } : {};
-  const refuse = (more: Iterable<Finding>) => {
-    const grave = uniqueFindings([...findings, ...more]).filter(
-      ({ level, code }) => level === "finding" && !TOLERATED.has(code),
-    );
-    if (grave.length > 0) throw new Fault("unproven", { at, findings: grave, ...hint });
-  };
-  refuse([]);
-  if (!inventory.isDocker) {
-    readBase(inventory);
-    refuse([]);
-    readIndex(inventory, refuse);
-  }
-  if ("volumes" in source) refuse(checkList(source.volumes, inventory));
-  if (name !== undefined) inventory.roots = nameOne(inventory, name);
-  const roots = inventory.roots.filter((root) => fullNameOf(root) !== undefined);
-  const nameless = inventory.roots.length - roots.length;
-  const list = inventory.isDocker ? DOCKER_FILE : INDEX_FILE;
-  const odd = inventory.roots.map(nameOf).find((tag) => tag !== undefined && isTagOnly(tag));
-  const only = odd === undefined ? "" : ` (a tag alone, as ${JSON.stringify(odd)}, is none)`;
-  if (roots.length === 0 && nameless > 0)
-    refuse([
-      finding(
-        "nothing",
-        list,
-        `it names no image: ${nameless} ${nameless === 1 ? "is here without a name" : "are here without names"}${only}${nameless === 1 ? "; give it one with --name REF" : ""}`,
-      ),
-    ]);
-  if (roots.length === 0) refuse([finding("nothing", list, "it names no image")]);
-  if (nameless > 0)
-    findings.push(
-      note("nothing", list, `${nameless} of its images have no name and were passed over${only}`),
-    );
-  const judgement = judge(roots, inventory);
-  refuse(judgement.findings);
-  refuse(surplusOf(inventory.relies ?? new Map(), judgement.reached));
-  inventory.json = judgement.json;
-  if (inventory.isOwn) refuse(await checkCanonical(inventory));
-  const images = completeNames(
-    roots.map((descriptor) => ({ reference: nameOf(descriptor)!, descriptor, store: inventory })),
-  );
-  refuse(nameTwice(images));
-  return { reached: judgement.reached, images };
-}
-
-/** Reads the two files that every layout has; afterwards the images that it names are the roots. */
-function readIndex(inventory: Inventory, refuse: (more: Iterable<Finding>) => void): void {
-  const [layout, index] = ([LAYOUT_FILE, INDEX_FILE] as const).map((name) => {
-    const content = inventory.files.get(name);
-    if (content === undefined)
-      return refuse([
-        finding("member-missing", name, "every OCI archive has it, and it is not here"),
-      ]);
-    return bytesOf(content, name === LAYOUT_FILE ? LAYOUT_LIMIT : INDEX_LIMIT, name);
-  });
-  checkLayout(layout!, LAYOUT_FILE);
-  const { manifests } = parseIndex(index!, INDEX_FILE, INDEX_LIMIT);
-  inventory.roots = nameRoots(manifests, inventory, dockerOf(inventory));
-}
-
-/** The roots, with `name` for the one image that has none; a tag that it has stays. @throws usage, malformed */
-function nameOne({ roots, at }: Inventory, name: string): readonly Descriptor[] {
-  mustBeName(name);
-  const nameless = roots.filter((root) => fullNameOf(root) === undefined);
-  const [only] = nameless;
-  const digests = new Set(nameless.map(({ digest }) => digest));
-  if (only === undefined || digests.size !== 1)
-    throw new Fault("usage", {
-      message: `--name is for one image without a name, and ${at} has ${digests.size} of them`,
-      hint:
-        digests.size === 0
-          ? "its images have names; give them more with: ingot tag SOURCE NAME"
-          : "name them in its index.json, or bring each in an archive of its own",
-    });
-  const tag = nameOf(only);
-  const hasTag = /:[^/]*$/.test(name);
-  const full = hasTag ? name : `${name}:${tag ?? "latest"}`;
-  return roots.map((root) =>
-    root.digest === only.digest && fullNameOf(root) === undefined
-      ? { ...root, annotations: { ...root.annotations, [REF_NAME]: full } }
-      : root,
-  );
 }

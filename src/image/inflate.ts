@@ -1,7 +1,13 @@
 /** What a layer is uncompressed: its diffID (image-spec, config.md, "Layer DiffID"). Nothing of it is kept. */
 import type { Bytes } from "../base/bytes.ts";
 import { type FaultData, packFault } from "../base/fault.ts";
-import { type Compression, compressionOf, decompressed, HEAD } from "../base/gzip-decode.ts";
+import {
+  type Compression,
+  compressionOf,
+  decompressed,
+  formatOf,
+  HEAD,
+} from "../base/gzip-decode.ts";
 import { Sha256 } from "../base/hash.ts";
 import type { Tally } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -15,6 +21,8 @@ export type Inflated = { readonly diffID: Digest } | { readonly fault: FaultData
 /** How a blob is compressed, and what it is uncompressed, where that was asked for. */
 export interface Inside {
   readonly compression: Compression | undefined;
+  /** The same, also of formats that are not decompressed. */
+  readonly format?: string | undefined;
   readonly inflated?: Inflated | undefined;
 }
 
@@ -57,6 +65,7 @@ export class Inflater {
   readonly #isAsked: boolean;
   #head = new Uint8Array(0);
   #compression: Compression | undefined | "unknown" = "unknown";
+  #format: string | undefined;
   readonly #channel = new Channel();
   #done: Promise<Inflated> | undefined;
 
@@ -81,6 +90,7 @@ export class Inflater {
   async #begin(piece: Uint8Array): Promise<void> {
     const head = Uint8Array.from([...this.#head, ...piece.subarray(0, HEAD)]);
     this.#compression = compressionOf(head);
+    this.#format = formatOf(head);
     if (this.#compression === undefined || !this.#isAsked) return;
     this.#done = this.#inflate();
     if (this.#head.length > 0) await this.#channel.write(this.#head);
@@ -102,9 +112,10 @@ export class Inflater {
   async end(digest: Digest): Promise<Inside> {
     if (this.#compression === "unknown") await this.#begin(new Uint8Array(0));
     const compression = this.#compression as Compression | undefined;
+    const format = this.#format;
     this.#channel.end();
-    if (compression === undefined) return { compression, inflated: { diffID: digest } };
-    return { compression, inflated: await this.#done };
+    if (compression === undefined) return { compression, format, inflated: { diffID: digest } };
+    return { compression, format, inflated: await this.#done };
   }
 
   /** Nothing more comes, and nobody wants to know. */

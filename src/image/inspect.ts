@@ -5,7 +5,7 @@ import { isContainerConfig } from "../oci/media.ts";
 import { formatPlatform } from "../oci/platform.ts";
 import { fetch } from "../store/store.ts";
 import { isGadget, platformOf, type Selected } from "./select.ts";
-import { type Reached, walk } from "./walk.ts";
+import { absentIn, type Reached, walk } from "./walk.ts";
 
 /** An image in words. Sizes in bytes; each blob counts once. */
 export interface Description {
@@ -17,6 +17,8 @@ export interface Description {
   readonly blobs: number;
   readonly created: string | undefined;
   readonly platforms: readonly string[];
+  /** Platforms that the image has, and that are not here. */
+  readonly absent: readonly Descriptor[];
   readonly annotations: Annotations;
   readonly manifests: readonly ManifestDescription[];
 }
@@ -54,6 +56,7 @@ export function describeImage(image: Selected): Description {
     blobs: reached.size,
     created: annotations?.["org.opencontainers.image.created"] ?? createdOf(reached, image),
     platforms: sortedUnique(manifests.flatMap(({ platform }) => platform ?? [])),
+    absent: absentIn(descriptor, store),
     annotations: annotations ?? {},
     manifests,
   };

@@ -121,8 +121,9 @@ export class Inventory implements ReadStore {
     if (digest !== undefined) return this.blobs.has(digest) ? new Again(name, digest) : digest;
     if (isLayoutFile(name)) return this.files.has(name) ? new Again(name, name) : name;
     if (this.strays.has(name)) return new Again(name, undefined);
-    const odd = finding("unexpected-member", name, "a file that no image layout has");
-    if (this.strays.size >= STRAY_LIMIT) return this.#find(odd);
+    const odd = note("unexpected-member", name, "a file that no image layout has");
+    if (this.strays.size >= STRAY_LIMIT)
+      return this.#find(finding("unexpected-member", name, "there are too many such files"));
     this.#wonder(odd);
     this.strays.set(name, { size: member.size, content: undefined });
     return new StrayName(name);
@@ -137,7 +138,7 @@ export class Inventory implements ReadStore {
     const odd = this.isSave ? this.#odd.filter(({ at }) => at !== OLD_LIST) : this.#odd;
     if (!this.isDocker) this.findings.push(...odd);
     else if (this.files.has(BASE_FILE))
-      this.#find(finding("unexpected-member", BASE_FILE, "no archive of Docker's has it"));
+      this.#find(note("unexpected-member", BASE_FILE, "no archive of Docker's has it"));
     this.#odd.length = 0;
     for (const name of [...this.strays.keys(), ...this.links.keys()]) this.#lookAbove(name);
     if ([BLOBS, "blobs"].some((name) => this.#isFile(name)) && this.blobs.size > 0)
@@ -204,10 +205,12 @@ export class Inventory implements ReadStore {
     if (this.#odd.length <= FINDING_LIMIT) this.#odd.push(odd);
   }
 
-  /** Whether every header is byte for byte one that export writes: then nothing else wrote the archive. */
+  /** Whether this is a layout and every header is byte for byte one that export writes: then nothing else wrote the archive. */
   get isOwn(): boolean {
     return (
-      this.members.length > 0 && this.members.every(({ deviation }) => deviation === undefined)
+      !this.isDocker &&
+      this.members.length > 0 &&
+      this.members.every(({ deviation }) => deviation === undefined)
     );
   }
 

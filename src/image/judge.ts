@@ -1,15 +1,23 @@
 import { utf8 } from "../base/bytes.ts";
-import { sha256Hex } from "../base/hash.ts";
-import { sortedBy } from "../base/order.ts";
+import { sortedUnique } from "../base/order.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
-import { blobPath, INDEX_FILE, nameOf } from "../oci/layout.ts";
+import { blobPath } from "../oci/layout.ts";
 import { type Descriptor, type Manifest, parseConfig } from "../oci/manifest.ts";
-import { isContainerConfig, isImage, isManifest } from "../oci/media.ts";
+import {
+  ATTESTS,
+  isContainerConfig,
+  isEncrypted,
+  isForeign,
+  isImage,
+  isManifest,
+} from "../oci/media.ts";
 import { formatPlatform, type Platform } from "../oci/platform.ts";
+import { refersOf } from "../oci/referrer.ts";
 import { sizeOf } from "../store/content.ts";
 import { fetch, type ReadStore } from "../store/store.ts";
-import { collect, type Finding, Findings, finding } from "./finding.ts";
-import { childrenOf, read } from "./walk.ts";
+import { collect, Findings, finding, note, unchecked } from "./finding.ts";
+import { agrees, checkData, noImages, noNames } from "./judge-entries.ts";
+import { childrenOf, hostsOf, isAttestation, read } from "./walk.ts";
 
 /** What a judgement went over, and what is not so. */
 export interface Judgement {
@@ -21,11 +29,26 @@ export interface Judgement {
   /** Bytes of the manifests and indexes. */
   readonly json: number;
   readonly findings: Findings;
+  /** The platforms of which nothing is here, or that are left out. */
+  readonly absent: readonly Descriptor[];
+}
+
+/** What is to be looked at, and how what is not here is judged. */
+export interface Judging {
+  /** Whether to list what configs say of layers. */
+  readonly layers?: boolean;
+  /** Manifests and indexes, named by an index, that may be absent: they are notes, as those of platforms that nobody asked for. */
+  readonly mayBeAbsent?: (child: Descriptor) => boolean;
+  /** Manifests and indexes, named by an index, that are here in part and left out. */
+  readonly leftOut?: ReadonlySet<Digest>;
+  /** Whether layers that may be elsewhere (`urls`) may be absent. */
+  readonly foreign?: boolean;
 }
 
 /** What a config says that a layer is uncompressed. */
 export interface Claim {
   readonly layer: Digest;
+  readonly mediaType: string;
   readonly diffID: string;
   readonly config: Digest;
 }
@@ -35,31 +58,18 @@ export interface Claim {
  * descriptor says. Leaves are not read: that their bytes are right is for the hashing to say. Does not stop at the first
  * finding. Each blob is read once as each type that names it, however often and deeply it is named, and of what was
  * read little is kept: time and memory stay in proportion to the blobs that are there.
- * @param layers whether to list what configs say of layers
  */
-export function judge(roots: readonly Descriptor[], store: ReadStore, layers = false): Judgement {
-  const judging = new Judging(store, layers);
-  judging.findings.push(
-    ...nameTwice(roots.map((root) => ({ reference: nameOf(root), descriptor: root }))),
-    ...noImages(roots),
-    ...noNames(roots),
-  );
+export function judge(
+  roots: readonly Descriptor[],
+  store: ReadStore,
+  how: Judging = {},
+): Judgement {
+  const judging = new Judge(store, how);
+  const images = roots.filter((root) => refersOf(root) === undefined);
+  judging.findings.push(...noImages(images), ...noNames(images));
   for (const root of roots) judging.lookAt(root);
   judging.followAll();
   return judging;
-}
-
-/** Names that cannot be one by any convention: no reader could ask for them, and a person could be misled by them. */
-function noNames(roots: readonly Descriptor[]): Finding[] {
-  const findings: Finding[] = [];
-  for (const root of roots) {
-    const name = nameOf(root);
-    if (name === undefined || /^[\x21-\x7e]+$/.test(name)) continue;
-    findings.push(
-      finding("malformed", INDEX_FILE, `${JSON.stringify(name)} is no name of an image`),
-    );
-  }
-  return findings;
 }
 
 /** What `manifest.json` says of a manifest, as something short. */
@@ -69,7 +79,7 @@ export function loadKey(config: string, layers: readonly string[]): string {
 
 type Target = Pick<Descriptor, "mediaType" | "digest" | "size">;
 
-class Judging implements Judgement {
+class Judge implements Judgement {
   readonly reached = new Set<Digest>();
   readonly loadable = new Set<string>();
   readonly findings: Findings;
@@ -80,12 +90,13 @@ class Judging implements Judgement {
   readonly #todo: Target[] = [];
   /** What the configs of the manifests say. */
   readonly #platforms = new Map<Digest, Platform>();
-  readonly #listed: boolean;
+  readonly absent: Descriptor[] = [];
+  readonly #how: Judging;
   readonly #claims = new Map<string, Claim>();
 
-  constructor(store: ReadStore, layers: boolean) {
+  constructor(store: ReadStore, how: Judging) {
     this.#store = store;
-    this.#listed = layers;
+    this.#how = how;
     this.findings = new Findings(store.at);
   }
 
@@ -171,10 +182,10 @@ class Judging implements Judgement {
       this.findings.push(
         finding("type-differs", digest, `it says it is ${says}, its descriptor says ${mediaType}`),
       );
-    for (const child of index?.manifests ?? []) this.lookAt(child, digest);
+    if (index !== undefined) this.#followIndex(digest, index.manifests);
     if (manifest === undefined) return;
     for (const child of childrenOf({ manifest }))
-      if (this.#isThere(child, digest)) this.#later(child);
+      if (!this.#isElsewhere(child) && this.#isThere(child, digest)) this.#later(child);
     this.#checkConfig(digest, manifest);
     this.loadable.add(
       loadKey(
@@ -182,6 +193,62 @@ class Judging implements Judgement {
         manifest.layers.map((layer) => blobPath(layer.digest)),
       ),
     );
+  }
+
+  /** The platforms of an index: those of which nothing is here are told, where there are others. */
+  #followIndex(digest: Digest, children: readonly Descriptor[]): void {
+    const isAway = (child: Descriptor) =>
+      isImage(child.mediaType) &&
+      (this.#store.find(child.digest) === undefined ||
+        (this.#how.leftOut?.has(child.digest) && this.#how.mayBeAbsent?.(child)));
+    const platforms = children.filter((child) => !isAttestation(child));
+    const there = platforms.filter((child) => !isAway(child));
+    const isPartial = there.length > 0;
+    const complete = sortedUnique(
+      there.flatMap(({ platform }) => (platform ? formatPlatform(platform) : [])),
+    );
+    for (const child of children)
+      if (!isPartial || !isAway(child)) this.lookAt(child, digest);
+      else if (!isAttestation(child)) this.#isAbsent(child, digest, complete);
+      else if (
+        !children.some((other) => other.digest === child.annotations?.[ATTESTS] && isAway(other))
+      )
+        this.findings.push(
+          note("platform-absent", child.digest, "an attestation manifest that is not here"),
+        );
+  }
+
+  #isAbsent(child: Descriptor, index: Digest, complete: readonly string[]): void {
+    this.absent.push(child);
+    const what = child.platform
+      ? formatPlatform(child.platform)
+      : "a platform that it does not say";
+    const is = this.#how.leftOut?.has(child.digest) ? "not whole here" : "not here";
+    const others = complete.length > 0 ? `; here is ${complete.join(", ")}` : "";
+    const may = this.#how.mayBeAbsent?.(child) ?? false;
+    this.findings.push(
+      (may ? note : finding)(
+        "platform-absent",
+        child.digest,
+        `it is ${what} of the index ${index}, and ${is}${others}`,
+      ),
+    );
+  }
+
+  /** Whether a layer is not here and says that it is elsewhere. */
+  #isElsewhere(child: Descriptor): boolean {
+    const { digest, mediaType, urls = [] } = child;
+    if (!isForeign(mediaType) || urls.length === 0 || this.#store.find(digest) !== undefined)
+      return false;
+    const isAllowed = this.#how.foreign ?? false;
+    this.findings.push(
+      (isAllowed ? note : finding)(
+        "elsewhere",
+        digest,
+        `it is not here: its descriptor says that it is at ${hostsOf(urls)}`,
+      ),
+    );
+    return true;
   }
 
   /** A container's config and its manifest tell of the same layers. */
@@ -205,68 +272,24 @@ class Judging implements Judgement {
           `it tells of ${told} layers, the manifest of ${layers.length}`,
         ),
       );
-    else if (this.#listed)
-      for (const [i, { digest: layer }] of layers.entries()) {
-        const diffID = config.rootfs.diff_ids[i]!;
-        const key = `${layer} ${diffID}`;
-        if (!this.#claims.has(key))
-          this.#claims.set(key, { layer, diffID, config: descriptor.digest });
-      }
+    else if (this.#how.layers)
+      for (const [i, { digest: layer, mediaType }] of layers.entries())
+        this.#claim({
+          layer,
+          mediaType,
+          diffID: config.rootfs.diff_ids[i]!,
+          config: descriptor.digest,
+        });
   }
-}
 
-/** A descriptor may carry the content itself (image-spec, descriptor.md, "Embedded Content"): it must be that content. */
-function checkData({ data, digest, size }: Descriptor): Finding[] {
-  if (data === undefined) return [];
-  const bytes = Buffer.from(data, "base64");
-  if (
-    bytes.toString("base64") === data &&
-    bytes.length === size &&
-    `sha256:${sha256Hex(bytes)}` === digest
-  )
-    return [];
-  return [finding("digest-differs", digest, "the data in its descriptor is something else")];
-}
-
-/** Many indexes name a variant that configs leave out, and the other way round: only two that differ are two. */
-function agrees(said: Platform, config: Platform): boolean {
-  const sameVariant = !said.variant || !config.variant || said.variant === config.variant;
-  return said.os === config.os && said.architecture === config.architecture && sameVariant;
-}
-
-/** A layout may hold content of any type, but what has an image's name must be one: else nobody can say what it needs. */
-function noImages(roots: readonly Descriptor[]): Finding[] {
-  return roots.flatMap((root) =>
-    nameOf(root) === undefined || isImage(root.mediaType)
-      ? []
-      : [
-          finding(
-            "type-differs",
-            root.digest,
-            `${nameOf(root)} is ${root.mediaType}: neither an image manifest nor an index`,
-          ),
-        ],
-  );
-}
-
-/** One name for two images. */
-export function nameTwice(
-  images: Iterable<{ readonly reference: string | undefined; readonly descriptor: Descriptor }>,
-): Finding[] {
-  const first = new Map<string, Digest>();
-  const several = new Map<string, Set<Digest>>();
-  for (const { reference, descriptor } of images) {
-    if (reference === undefined) continue;
-    const before = first.get(reference) ?? descriptor.digest;
-    first.set(reference, before);
-    if (before !== descriptor.digest)
-      several.set(reference, (several.get(reference) ?? new Set([before])).add(descriptor.digest));
+  #claim(claim: Claim): void {
+    const { layer, mediaType, diffID } = claim;
+    const key = `${layer} ${diffID} ${mediaType}`;
+    if (this.#claims.has(key)) return;
+    this.#claims.set(key, claim);
+    if (isEncrypted(mediaType))
+      this.findings.push(
+        unchecked(layer, `it is encrypted (${mediaType}): what it is decrypted was not checked`),
+      );
   }
-  return sortedBy(several, ([name]) => name).map(([name, digests]) =>
-    finding(
-      "duplicate-name",
-      name,
-      `it names ${digests.size} images: ${[...digests].slice(0, 3).join(", ")}`,
-    ),
-  );
 }

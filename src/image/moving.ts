@@ -4,11 +4,20 @@ import { type Digest, isDigest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
 import { formatRemote, parseRemote, type Remote } from "../oci/remote.ts";
 import type { Renaming } from "../oci/rename.ts";
+import type { Repository } from "../store/registry.ts";
 import type { ReadStore } from "../store/store.ts";
 import { type Choice, chooseRemote, isRemote } from "./endpoint.ts";
+import { readEntries } from "./entries.ts";
 import { completeNames } from "./name.ts";
-import type { Pushable, Pushed } from "./push.ts";
-import { byName, isReferring, listed, pushNamed, storedReferrers, underName } from "./referrers.ts";
+import { type Pushable, type Pushed, pushImage } from "./push.ts";
+import { listReferrers, pushReferrer, withoutSubject } from "./push-referrers.ts";
+import {
+  type Attached,
+  type LeftBehind,
+  type Referring,
+  referrersIn,
+  underName,
+} from "./referrers.ts";
 import { type Selected, select } from "./select.ts";
 import { openSources } from "./source.ts";
 import { walk } from "./walk.ts";
@@ -20,10 +29,14 @@ export interface Move {
   readonly before: string;
   /** Under the name that it is to have. */
   readonly image: Pushable;
-  /** Whether it goes because it refers to another. */
-  readonly refers: boolean;
   /** All names that the same content has where it comes from. */
   readonly also: readonly string[];
+}
+
+/** Images on their way, and the referrers that stay where they are. */
+export interface Moves {
+  readonly moves: readonly Move[];
+  readonly left: readonly LeftBehind[];
 }
 
 /** How images are to be called, by the names that they have. */
@@ -45,12 +58,15 @@ export async function movesByRule(
   { texts, all }: Wanted,
   choice: Choice,
   renaming: Renaming,
-): Promise<Move[]> {
-  const moves: Move[] = [];
+): Promise<Moves> {
+  const found: Moves[] = [];
   const naming = (image: Selected) => renaming.of(ownName(image));
-  if (texts.length === 0) moves.push(...movesOfStore(namedIn(choice.openStore()), choice, naming));
-  for (const text of texts) moves.push(...(await movesOf({ text, all }, choice, naming)));
-  return distinct(moves);
+  if (texts.length === 0) found.push(await movesFor(namedIn(choice.openStore()), choice, naming));
+  for (const text of texts) found.push(await movesOf({ text, all }, choice, naming));
+  return {
+    moves: distinct(found.flatMap(({ moves }) => moves)),
+    left: found.flatMap(({ left }) => left),
+  };
 }
 
 /** The one image of a source under the name `target`, else its own, with what refers to it. @throws usage for a digest */
@@ -58,7 +74,7 @@ export async function movesTo(
   text: string,
   target: string | undefined,
   choice: Choice,
-): Promise<Move[]> {
+): Promise<Moves> {
   return movesOf({ text, all: false }, choice, (image) => {
     const remote = parseRemote(target ?? ownName(image));
     if (remote.digest === undefined) return formatRemote(remote);
@@ -73,14 +89,15 @@ async function movesOf(
   { text, all }: { readonly text: string; readonly all: boolean },
   choice: Choice,
   naming: Naming,
-): Promise<Move[]> {
+): Promise<Moves> {
   if (text.startsWith("docker://")) {
-    const { images, referring } = await chooseRemote(text, choice);
-    return images.flatMap((image) => move(image, referring, { to: naming(image), also: [] }));
+    const { images, ...attached } = await chooseRemote(text, choice);
+    const [image] = images;
+    if (image === undefined) return { moves: [], left: [] };
+    return movesWith(image, attached, { to: naming(image), also: [] });
   }
   const images = await openSources(text, choice.openStore);
-  if (all) return movesOfStore(images, choice, naming);
-  if (images.length > 1)
+  if (!all && images.length > 1)
     throw new Fault("usage", {
       message: `${text} has ${images.length} images, should be one`,
       hint: `push all of them with --all --to HOST, or name one: oci-archive:FILE:REF, oci:DIR:REF`,
@@ -90,7 +107,7 @@ async function movesOf(
 
 /** @throws not-found for a store that names nothing */
 function namedIn(store: ReadStore): Selected[] {
-  const images = store.images().flatMap((descriptor) => {
+  const images = readEntries(store).images.flatMap((descriptor) => {
     const reference = nameOf(descriptor);
     return reference === undefined ? [] : [{ reference, descriptor, store }];
   });
@@ -98,47 +115,43 @@ function namedIn(store: ReadStore): Selected[] {
   throw new Fault("not-found", { what: "an image", at: store.at, hint: "it names none" });
 }
 
-/** What refers to an image goes with that image; what is named and refers to none that goes, by its own name. */
-function movesOfStore(images: readonly Selected[], choice: Choice, naming: Naming): Move[] {
-  const { along, platforms } = choice;
-  const attached = images.filter(({ reference }) => isReferring(reference));
-  const plain = images.filter(({ reference }) => !isReferring(reference));
-  const everything = along === "signatures" && attached.length > 0 ? "all" : along;
-  const moves = movesFor(plain, { ...choice, along: everything }, naming);
-  if (along === "none" || platforms.length > 0) return moves;
-  const gone = new Set(moves.map(({ before }) => before));
-  const left = attached.filter(({ reference }) => !gone.has(reference));
-  return [...moves, ...movesFor(left, { ...choice, along: "none" }, naming)];
-}
-
-function movesFor(
+/** Each image with what refers to it. */
+async function movesFor(
   images: readonly Selected[],
   { along, platforms }: Pick<Choice, "along" | "platforms">,
   naming: Naming,
-): Move[] {
+): Promise<Moves> {
   const [first] = images;
-  if (first === undefined) return [];
-  const named = byName(first.store);
-  const also = namesIn(first.store);
-  return images.flatMap((whole) => {
+  if (first === undefined) return { moves: [], left: [] };
+  const attached = referrersIn(first.store, along);
+  const names = namesIn(first.store);
+  const found: Moves[] = [];
+  for (const whole of images) {
     const image = select(whole, platforms);
-    const referring = storedReferrers(image, along, named);
-    const names = also.get(whole.descriptor.digest) ?? [];
-    return move(image, referring, { to: naming(whole), also: names });
-  });
+    const also = names.get(whole.descriptor.digest) ?? [];
+    const with_ = await attached(image, whole.descriptor);
+    found.push(movesWith(image, with_, { to: naming(whole), also }));
+  }
+  return {
+    moves: found.flatMap(({ moves }) => moves),
+    left: found.flatMap(({ left }) => left),
+  };
 }
 
-function move(
+function movesWith(
   image: Pushable,
-  referring: readonly Pushable[],
+  { referring, left }: Attached,
   { to, also }: { readonly to: string; readonly also: readonly string[] },
-): Move[] {
-  return [
-    { before: image.reference, image: { ...image, reference: to }, refers: false, also },
-    ...underName(referring, to).map((each, i) => {
-      return { before: referring[i]!.reference, image: each, refers: true, also: [] };
+): Moves {
+  const { listable, without } = withoutSubject(referring);
+  const before = underName(listable, image.reference);
+  const moves = [
+    { before: image.reference, image: { ...image, reference: to }, also },
+    ...underName(listable, to).map((each, i) => {
+      return { before: before[i]!.reference, image: each, also: [] };
     }),
   ];
+  return { moves, left: [...left, ...without] };
 }
 
 /** @throws usage, not-found for an image that has none */
@@ -152,7 +165,7 @@ function ownName(image: Selected): string {
   return completeNames([image])[0]!.reference;
 }
 
-/** Each name once. Lists of referrers are no names: of two, the registry has both in one. @throws usage for two images of one name */
+/** Each name once. @throws usage for two images of one name */
 function distinct(moves: readonly Move[]): Move[] {
   const named = new Map<string, Move>();
   const once: Move[] = [];
@@ -160,7 +173,7 @@ function distinct(moves: readonly Move[]): Move[] {
     const { reference, descriptor } = each.image;
     const other = named.get(reference);
     if (other?.image.descriptor.digest === descriptor.digest) continue;
-    if (other !== undefined && listed(reference) === undefined) throw clash(other, each);
+    if (other !== undefined) throw clash(other, each);
     named.set(reference, each);
     once.push(each);
   }
@@ -204,6 +217,7 @@ export async function pushMoves(
   tell: (move: Move) => void,
 ): Promise<Pushed> {
   const landed = new Map<string, string>();
+  const referring = new Map<string, { readonly to: Repository; readonly all: Referring[] }>();
   const all: Pushed[] = [];
   for (const each of moves) {
     const { image, also } = each;
@@ -212,11 +226,19 @@ export async function pushMoves(
     const other = besideOf(remote, also);
     const key = (digest: Digest) => `${remote.registry} ${digest}`;
     const beside = (digest: Digest) => landed.get(key(digest)) ?? other;
-    all.push(...(await pushNamed([image], { to, beside }, working)));
+    const { refers } = image;
+    if (refers !== undefined) {
+      const one = { ...image, refers };
+      all.push(await pushReferrer(one, { to, beside }, working));
+      const others = referring.get(to.at);
+      if (others === undefined) referring.set(to.at, { to, all: [one] });
+      else others.all.push(one);
+    } else all.push(await pushImage(image, { to, tag: remote.tag, beside }, working));
     for (const digest of walk(image.descriptor, image.store).keys())
       landed.set(key(digest), remote.repository);
     tell(each);
   }
+  for (const { to, all: pushed } of referring.values()) await listReferrers(pushed, to);
   const sum = (what: keyof Pushed) => all.reduce((total, each) => total + each[what], 0);
   return { blobs: sum("blobs"), sent: sum("sent"), mounted: sum("mounted"), bytes: sum("bytes") };
 }

@@ -10,13 +10,14 @@ export const isTagOnly = (name: string) => !/[/:@]/.test(name);
 
 /**
  * The images under their complete names: a short one, as foreign layouts have them, is completed by the convention
- * for what the image is. Each image is looked at once, and only where the conventions differ.
+ * for what the image is. Each image is looked at once, and only where the conventions differ. Referrers stay as they are.
  * @throws malformed, not-found for a tag alone
  */
 export function completeNames(images: readonly Selected[]): Selected[] {
   const kinds = new Map<Digest, Kind>();
   return images.map((image) => {
     const { reference, descriptor, store } = image;
+    if (image.refers !== undefined) return image;
     if (isTagOnly(reference))
       throw new Fault("not-found", {
         what: "the name of an image",

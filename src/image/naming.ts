@@ -1,14 +1,18 @@
 /** What an image is called in an archive or a layout of somebody's (docs/foreign-archives.md). */
 import { isFault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
-import { blobPath, nameOf } from "../oci/layout.ts";
+import { blobPath, DOCKER_FILE, INDEX_FILE, nameOf } from "../oci/layout.ts";
 import type { Descriptor, Manifest } from "../oci/manifest.ts";
 import { isImage, isManifest, REF_NAME } from "../oci/media.ts";
-import { formatReference, parseReference } from "../oci/reference.ts";
+import { formatReference, type Kind, parseReference } from "../oci/reference.ts";
+import { refersOf } from "../oci/referrer.ts";
 import type { ReadStore } from "../store/store.ts";
 import { type DockerImage, parseDocker } from "./docker.ts";
+import { type Finding, finding } from "./finding.ts";
 import { loadKey } from "./judge.ts";
+import { nameTwice } from "./judge-entries.ts";
 import { isTagOnly } from "./name.ts";
+import { isGadget } from "./select.ts";
 import { read } from "./walk.ts";
 
 /** containerd, BuildKit and Docker write the complete name here, and into the other annotation the tag alone. */
@@ -64,9 +68,94 @@ const withName = (root: Descriptor, name: string): Descriptor => ({
 });
 
 /** A container's complete name; undefined for what is no name. */
-function completed(name: string | undefined): string | undefined {
+function completed(name: string | undefined, kind: Kind = "container"): string | undefined {
   if (name === undefined) return undefined;
-  return orUndefined(() => formatReference(parseReference(name, "container")));
+  return orUndefined(() => formatReference(parseReference(name, kind)));
+}
+
+/** Where both annotations have a complete name, clients that read one and clients that read the other must load one image by it. */
+export function checkAnnotations(entries: readonly Descriptor[]): Finding[] {
+  return entries.flatMap((entry) => {
+    const one = entry.annotations?.[CONTAINERD_NAME];
+    const other = fullNameOf(entry);
+    const names = (name: string | undefined) =>
+      KINDS.flatMap((kind) => completed(name, kind) ?? []);
+    const [ones, others] = [names(one), names(other)];
+    if (ones.length === 0 || others.length === 0 || ones.some((name) => others.includes(name)))
+      return [];
+    return [
+      finding(
+        "name-differs",
+        INDEX_FILE,
+        `${entry.digest} is ${JSON.stringify(one)} by ${CONTAINERD_NAME}, and ${JSON.stringify(other)} by ${REF_NAME}`,
+      ),
+    ];
+  });
+}
+
+const KINDS: readonly Kind[] = ["gadget", "container"];
+
+/** The images of an index under their complete names, as far as they have one that can be completed; others as they are called. */
+function completeRoots(roots: readonly Descriptor[], store: ReadStore) {
+  const kinds = new Map<Digest, Kind>();
+  const kindOf = (root: Descriptor): Kind => {
+    const known = kinds.get(root.digest);
+    const isOne = known === undefined && orUndefined(() => isGadget(root, store)) === true;
+    const kind = known ?? (isOne ? "gadget" : "container");
+    kinds.set(root.digest, kind);
+    return kind;
+  };
+  return roots.flatMap((descriptor) => {
+    const name = refersOf(descriptor) === undefined ? fullNameOf(descriptor) : undefined;
+    if (name === undefined) return [];
+    const either = completed(name, "gadget");
+    const isSame = either === completed(name, "container");
+    const full = isSame ? either : completed(name, kindOf(descriptor));
+    return [{ reference: full ?? name, descriptor }];
+  });
+}
+
+/** One name for two images, the short ones completed. A tag alone is no name, and yet two of them are one too many. */
+export function checkNames(roots: readonly Descriptor[], store: ReadStore): Finding[] {
+  const tagged = roots.flatMap((descriptor) => {
+    const isTag = refersOf(descriptor) === undefined && fullNameOf(descriptor) === undefined;
+    return isTag ? [{ reference: nameOf(descriptor), descriptor }] : [];
+  });
+  return nameTwice([...completeRoots(roots, store), ...tagged]);
+}
+
+/**
+ * What Docker's list calls an image must be what the index calls it: `docker load` goes by the one, everybody else by the other.
+ * @throws malformed, too-large
+ */
+export function checkTags(
+  docker: Uint8Array,
+  roots: readonly Descriptor[],
+  store: ReadStore,
+): Finding[] {
+  const list = parseDocker(docker).filter(({ RepoTags }) => (RepoTags ?? []).length > 0);
+  if (list.length === 0) return [];
+  const named = new Map(
+    completeRoots(roots, store).map(({ reference, descriptor }) => [reference, descriptor]),
+  );
+  const keys = new Map<string, readonly string[]>();
+  const sets = new Map<Digest, ReadonlySet<string>>();
+  const has = (root: Descriptor, key: string) => {
+    const set = sets.get(root.digest) ?? new Set(keysOf(root, store, keys));
+    sets.set(root.digest, set);
+    return set.has(key);
+  };
+  return list.flatMap(({ Config, Layers, RepoTags }) => {
+    const key = loadKey(Config, Layers);
+    return (RepoTags ?? []).flatMap((tag) => {
+      const name = completed(tag);
+      const root = name === undefined ? undefined : named.get(name);
+      if (name === undefined || (root !== undefined && has(root, key))) return [];
+      const is = root === undefined ? "no image of index.json" : `${root.digest} in index.json`;
+      const what = `it gives the name ${JSON.stringify(tag)} to the image with ${Config}`;
+      return [finding("docker-differs", DOCKER_FILE, `${what}, and it is that of ${is}`)];
+    });
+  });
 }
 
 /** The names that Docker's list has, by what they are of. A list that cannot be read has none: that is found elsewhere. */

@@ -20,6 +20,7 @@ import { MEMBER_LIMIT } from "../tar/scan.ts";
 import { formatDocker } from "./docker.ts";
 import { formatHoldings, type Holdings, reliedOn } from "./holdings.ts";
 import { completeNames } from "./name.ts";
+import { referrerEntries, referrersOf } from "./plan-referrers.ts";
 import { platformOf, type Selected } from "./select.ts";
 import { type Reached, walk } from "./walk.ts";
 
@@ -38,6 +39,8 @@ export interface Member {
 export interface Plan {
   readonly members: readonly Member[];
   readonly images: readonly { readonly reference: string; readonly digest: Digest }[];
+  /** What refers to them: in the order of digest and subject. */
+  readonly referrers: readonly { readonly subject: Digest; readonly digest: Digest }[];
   readonly blobs: number;
   readonly size: number;
   /** The layers that are left out; none, unless there is a base that has them. */
@@ -52,15 +55,17 @@ export interface Plan {
  * that nobody would read back
  */
 export function plan(images: readonly Selected[], writer: HeaderWriter, base?: Holdings): Plan {
-  const named = unique(completeNames(images));
+  const named = unique(completeNames(images.filter(({ refers }) => refers === undefined)));
   const walked = new Map<string, Selected & { reached: ReturnType<typeof walk> }>();
-  const walks = named.map((image) => {
+  const walkOnce = (image: Selected) => {
     const { mediaType, digest, size } = image.descriptor;
     const key = `${digest} ${mediaType} ${size}`;
     const { reached } = walked.get(key) ?? { reached: walk(image.descriptor, image.store) };
     if (!walked.has(key)) walked.set(key, { ...image, reached });
     return reached;
-  });
+  };
+  const walks = named.map(walkOnce);
+  const referring = referrersOf(images, walks, walkOnce);
   const relies = reliedOn(base, walked.values());
   const blobs = new Map<Digest, { content: Content; size: number }>();
   for (const { reached, store, descriptor } of walked.values())
@@ -73,6 +78,7 @@ export function plan(images: readonly Selected[], writer: HeaderWriter, base?: H
     digest,
   }));
   const roots = named.map(entry);
+  const referrerRoots = referrerEntries(referring, named, walks);
   const docker = formatDocker(
     named.map(({ reference }, i) => ({
       reference,
@@ -93,7 +99,7 @@ export function plan(images: readonly Selected[], writer: HeaderWriter, base?: H
   if (docker !== undefined) checkIndexSize(docker, DOCKER_FILE);
   const made = [
     ...(relies.size > 0 ? [{ name: BASE_FILE, content: formatHoldings(relies, BASE_FILE) }] : []),
-    { name: INDEX_FILE, content: formatArchiveIndex(roots) },
+    { name: INDEX_FILE, content: formatArchiveIndex([...roots, ...referrerRoots]) },
     ...(docker === undefined ? [] : [{ name: DOCKER_FILE, content: docker }]),
     { name: LAYOUT_FILE, content: LAYOUT_BYTES },
   ].map((member) => ({ ...member, digest: undefined }));
@@ -101,6 +107,10 @@ export function plan(images: readonly Selected[], writer: HeaderWriter, base?: H
   return {
     ...placed,
     images: named.map(({ reference, descriptor }) => ({ reference, digest: descriptor.digest })),
+    referrers: referring.map(({ descriptor, refers }) => ({
+      subject: refers.subject,
+      digest: descriptor.digest,
+    })),
     blobs: blobs.size,
     relies,
   };

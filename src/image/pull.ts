@@ -65,10 +65,7 @@ export async function pullImages(
     );
     for (const [digest, bytes] of read) session.put(digest, bytes);
     const digests = new Set([...read.keys(), ...needed.map(({ descriptor }) => descriptor.digest)]);
-    await session.commit(
-      digests,
-      images.map(({ reference, descriptor }) => ({ reference, descriptor })),
-    );
+    await session.commit(digests, images);
     return {
       blobs: digests.size,
       fetched: got.filter((bytes) => bytes !== undefined).length,

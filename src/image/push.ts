@@ -11,7 +11,7 @@ import { inParallel } from "./parallel.ts";
 import type { RemoteImage } from "./remote.ts";
 import { count } from "./render.ts";
 import type { Selected } from "./select.ts";
-import { childrenOf, type Reached, walk } from "./walk.ts";
+import { absentIn, childrenOf, type Reached, walk } from "./walk.ts";
 import type { Working } from "./working.ts";
 
 /** What a registry got. `sent`, `mounted` and `there` count blobs, manifests not among them. Bytes that were sent. */
@@ -68,7 +68,9 @@ export async function pushImage(
   for (const { descriptor, bytes } of bottomUp(image.descriptor, reached)) {
     const isRoot = descriptor.digest === image.descriptor.digest;
     const which = (isRoot ? tag : undefined) ?? descriptor.digest;
-    await to.putManifest(which, { descriptor, bytes: bytes! });
+    await to.putManifest(which, { descriptor, bytes: bytes! }).catch((error: unknown) => {
+      throw isRefused(error) ? partRefused(error, image) : error;
+    });
   }
   return {
     blobs: leaves.length,
@@ -76,6 +78,17 @@ export async function pushImage(
     mounted: done.filter((how) => how === "mounted").length,
     bytes: leaves.reduce((sum, { size }, i) => sum + (done[i] === "sent" ? size : 0), 0),
   };
+}
+
+const isRefused = (error: unknown): error is Fault<"registry"> =>
+  isFault(error, "registry") && /^4[0-9]{2}$/.test(error.facts.code);
+
+/** Many registries take an index only where they have all that it names. */
+function partRefused(error: Fault<"registry">, { descriptor, store }: Pushable): Fault {
+  if (absentIn(descriptor, store).length === 0) return error;
+  const hint =
+    "the image is here without some of its platforms, and the registry wants all that its index names: push those that are here with --platform LIST";
+  return new Fault("registry", { ...error.facts, hint }, { cause: error });
 }
 
 const leavesOf = (reached: ReadonlyMap<Digest, Reached>): Descriptor[] =>

@@ -1,36 +1,49 @@
-/** What travels with an image: its signatures, and whatever else refers to it, in the forms that registries have. */
+/** What travels with an image: its signatures, and whatever else refers to it, wherever the image is. */
+import { isFault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
-import { nameOf } from "../oci/layout.ts";
-import { type Descriptor, parseIndex } from "../oci/manifest.ts";
-import { COSIGN_SIGNATURE, isImage, isIndex, SIGSTORE_BUNDLE } from "../oci/media.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { ATTESTS, isImage, isIndex } from "../oci/media.ts";
+import {
+  COSIGN_SUFFIXES,
+  type CosignSuffix,
+  cosignTag,
+  kindOfReferrer,
+  type ReferrerKind,
+  type Refers,
+  referrersTag,
+} from "../oci/referrer.ts";
 import { MemoryStore } from "../store/memory.ts";
 import type { Repository } from "../store/registry.ts";
-import { referrersIndex, referrersTag } from "../store/registry-lists.ts";
-import type { ReadStore } from "../store/store.ts";
-import { fetch } from "../store/store.ts";
+import { bySubject, readEntries } from "./entries.ts";
 import { isTagOnly } from "./name.ts";
 import { inParallel } from "./parallel.ts";
-import { type Pushable, type Pushed, pushImage, type Target } from "./push.ts";
+import type { Pushable } from "./push.ts";
 import { findRemote, type RemoteImage, readManifests } from "./remote.ts";
-import { isGadget, type Selected } from "./select.ts";
-import { read, walk } from "./walk.ts";
-import type { Working } from "./working.ts";
+import type { Selected } from "./select.ts";
+import { type Reached, read, walk } from "./walk.ts";
 
-/**
- * How much of what refers to an image goes with it: everything; of a gadget its signatures, in all forms that `ig` takes, with
- * the list that they are in; nothing.
- */
+/** How much of what refers to an image travels with it: everything, its signatures, nothing. */
 export type Along = "all" | "signatures" | "none";
 
-/** The tags that cosign keeps signatures, attestations and bills of materials under, after that of the list of referrers. */
-const ENDINGS: Readonly<Record<Along, readonly string[]>> = {
-  all: ["", ".sig", ".att", ".sbom"],
-  signatures: ["", ".sig"],
-  none: [],
-};
-const SIGNATURES: ReadonlySet<string | undefined> = new Set([COSIGN_SIGNATURE, SIGSTORE_BUNDLE]);
+/** An image that refers to another. */
+export type Referring<P extends Pushable = Pushable> = P & { readonly refers: Refers };
+
+/** A referrer that does not travel, and why: nobody asked for it, its subject is the index that platforms were chosen from, or no registry can list it. */
+export interface LeftBehind {
+  readonly kind: ReferrerKind;
+  readonly digest: Digest;
+  readonly subject: Digest;
+  readonly why: "not asked for" | "platform" | "no subject";
+}
+
+/** What travels with an image, and what does not. */
+export interface Attached<P extends Pushable = Pushable> {
+  readonly referring: readonly Referring<P>[];
+  readonly left: readonly LeftBehind[];
+}
+
 const AT_ONCE = 6;
-/** Referrers have referrers; further than so far from the image nobody looks. */
+/** Referrers have referrers: they are followed this far from the image. */
 const DEEPEST = 3;
 
 /** The manifests and indexes of an image, itself among them: what can be referred to. */
@@ -42,165 +55,165 @@ export const subjectsOf = ({
     isImage(found.descriptor.mediaType) ? [found.descriptor.digest] : [],
   );
 
-/** What is asked for referrers first. What is signed of a gadget is the gadget as a whole. */
-function startOf(image: Pushable, along: Along): Digest[] {
-  if (along === "all") return subjectsOf(image);
-  const { descriptor, store } = image;
-  return along === "signatures" && isGadget(descriptor, store) ? [descriptor.digest] : [];
+/** What a referrer's manifest says of its kind. */
+export function kindOf({ descriptor, store, refers }: Referring): ReferrerKind {
+  const { manifest, index } = isImage(descriptor.mediaType)
+    ? read(descriptor, store)
+    : ({} as Reached);
+  return kindOfReferrer(manifest ?? index ?? {}, refers);
 }
 
-/** Whether this goes along: a list of referrers only where a signature is in it. */
-function goes({ reference, descriptor, store }: Selected, along: Along): boolean {
-  if (along === "all" || listed(reference) === undefined) return true;
-  if (!isIndex(descriptor.mediaType)) return false;
-  return entriesOf(descriptor, store).some((entry) => {
-    if (!isImage(entry.mediaType)) return false;
-    const { index, manifest } = read(entry, store);
-    return SIGNATURES.has(
-      index?.artifactType || manifest?.artifactType || manifest?.config.mediaType,
-    );
-  });
+/** The same; of what cannot be read nobody knows the kind. */
+export function kindOrOther(one: Referring): ReferrerKind {
+  try {
+    return kindOf(one);
+  } catch (error) {
+    if (isFault(error)) return "other referrer";
+    throw error;
+  }
+}
+
+const leave = (one: Referring, why: LeftBehind["why"]): LeftBehind => ({
+  kind: kindOf(one),
+  digest: one.descriptor.digest,
+  subject: one.refers.subject,
+  why,
+});
+
+/** An image, and the entry that platforms were chosen from: the same where none were. */
+interface Chosen<P extends Pushable> {
+  readonly image: P;
+  readonly whole: Descriptor;
 }
 
 /**
- * What refers to the image in its registry, each under a tag of the same repository: `sha256-HEX` for the list of its
- * referrers, `sha256-HEX.sig` and the like for what cosign keeps beside it.
+ * Follows what refers to the image, to its manifests, and to what refers to them. What the image names itself is part of it.
+ * @param lookUp what refers to each of some digests
+ */
+async function attach<P extends Pushable>(
+  { image, whole }: Chosen<P>,
+  along: Along,
+  lookUp: (subjects: readonly Digest[]) => Promise<readonly Referring<P>[]>,
+): Promise<Attached<P>> {
+  if (along === "none") return { referring: [], left: [] };
+  const inside = new Set(subjectsOf(image));
+  const referring: Referring<P>[] = attestationsFor({ image, whole });
+  const left: LeftBehind[] = [];
+  let subjects = [...inside, ...referring.flatMap(subjectsOf)];
+  const seen = new Set(subjects);
+  const taken = new Set(referring.map(({ descriptor }) => descriptor.digest));
+  for (let depth = 0; depth < DEEPEST && subjects.length > 0; depth++) {
+    const next: Digest[] = [];
+    for (const one of await lookUp(subjects)) {
+      const { digest } = one.descriptor;
+      if (taken.has(digest) || (one.refers.suffix === undefined && inside.has(digest))) continue;
+      taken.add(digest);
+      if (along === "all" || kindOf(one) === "signature") {
+        referring.push(one);
+        next.push(...subjectsOf(one));
+      } else left.push(leave(one, "not asked for"));
+    }
+    subjects = next.filter((digest) => !seen.has(digest));
+    for (const digest of subjects) seen.add(digest);
+  }
+  if (!inside.has(whole.digest))
+    for (const one of await lookUp([whole.digest]))
+      if (along === "all" || kindOf(one) === "signature") left.push(leave(one, "platform"));
+  return { referring, left };
+}
+
+/** BuildKit's attestation manifests for the one platform of an index that is the image now: they are no part of it any more, and stay with it. */
+function attestationsFor<P extends Pushable>({ image, whole }: Chosen<P>): Referring<P>[] {
+  const { descriptor, store } = image;
+  if (whole.digest === descriptor.digest || isIndex(descriptor.mediaType)) return [];
+  const children = read(whole, store).index?.manifests ?? [];
+  return children
+    .filter((child) => child.annotations?.[ATTESTS] === descriptor.digest)
+    .filter((child) => store.find(child.digest) !== undefined)
+    .map(({ mediaType, digest, size }) => ({
+      ...image,
+      reference: digest,
+      descriptor: { mediaType, digest, size },
+      refers: { subject: descriptor.digest },
+    }));
+}
+
+/** Finds what refers to images of one store, archive or layout. */
+export type FindStored = (image: Selected, whole?: Descriptor) => Promise<Attached<Selected>>;
+
+/** How to find what refers to the images of `store`, whose entries are read once. */
+export function referrersIn(store: Selected["store"], along: Along): FindStored {
+  let known: ReturnType<typeof bySubject> | undefined;
+  return (image, whole = image.descriptor) =>
+    attach({ image, whole }, along, async (subjects) => {
+      known ??= bySubject(readEntries(store).referrers);
+      return subjects
+        .flatMap((digest) => known!.get(digest) ?? [])
+        .map((one) => ({ ...one, store: image.store }));
+    });
+}
+
+/**
+ * What refers to an image in its registry, as the registry lists it or under tags: the manifests are read, and nothing else.
  * @throws registry, digest-differs
  */
-export async function findReferrers(image: RemoteImage, along: Along): Promise<RemoteImage[]> {
+export function findReferrers(
+  image: RemoteImage,
+  along: Along,
+  whole: Descriptor = image.descriptor,
+): Promise<Attached<RemoteImage>> {
   const { from } = image;
-  const found: RemoteImage[] = [];
-  let subjects = startOf(image, along);
-  const seen = new Set<Digest>(subjects);
-  for (let depth = 0; depth < DEEPEST && subjects.length > 0; depth++) {
-    const here = await inParallel(subjects, AT_ONCE, (digest, stop) =>
-      referringTo(digest, from.until(stop), along),
-    );
-    found.push(...here.flat().map((each) => ({ ...each, from })));
-    if (along !== "all") break;
-    const more = new Set(here.flat().flatMap(subjectsOf));
-    subjects = [...more].filter((digest) => !seen.has(digest));
-    for (const digest of subjects) seen.add(digest);
+  return attach({ image, whole }, along, async (subjects) => {
+    const found = await inParallel(subjects, AT_ONCE, async (digest, stop) => {
+      const isRoot = digest === whole.digest || digest === image.descriptor.digest;
+      const suffixes = along === "all" || isRoot ? COSIGN_SUFFIXES : COSIGN_SUFFIXES.slice(0, 1);
+      const there = from.until(stop);
+      return [...(await listed(digest, there)), ...(await tagged(digest, suffixes, there))];
+    });
+    return found.flat().map((one) => ({ ...one, from }));
+  });
+}
+
+/** What the registry lists, or the list under the tag, with all manifests that it has. */
+async function listed(subject: Digest, from: Repository): Promise<Referring<RemoteImage>[]> {
+  const found: Referring<RemoteImage>[] = [];
+  for (const { descriptor, bytes } of (await from.readReferrers(subject)).found) {
+    const store = new MemoryStore(from.at);
+    store.put(bytes);
+    await readManifests(from, descriptor, store);
+    found.push({ reference: descriptor.digest, descriptor, store, from, refers: { subject } });
   }
   return found;
 }
 
-async function referringTo(digest: Digest, from: Repository, along: Along): Promise<RemoteImage[]> {
-  const found: RemoteImage[] = [];
-  const name = (tag: string) => `${from.at}:${tag}`;
-  const list = await from.referrers(digest);
-  if (list.length > 0) {
-    const { bytes, descriptor } = referrersIndex(list);
-    const store = new MemoryStore(from.at);
-    store.put(bytes);
-    await readManifests(from, descriptor, store);
-    found.push({ reference: name(referrersTag(digest)), descriptor, store, from });
+async function tagged(
+  subject: Digest,
+  suffixes: readonly CosignSuffix[],
+  from: Repository,
+): Promise<Referring<RemoteImage>[]> {
+  const found: Referring<RemoteImage>[] = [];
+  for (const suffix of suffixes) {
+    const tag = referrersTag(subject) + suffix;
+    if ((await from.findBeside(subject, suffix)) === undefined) continue;
+    const image = await findRemote(from, tag, { reference: tag });
+    found.push({ ...image, refers: { subject, suffix } });
   }
-  for (const ending of ENDINGS[along].slice(1)) {
-    const tag = referrersTag(digest) + ending;
-    if ((await from.findManifest(tag)) === undefined) continue;
-    found.push(await findRemote(from, tag, { reference: name(tag) }));
-  }
-  return found.filter((each) => goes(each, along));
+  return found;
 }
 
-/** The images of a store by their names. */
-export function byName(store: ReadStore): ReadonlyMap<string, Descriptor> {
-  return new Map(
-    store.images().flatMap((it) => {
-      const name = nameOf(it);
-      return name === undefined ? [] : [[name, it] as const];
-    }),
-  );
-}
-
-/** The same for an image of a store, by the names that are there for its repository. */
-export function storedReferrers(
-  image: Selected,
-  along: Along,
-  named: ReadonlyMap<string, Descriptor> = byName(image.store),
-): Selected[] {
-  const { store } = image;
-  const found = new Map<string, Selected>();
-  const todo = startOf(image, along);
-  const seen = new Set(todo);
-  for (let digest = todo.pop(); digest !== undefined; digest = todo.pop()) {
-    for (const ending of ENDINGS[along]) {
-      const reference = withTag(image.reference, `${referrersTag(digest)}${ending}`);
-      const descriptor = named.get(reference);
-      if (descriptor === undefined || found.has(reference)) continue;
-      const referring = { reference, descriptor, store };
-      if (!goes(referring, along)) continue;
-      found.set(reference, referring);
-      for (const next of along === "all" ? subjectsOf(referring) : []) {
-        if (!seen.has(next)) todo.push(next);
-        seen.add(next);
-      }
-    }
-  }
-  return [...found.values()];
-}
-
-/** The name `reference` with another tag. A name that is a tag alone, as layouts have it, is the other tag. */
-const withTag = (reference: string, tag: string): string =>
-  isTagOnly(reference) ? tag : `${reference.slice(0, reference.lastIndexOf(":"))}:${tag}`;
-
-/** What refers to an image stands in the same repository as the image, which has the complete name `reference`. */
-export const underName = <P extends Pushable>(referring: readonly P[], reference: string): P[] =>
-  referring.map((each) => ({ ...each, reference: withTag(reference, tagOf(each.reference)) }));
-
-/** The tag of a complete name, or of a name that is a tag alone. */
-const tagOf = (reference: string): string => reference.slice(reference.lastIndexOf(":") + 1);
+/**
+ * The referrers of an image that has the complete name `reference`, in its repository: under cosign's tag, or by their digest.
+ */
+export const underName = <P extends Referring>(referring: readonly P[], reference: string): P[] =>
+  referring.map((each) => {
+    const tag = cosignTag(each.refers);
+    const { digest } = each.descriptor;
+    if (isTagOnly(reference)) return { ...each, reference: tag ?? digest };
+    const repository = reference.replace(/@.*$/s, "").replace(/:[^:/]*$/, "");
+    return { ...each, reference: tag ? `${repository}:${tag}` : `${repository}@${digest}` };
+  });
 
 /** Each name once: what refers to an image that has two names would come twice. */
 export const oncePerName = <P extends Pushable>(images: readonly P[]): P[] => [
   ...new Map(images.map((image) => [image.reference, image])).values(),
 ];
-
-/** The digest of the image that something refers to under this name; undefined for every other name. */
-export function subjectOf(reference: string): Digest | undefined {
-  const hex = /^sha256-([0-9a-f]{64})(?:\.[a-z]+)?$/.exec(tagOf(reference))?.[1];
-  return hex === undefined ? undefined : `sha256:${hex}`;
-}
-
-/** Whether a name is one under which something refers to an image. */
-export const isReferring = (reference: string): boolean => subjectOf(reference) !== undefined;
-
-/** The digest that a list of referrers is of, by its tag; undefined for every other tag. */
-export function listed(reference: string): Digest | undefined {
-  const hex = /^sha256-([0-9a-f]{64})$/.exec(tagOf(reference))?.[1];
-  return hex === undefined ? undefined : `sha256:${hex}`;
-}
-
-/**
- * Brings images, and what refers to some of them, into a repository, under the tags of their names. Of a list of referrers,
- * each goes by itself: the registry lists it, or, where it keeps no lists, the list under the tag has it afterwards.
- * @throws as pushImage
- */
-export async function pushNamed(
-  images: readonly Pushable[],
-  target: Omit<Target, "tag">,
-  working: Working,
-): Promise<Pushed[]> {
-  const { to } = target;
-  const pushed: Pushed[] = [];
-  for (const image of images) {
-    const subject = listed(image.reference);
-    if (subject === undefined) {
-      pushed.push(await pushImage(image, { ...target, tag: tagOf(image.reference) }, working));
-      continue;
-    }
-    for (const referrer of entriesOf(image.descriptor, image.store)) {
-      const one = { ...image, descriptor: referrer };
-      pushed.push(await pushImage(one, { ...target, tag: undefined }, working));
-      const there = await to.referrers(subject);
-      if (!there.some(({ digest }) => digest === referrer.digest))
-        await to.addReferrer(subject, referrer);
-    }
-  }
-  return pushed;
-}
-
-function entriesOf(index: Descriptor, store: ReadStore): readonly Descriptor[] {
-  return parseIndex(fetch(store, index), index.digest).manifests;
-}

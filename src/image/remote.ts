@@ -4,7 +4,7 @@ import { concat } from "../base/bytes.ts";
 import { Fault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
-import { isContainerConfig, isImage } from "../oci/media.ts";
+import { ATTESTS, isContainerConfig, isImage } from "../oci/media.ts";
 import { matchesPlatform, type Platform } from "../oci/platform.ts";
 import { MemoryStore } from "../store/memory.ts";
 import type { Repository } from "../store/registry.ts";
@@ -28,17 +28,32 @@ const AT_ONCE = 6;
 export async function findRemote(
   from: Repository,
   which: string,
-  { reference, platforms = [] }: { reference: string; platforms?: readonly Platform[] },
+  choice: { reference: string; platforms?: readonly Platform[] },
 ): Promise<RemoteImage> {
+  return (await findPart(from, which, choice)).image;
+}
+
+/** The same, with what the tag or digest names as a whole. */
+export async function findPart(
+  from: Repository,
+  which: string,
+  { reference, platforms = [] }: { reference: string; platforms?: readonly Platform[] },
+): Promise<{ readonly image: RemoteImage; readonly whole: Descriptor }> {
   const { descriptor, bytes } = await from.manifest(which);
   const store = new MemoryStore(from.at);
   store.put(bytes);
+  const isWanted = ({ platform }: Descriptor) =>
+    platform !== undefined && platforms.some((it) => matchesPlatform(platform, it));
+  const attested = new Set(
+    (read(descriptor, store).index?.manifests ?? [])
+      .filter(isWanted)
+      .map(({ digest }) => digest as string),
+  );
   const wanted = (child: Descriptor) =>
-    platforms.length === 0 ||
-    (child.platform !== undefined && platforms.some((it) => matchesPlatform(child.platform!, it)));
+    platforms.length === 0 || isWanted(child) || attested.has(child.annotations?.[ATTESTS] ?? "");
   await new Reader(from, store).readBelow(descriptor, wanted);
   const image = select({ reference, descriptor, store }, platforms);
-  return { ...image, from };
+  return { image: { ...image, from }, whole: descriptor };
 }
 
 /** Reads all that `root`, whose bytes are in `store`, has below it of manifests and containers' configs into `store`. */

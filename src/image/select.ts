@@ -4,7 +4,14 @@ import { formatJson, type Json, parseJson } from "../base/json.ts";
 import { sortedUnique } from "../base/order.ts";
 import { digestOf } from "../oci/digest.ts";
 import { type Descriptor, MANIFEST_LIMIT, parseConfig } from "../oci/manifest.ts";
-import { GADGET, GADGET_CONFIG, isContainerConfig, isIndex, isManifest } from "../oci/media.ts";
+import {
+  ATTESTS,
+  GADGET,
+  GADGET_CONFIG,
+  isContainerConfig,
+  isIndex,
+  isManifest,
+} from "../oci/media.ts";
 import { formatPlatform, matchesPlatform, type Platform, placesFor } from "../oci/platform.ts";
 import { MemoryStore } from "../store/memory.ts";
 import { fetch, type Named, type ReadStore } from "../store/store.ts";
@@ -31,17 +38,46 @@ export function select(image: Selected, platforms: readonly Platform[]): Selecte
       throw missing(image, platforms, [platform]);
     return image;
   }
-  const there = index.manifests.map(({ platform }) => platform);
+  const all = index.manifests.map(({ platform }) => platform);
+  const there = index.manifests.map(({ digest, platform }) =>
+    store.find(digest) === undefined ? undefined : platform,
+  );
   const found = platforms.map((wanted) => ({ wanted, places: placesFor(there, wanted) }));
   const unmet = found.filter(({ places }) => places.size === 0).map(({ wanted }) => wanted);
-  if (unmet.length > 0) throw missing(image, unmet, there);
-  const keep = there.map((_, i) => found.some(({ places }) => places.has(i)));
-  const kept = index.manifests.filter((_, i) => keep[i]);
-  if (kept.length === index.manifests.length) return image;
-  const [only] = kept;
-  if (kept.length === 1 && only !== undefined && !isGadget(only, store))
+  if (unmet.length > 0)
+    throw missing(image, unmet, unmet.some((it) => placesFor(all, it).size > 0) ? there : all);
+  const chosen = index.manifests.filter((_, i) => found.some(({ places }) => places.has(i)));
+  const digests = new Set<string>(chosen.map(({ digest }) => digest));
+  // Attestations stay with the platform that they are about.
+  const keep = index.manifests.map(
+    (child) => chosen.includes(child) || digests.has(child.annotations?.[ATTESTS] ?? ""),
+  );
+  if (keep.every(Boolean)) return image;
+  const [only] = chosen;
+  if (chosen.length === 1 && only !== undefined && !isGadget(only, store))
     return { ...image, descriptor: only };
   return part(image, keep);
+}
+
+/**
+ * The children of an image's index that are for `platforms`, those that are here first; the image itself where it is no index.
+ * @throws not-found with the platforms that there are
+ */
+export function wantedIn(image: Selected, platforms: readonly Platform[]): readonly Descriptor[] {
+  const { descriptor, store } = image;
+  const index = isIndex(descriptor.mediaType) ? read(descriptor, store).index : undefined;
+  if (index === undefined) return [select(image, platforms).descriptor];
+  const all = index.manifests.map(({ platform }) => platform);
+  const there = index.manifests.map(({ digest, platform }) =>
+    store.find(digest) === undefined ? undefined : platform,
+  );
+  const found = platforms.map((wanted) => {
+    const here = placesFor(there, wanted);
+    return { wanted, places: here.size > 0 ? here : placesFor(all, wanted) };
+  });
+  const unmet = found.filter(({ places }) => places.size === 0).map(({ wanted }) => wanted);
+  if (unmet.length > 0) throw missing(image, unmet, all);
+  return index.manifests.filter((_, i) => found.some(({ places }) => places.has(i)));
 }
 
 /** A number in `value` that has several spellings: its bytes would be another tool's or ours. */
@@ -88,7 +124,9 @@ export function isGadget(descriptor: Descriptor, store: ReadStore): boolean {
   if (index !== undefined) {
     const children = new Map(
       index.manifests
-        .filter((child) => isManifest(child.mediaType))
+        .filter(
+          ({ mediaType, digest }) => isManifest(mediaType) && store.find(digest) !== undefined,
+        )
         .map((child) => [child.digest, child]),
     );
     return [...children.values()].some((child) => isGadget(child, store));

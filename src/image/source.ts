@@ -12,6 +12,7 @@ import { Layout } from "../store/layout.ts";
 import { type Named, type ReadStore, resolve } from "../store/store.ts";
 import { withLeftOut } from "./delta.ts";
 import { adoptDocker } from "./docker-archive.ts";
+import { readEntries } from "./entries.ts";
 import { uniqueFindings } from "./finding.ts";
 import { gatherFile } from "./gather.ts";
 import { parseHoldings } from "./holdings.ts";
@@ -163,7 +164,7 @@ async function openArchive(path: string, deltas: boolean): Promise<ReadStore> {
   if (archive !== undefined) return renamed(wholeOf(archive, deltas), archive.docker());
   const inventory = await gatherFile(resolvePath(path));
   await adoptDocker(inventory, { entry: undefined, threads: 0, tally: new Tally() });
-  const grave = uniqueFindings(inventory.findings).filter(({ level }) => level === "finding");
+  const grave = uniqueFindings(inventory.findings).filter(({ level }) => level !== "note");
   if (grave.length > 0) throw new Fault("unproven", { at: inventory.at, findings: grave });
   return inventory;
 }
@@ -184,9 +185,11 @@ function wholeOf(archive: Archive, deltas: boolean): ReadStore {
 
 function pick(store: ReadStore, reference: string | undefined): Selected[] {
   if (reference !== undefined) return [{ ...resolve(store, reference), store }];
-  const images = store
-    .images()
-    .map((descriptor) => ({ reference: nameOf(descriptor), descriptor, store }));
+  const images = readEntries(store).images.map((descriptor) => ({
+    reference: nameOf(descriptor),
+    descriptor,
+    store,
+  }));
   if (images.length === 0)
     throw new Fault("not-found", { what: "an image", at: store.at, hint: "its index names none" });
   return images.map((image) => {

@@ -1,40 +1,19 @@
-import { text } from "../base/bytes.ts";
-import { sortedBy } from "../base/order.ts";
-import { hexOf } from "../oci/digest.ts";
-import {
-  blobPath,
-  checkLayout,
-  DOCKER_FILE,
-  INDEX_FILE,
-  LAYOUT_FILE,
-  LAYOUT_LIMIT,
-  nameOf,
-} from "../oci/layout.ts";
-import { INDEX_LIMIT, parseIndex } from "../oci/manifest.ts";
-import { isImage } from "../oci/media.ts";
-import { bytesOf, sizeOf } from "../store/content.ts";
+import { nameOf } from "../oci/layout.ts";
+import type { Platform } from "../oci/platform.ts";
+import { refersOf } from "../oci/referrer.ts";
+import { sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
 import { checkCanonical } from "./canonical.ts";
-import { leftOut, lend, readBase, surplusOf } from "./delta.ts";
-import { checkDocker } from "./docker.ts";
+import { type Concluding, conclude, judgeParts } from "./conclude.ts";
+import { lend, readBase } from "./delta.ts";
 import { adoptDocker } from "./docker-archive.ts";
-import {
-  collect,
-  type Finding,
-  finding,
-  isSound,
-  note,
-  type Report,
-  uniqueFindings,
-} from "./finding.ts";
+import { type Finding, finding, isSound, type Report, uniqueFindings } from "./finding.ts";
 import { gatherFile, gatherLayout } from "./gather.ts";
 import { checkClaims, hashAll } from "./hash-all.ts";
 import { summaryOf } from "./holdings.ts";
-import { dockerOf, type Held, Inventory } from "./inventory.ts";
-import { judge } from "./judge.ts";
-import type { LayoutFile } from "./member.ts";
-import { nameRoots } from "./naming.ts";
+import { Inventory } from "./inventory.ts";
 import { type ArchiveSource, gatherSource, openSource } from "./opening.ts";
+import { kindOrOther } from "./referrers.ts";
 import type { Selected } from "./select.ts";
 import { checkCuts, checkList } from "./volume-check.ts";
 import { tallyOf } from "./volume-set.ts";
@@ -48,7 +27,14 @@ export interface Exactness {
   readonly layers?: boolean;
   /** Of a delta: where the layers are that it leaves out. Without them nobody can say whether its images are whole. */
   readonly bases?: readonly ReadStore[];
+  /** The platforms that must be here; none = all. */
+  readonly platforms?: readonly Platform[];
+  /** Whether layers that may be elsewhere (`urls`) may be absent. */
+  readonly foreign?: boolean;
 }
+
+/** What of a layout or a stored image is to be proven. */
+export type Extent = Pick<Exactness, "layers" | "platforms" | "foreign">;
 
 /**
  * Proves an archive, reading each byte once: its form, every blob's size and digest, every descriptor's target, and with
@@ -59,7 +45,7 @@ export interface Exactness {
  */
 export async function verifyArchive(
   archive: ArchiveSource,
-  { canonical, layers = false, bases = [] }: Exactness,
+  { canonical, layers = false, bases = [], platforms = [], foreign = false }: Exactness,
   working: Working,
 ): Promise<Report> {
   const { source, compression } = await openSource(archive);
@@ -72,14 +58,12 @@ export async function verifyArchive(
   const lent = lend(inventory, bases);
   const unread = "path" in source ? inventory.blobs.keys() : lent;
   if ("path" in source || lent.length > 0) await hashAll(inventory, unread, working, layers);
-  const report = await conclude(inventory, {
-    unreachable: "finding",
-    layers,
-    hasBase: bases.length > 0,
-  });
+  const report = reportOn(inventory, { layers, platforms, foreign, hasBase: bases.length > 0 });
   const isAsked = canonical || inventory.isOwn;
-  const deviations = isSound(report) && isAsked ? await checkCanonical(inventory) : [];
-  if ("volumes" in source && isSound(report))
+  // What layers are uncompressed says nothing of the archive's own bytes.
+  const isFormed = isSound({ ...report, findings: report.findings.filter(isOfForm) });
+  const deviations = isFormed && isAsked ? await checkCanonical(inventory) : [];
+  if ("volumes" in source && isFormed)
     deviations.push(
       ...checkList(source.volumes, inventory),
       ...(canonical ? checkCuts(source.volumes) : []),
@@ -94,37 +78,42 @@ export async function verifyArchive(
     ...("volumes" in source && { volumes: tallyOf(source.volumes) }),
     findings: [...report.findings, ...packed, ...deviations],
   };
-  return canonical ? { ...judged, canonical: isSound(judged) } : judged;
+  const isCanonical = isFormed && deviations.length + packed.length === 0;
+  return canonical ? { ...judged, canonical: isCanonical } : judged;
 }
+
+const isOfForm = ({ code }: Finding) => code !== "diff-id-differs";
 
 /** Proves an image layout in a folder, all of it. */
 export async function verifyLayout(
   directory: string,
   working: Working,
-  layers = false,
+  how: Extent = {},
 ): Promise<Report> {
   const inventory = gatherLayout(directory);
-  await hashAll(inventory, inventory.blobs.keys(), working, layers);
-  return conclude(inventory, { unreachable: "note", layers });
+  await hashAll(inventory, inventory.blobs.keys(), working, how.layers);
+  return reportOn(inventory, how);
 }
 
 /** Proves one image, wherever it is: everything it reaches and nothing else. */
 export async function verifyImage(
   image: Selected,
   working: Working,
-  layers = false,
+  how: Extent = {},
 ): Promise<Report> {
   const { reference, descriptor, store } = image;
-  const { reached, findings, claims } = judge([descriptor], store, layers);
+  const { judgement } = judgeParts({ roots: [descriptor], store }, how);
+  const { reached, findings, claims, absent } = judgement;
   const inventory = new Inventory(store.at);
   for (const digest of reached.keys()) {
     const content = store.find(digest);
     if (content !== undefined) inventory.blobs.set(digest, { size: sizeOf(content), content });
   }
-  await hashAll(inventory, reached, working, layers);
+  await hashAll(inventory, reached, working, how.layers);
   return {
     at: reference,
     images: [{ reference, digest: descriptor.digest }],
+    referrers: [],
     blobs: inventory.blobs.size,
     bytes: inventory.bytes,
     findings: uniqueFindings([
@@ -132,93 +121,29 @@ export async function verifyImage(
       ...inventory.findings,
       ...checkClaims(inventory, claims),
     ]),
+    absent,
   };
 }
 
-interface Concluding {
-  /** How grave a blob is that no image needs. */
-  readonly unreachable: Finding["level"];
-  readonly layers: boolean;
-  /** Whether a base was named that should have what a delta leaves out. */
-  readonly hasBase?: boolean;
-}
-
-/** Judges what was gathered. */
-async function conclude(
-  inventory: Inventory,
-  { unreachable, layers, hasBase = false }: Concluding,
-): Promise<Report> {
-  const { findings } = inventory;
-  const isLayout = !inventory.isDocker;
-  const docker = inventory.files.get(DOCKER_FILE);
-  if (isLayout) readIndex(inventory);
-  const judgement = judge(inventory.roots, inventory, layers);
-  inventory.json = judgement.json;
-  findings.push(...judgement.findings, ...checkClaims(inventory, judgement.claims));
-  const left = leftOut(inventory, hasBase);
-  findings.push(...surplusOf(inventory.relies ?? new Map(), judgement.reached), ...left.said);
-  for (const digest of sortedBy(inventory.blobs.keys(), hexOf)) {
-    if (findings.isFull || judgement.reached.has(digest)) continue;
-    const isKnown = inventory.isSave && isOldConfig(inventory.blobs.get(digest));
-    const message = isKnown
-      ? "a config of Docker's first form, which no image needs"
-      : "no image needs it";
-    findings.push({
-      ...note("unreachable", blobPath(digest), message),
-      level: isKnown ? "note" : unreachable,
-    });
-  }
-  if (docker !== undefined && isLayout)
-    findings.push(
-      ...(collect(findings, () =>
-        checkDocker(bytesOf(docker, INDEX_LIMIT, DOCKER_FILE), judgement.loadable),
-      ) ?? []),
-    );
-  const hasImage = inventory.roots.some(({ mediaType }) => isImage(mediaType));
-  if (isLayout && !hasImage && inventory.files.has(INDEX_FILE))
-    findings.push(
-      finding("nothing", INDEX_FILE, "it names no image: there is nothing that could be proven"),
-    );
+/** Judges what was gathered and hashed. */
+function reportOn(inventory: Inventory, how: Concluding): Report {
+  const { judgement, findings, left } = conclude(inventory, how);
   return {
     at: inventory.at,
-    images: inventory.roots.map((root) => ({ reference: nameOf(root) ?? "", digest: root.digest })),
+    images: inventory.roots
+      .filter((root) => refersOf(root) === undefined)
+      .map((root) => ({ reference: nameOf(root) ?? "", digest: root.digest })),
+    referrers: inventory.roots.flatMap((root) => {
+      const refers = refersOf(root);
+      if (refers === undefined) return [];
+      const kind = kindOrOther({ reference: "", descriptor: root, store: inventory, refers });
+      return [{ kind, subject: refers.subject, digest: root.digest }];
+    }),
     blobs: inventory.blobs.size,
     bytes: inventory.bytes,
-    findings: uniqueFindings(findings),
+    findings,
+    absent: judgement.absent,
     ...(inventory.relies && { base: summaryOf(inventory.relies) }),
-    ...(left.count > 0 && { leftOut: left.count }),
+    ...(left > 0 && { leftOut: left }),
   };
-}
-
-/** Docker's first form has a config for each layer, with a name of its own in it; `docker save` still writes them. */
-function isOldConfig(held: Held | undefined): boolean {
-  if (held?.content === undefined || held.size > OLD_CONFIG_LIMIT) return false;
-  const source = text(bytesOf(held.content, OLD_CONFIG_LIMIT, "a config"));
-  return source !== undefined && /^\{"id":"[0-9a-f]{64}",/.test(source);
-}
-
-const OLD_CONFIG_LIMIT = 1024 * 1024;
-
-/** Reads the layout's two files; afterwards the images that it names are the roots. */
-function readIndex(inventory: Inventory): void {
-  const { findings } = inventory;
-  const layout = need(inventory, LAYOUT_FILE);
-  if (layout !== undefined) collect(findings, () => checkLayout(layout, LAYOUT_FILE));
-  const index = need(inventory, INDEX_FILE);
-  const roots = index && collect(findings, () => parseIndex(index, INDEX_FILE, INDEX_LIMIT));
-  inventory.roots = nameRoots(roots?.manifests ?? [], inventory, dockerOf(inventory));
-}
-
-/** The bytes of a file that every layout has; without it there is a finding. */
-function need(inventory: Inventory, name: LayoutFile): Uint8Array | undefined {
-  const content = inventory.files.get(name);
-  if (content === undefined) {
-    inventory.findings.push(
-      finding("member-missing", name, "every image layout has it, and it is not here"),
-    );
-    return undefined;
-  }
-  return collect(inventory.findings, () =>
-    bytesOf(content, name === LAYOUT_FILE ? LAYOUT_LIMIT : INDEX_LIMIT, name),
-  );
 }

@@ -7,7 +7,7 @@ import {
   parseIndex,
   parseManifest,
 } from "../oci/manifest.ts";
-import { isIndex, isManifest } from "../oci/media.ts";
+import { ATTESTS, isImage, isIndex, isManifest } from "../oci/media.ts";
 import { fetch, type ReadStore } from "../store/store.ts";
 
 /** A blob that an image reaches. Manifests and indexes come with their bytes, read and proven. */
@@ -28,9 +28,39 @@ export function childrenOf({
   return [];
 }
 
+/** Whether an index names it as an attestation manifest of BuildKit's: no platform of its own. */
+export const isAttestation = ({ annotations, platform }: Descriptor): boolean =>
+  annotations?.[ATTESTS] !== undefined ||
+  (platform?.os === "unknown" && platform.architecture === "unknown");
+
+/** The hosts of `urls`, and nothing else of them: what stands before an @ or behind a ? may be a secret. */
+export function hostsOf(urls: readonly string[]): string {
+  const hosts = urls.map(
+    (url) => (URL.canParse(url) ? new URL(url).host : "") || "a URL that is none",
+  );
+  return [...new Set(hosts)].slice(0, 3).join(", ");
+}
+
+/** The manifests and indexes that an index names, without those of which nothing is here. */
+const isAbsent = (child: Descriptor, store: ReadStore) =>
+  isImage(child.mediaType) && store.find(child.digest) === undefined;
+
 /**
- * Everything that the image `root` reaches, itself first, each blob once, as every type that names it. Content of a type
- * that is not known is a leaf (image-spec, considerations.md). Only manifests and indexes are read.
+ * The platforms of an image that are not here, each once: children of its indexes of which nothing is here, attestation manifests
+ * not counted. @throws as walk
+ */
+export function absentIn(root: Descriptor, store: ReadStore): Descriptor[] {
+  const absent = new Map<Digest, Descriptor>();
+  for (const { index } of walk(root, store).values())
+    for (const child of index?.manifests ?? [])
+      if (!isAttestation(child) && isAbsent(child, store)) absent.set(child.digest, child);
+  return [...absent.values()];
+}
+
+/**
+ * Everything of the image `root` that is here, itself first, each blob once, as every type that names it. Content of a type
+ * that is not known is a leaf (image-spec, considerations.md). Only manifests and indexes are read. Platforms of an index of which
+ * nothing is here are passed over, where there is another.
  * @throws blob-missing, digest-differs, size-differs, malformed
  */
 export function walk(root: Descriptor, store: ReadStore): Map<Digest, Reached> {
@@ -49,10 +79,18 @@ export function walk(root: Descriptor, store: ReadStore): Map<Digest, Reached> {
     seen.add(key);
     const found = isRead(descriptor) ? read(descriptor, store, neededBy) : { descriptor };
     reached.set(digest, { ...before, ...found });
-    for (const child of [...childrenOf(found)].reverse())
+    for (const child of presentChildren(found, store).reverse())
       todo.push({ descriptor: child, neededBy: descriptor.digest });
   }
   return reached;
+}
+
+/** The children, without the platforms that are not here; all of them where no platform is. */
+function presentChildren(found: Pick<Reached, "index" | "manifest">, store: ReadStore) {
+  const children = [...childrenOf(found)];
+  if (found.index === undefined) return children;
+  const present = children.filter((child) => !isAbsent(child, store));
+  return present.some((child) => !isAttestation(child)) ? present : children;
 }
 
 const isRead = ({ mediaType }: Descriptor) => isIndex(mediaType) || isManifest(mediaType);

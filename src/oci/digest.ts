@@ -14,6 +14,16 @@ export function isDigest(value: unknown): value is Digest {
   return typeof value === "string" && FORM.test(value);
 }
 
+/** Digits of the algorithms that the specification registers beside sha256. */
+const OTHERS: Readonly<Record<string, number>> = { sha384: 96, sha512: 128, blake3: 64 };
+
+/** Whether `value` is a well-formed digest of another algorithm: nobody can say here whether content is what it names. */
+export function isOtherDigest(value: unknown): value is string {
+  const [, algorithm = "", digits = ""] =
+    (typeof value === "string" && /^([a-z0-9]+):([0-9a-f]{64,128})$/.exec(value)) || [];
+  return OTHERS[algorithm] === digits.length;
+}
+
 /** `value` as a Digest. @throws malformed, or unsupported for another algorithm */
 export function parseDigest(value: string, at: string): Digest {
   if (isDigest(value)) return value;

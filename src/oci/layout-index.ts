@@ -1,6 +1,14 @@
 import { text } from "../base/bytes.ts";
-import { INDEX_LIMIT, type Index, parseIndex } from "./manifest.ts";
-import { INDEX, REF_NAME } from "./media.ts";
+import { isDigest } from "./digest.ts";
+import { type Descriptor, INDEX_LIMIT, type Index, parseAnyIndex } from "./manifest.ts";
+import { INDEX, REF_NAME, SUBJECT } from "./media.ts";
+
+/** What the `index.json` of a layout names. */
+export interface LayoutIndex {
+  readonly manifests: readonly Descriptor[];
+  /** Entries with a digest of another algorithm than sha256: nobody can say here what they name. */
+  readonly unsupported: readonly Descriptor[];
+}
 
 /**
  * Reads the `index.json` of a layout. One that `formatLayoutIndex` wrote has a form that is known to the byte: it is
@@ -8,14 +16,22 @@ import { INDEX, REF_NAME } from "./media.ts";
  * for every command. Any other goes the long way; both give the same.
  * @throws malformed, too-large
  */
-export function parseLayoutIndex(bytes: Uint8Array, at: string): Index {
-  return parseOwn(bytes) ?? parseIndex(bytes, at, INDEX_LIMIT);
+export function parseLayoutIndex(bytes: Uint8Array, at: string): LayoutIndex {
+  const own = parseOwn(bytes);
+  if (own !== undefined) return { manifests: own.manifests, unsupported: [] };
+  const { manifests } = parseAnyIndex(bytes, at, INDEX_LIMIT);
+  return {
+    manifests: manifests.filter(({ digest }) => isDigest(digest)),
+    unsupported: manifests.filter(({ digest }) => !isDigest(digest)),
+  };
 }
 
 /** What an index begins with, and a descriptor in it with what follows. No string has an escape in it. */
 const HEAD = `{"schemaVersion":2,"mediaType":"${INDEX}","manifests":[`;
 const TEXT = String.raw`[^"\\\x00-\x1f]*`;
-const NAME = String.raw`,"annotations":\{"${REF_NAME.replaceAll(".", String.raw`\.`)}":"${TEXT}"\}`;
+const literal = (key: string) => key.replaceAll(".", String.raw`\.`);
+/** An image's name; or the subject of a referrer, and cosign's tag where it has one. */
+const NAME = String.raw`,"annotations":\{(?:"${literal(REF_NAME)}":"${TEXT}"|"${literal(SUBJECT)}":"sha256:[0-9a-f]{64}"(?:,"${literal(REF_NAME)}":"${TEXT}")?)\}`;
 const PLATFORM = String.raw`,"platform":\{"architecture":"${TEXT}","os":"${TEXT}"(?:,"variant":"${TEXT}")?\}`;
 const ENTRY = String.raw`\{"mediaType":"(?!")${TEXT}","digest":"sha256:[0-9a-f]{64}","size":(?:0|[1-9][0-9]{0,14})(?:${NAME})?(?:${PLATFORM})?\}[,\]]`;
 

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { Fault } from "../base/fault.ts";
 import { excerpt } from "../base/json.ts";
 import { parseShaped, type Struct } from "../base/json-shape.ts";
-import { type Digest, isDigest } from "./digest.ts";
+import { type Digest, isDigest, isOtherDigest } from "./digest.ts";
 import type { Platform } from "./platform.ts";
 import { DOCUMENT, IMAGE_CONFIG } from "./shape.ts";
 
@@ -58,7 +58,7 @@ export interface Config {
 
 const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const digest = v.custom<Digest>(
-  isDigest,
+  (value) => isDigest(value) || isOtherDigest(value),
   "a digest is sha256: and 64 lower-case hexadecimal digits",
 );
 const annotations = v.record(v.string(), v.string());
@@ -100,13 +100,22 @@ const config = v.looseObject({
   rootfs: v.looseObject({ type: v.string(), diff_ids: v.nullish(v.array(v.string()), []) }),
 });
 
-/** Reads an image manifest. @param at what the bytes are, for the message @throws malformed, too-large */
+/** Reads an image manifest. @param at what the bytes are, for the message @throws malformed, too-large, unsupported for digests of other algorithms */
 export function parseManifest(bytes: Uint8Array, at: string): Manifest {
-  return shaped(manifest, DOCUMENT, bytes, { at, what: "an image manifest" }) as Manifest;
+  const found = shaped(manifest, DOCUMENT, bytes, { at, what: "an image manifest" }) as Manifest;
+  mustBeSupported([found.config, ...found.layers, ...(found.subject ? [found.subject] : [])], at);
+  return found;
 }
 
-/** Reads an image index, by default one inside an image. @throws malformed, too-large */
+/** Reads an image index, by default one inside an image. @throws malformed, too-large, unsupported for digests of other algorithms */
 export function parseIndex(bytes: Uint8Array, at: string, limit = MANIFEST_LIMIT): Index {
+  const found = parseAnyIndex(bytes, at, limit);
+  mustBeSupported([...found.manifests, ...(found.subject ? [found.subject] : [])], at);
+  return found;
+}
+
+/** The same, whose entries may have digests of other algorithms, whatever their type says. @throws malformed, too-large */
+export function parseAnyIndex(bytes: Uint8Array, at: string, limit: number): Index {
   return shaped(index, DOCUMENT, bytes, { at, what: "an image index", limit }) as Index;
 }
 
@@ -129,6 +138,18 @@ export function conflictIn(document: object): string | undefined {
   const has = (keys: readonly string[]) => keys.some((key) => Object.hasOwn(document, key));
   if (has(INDEX_KEYS) && has(MANIFEST_KEYS)) return "it is an index and a manifest at once";
   return has([OLD_KEY]) ? `it has ${OLD_KEY}, as Docker's schema 1 has` : undefined;
+}
+
+/** @throws unsupported for a digest of another algorithm than sha256 */
+function mustBeSupported(descriptors: readonly Descriptor[], at: string): void {
+  const other = descriptors.find(({ digest }) => !isDigest(digest));
+  if (other === undefined) return;
+  throw new Fault("unsupported", {
+    what: "a digest",
+    at,
+    found: `the digest ${excerpt(other.digest)}`,
+    expected: "digests of the algorithm sha256",
+  });
 }
 
 function shaped(

@@ -20,11 +20,13 @@ export const GADGET_CONFIG = "application/vnd.gadget.config.v1+yaml";
 export const GADGET_EBPF = "application/vnd.gadget.ebpf.program.v1+binary";
 export const GADGET_WASM = "application/vnd.gadget.wasm.program.v1+binary";
 
-/** What refers to an image as its signature, by the type of the artifact: cosign's, and sigstore's bundle. */
-export const COSIGN_SIGNATURE = "application/vnd.dev.cosign.artifact.sig.v1+json";
-export const SIGSTORE_BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
-
 export const REF_NAME = "org.opencontainers.image.ref.name";
+/** On an entry of an index: the digest of the manifest that it refers to, as containerd and Docker write it. */
+export const SUBJECT = "io.containerd.manifest.subject";
+/** On such an entry: the tag that cosign keeps it under, where its content does not tell. */
+export const COSIGN_TAG = "io.ingot.cosign.tag";
+/** On an entry of an index that BuildKit wrote: the digest of the manifest that an attestation manifest is about. */
+export const ATTESTS = "vnd.docker.reference.digest";
 /** On an archive's index: the digest of the bytes of its `manifests`. */
 export const LIST_DIGEST = "io.ingot.manifests.digest";
 
@@ -46,6 +48,25 @@ export const isImage = (mediaType: string) => isIndex(mediaType) || isManifest(m
 /** Whether a config of this type is a container's, with a platform and a root file system. */
 export const isContainerConfig = (mediaType: string) =>
   mediaType === CONFIG || mediaType === DOCKER_CONFIG;
+
+/** Layers that registries may not pass on, and that may be elsewhere (image-spec, layer.md, "Non-Distributable Layers"). */
+const NONDISTRIBUTABLE = "application/vnd.oci.image.layer.nondistributable.v1.tar";
+const DOCKER_FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar";
+
+export const isForeign = (mediaType: string) =>
+  mediaType.startsWith(NONDISTRIBUTABLE) || mediaType.startsWith(DOCKER_FOREIGN);
+
+/** Whether a layer of this type is encrypted (ocicrypt). */
+export const isEncrypted = (mediaType: string) => /\+encrypted$/.test(mediaType);
+
+/** How a tar layer of this type is compressed ("" = not at all); undefined for other types. */
+export function compressionIn(mediaType: string): "" | "gzip" | "zstd" | undefined {
+  const tar = [LAYER, DOCKER_LAYER, NONDISTRIBUTABLE, DOCKER_FOREIGN].find((type) =>
+    mediaType.startsWith(type),
+  );
+  const rest = tar === undefined ? undefined : mediaType.slice(tar.length).replace(/^[.+]/, "");
+  return rest === "" || rest === "gzip" || rest === "zstd" ? rest : undefined;
+}
 
 /** What an OCI manifest calls a layer of this type; undefined for what is no layer that can be unpacked. */
 export function layerType(mediaType: string): string | undefined {

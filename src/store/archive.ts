@@ -10,7 +10,8 @@ import {
   INDEX_FILE,
   LAYOUT_FILE,
 } from "../oci/layout.ts";
-import { type Descriptor, INDEX_LIMIT, parseIndex } from "../oci/manifest.ts";
+import { parseLayoutIndex } from "../oci/layout-index.ts";
+import { type Descriptor, INDEX_LIMIT } from "../oci/manifest.ts";
 import { headerWriter } from "../tar/header.ts";
 import { FileInput } from "../tar/input.ts";
 import { cleanName } from "../tar/name.ts";
@@ -59,10 +60,9 @@ export class Archive implements ReadStore {
 
   static #of(members: ReadonlyMap<string, Extent>, at: string): Archive {
     checkLayout(need(members, LAYOUT_FILE, at, 4096), `${LAYOUT_FILE} in ${at}`);
-    const index = parseIndex(
+    const index = parseLayoutIndex(
       need(members, INDEX_FILE, at, INDEX_LIMIT),
       `${INDEX_FILE} in ${at}`,
-      INDEX_LIMIT,
     );
     return new Archive(at, members, index.manifests);
   }

@@ -27,6 +27,7 @@ import {
 } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { REF_NAME } from "../oci/media.ts";
+import { parseReferrersTag, type Refers, referrerEntry, refersOf } from "../oci/referrer.ts";
 import { sizeOf } from "./content.ts";
 import { LayerCache } from "./layer-cache.ts";
 import { Layout } from "./layout.ts";
@@ -102,30 +103,26 @@ export class FolderStore extends Layout {
     });
   }
 
-  /** Afterwards each image has its name, and nothing else has it. Its blobs must be here. @throws blob-missing when it was pruned */
+  /**
+   * Afterwards each image has its name, and nothing else has it; what refers to an image has an entry that says so. Its blobs must be
+   * here. @throws blob-missing when it was pruned
+   */
   async tag(images: readonly Named[]): Promise<void> {
     await this.#replaceIndex((entries) => {
-      const named = new Map(images.map(({ reference, descriptor }) => [reference, descriptor]));
-      for (const { digest } of named.values()) {
+      const added = new Map(images.map((image) => [keyOf(image), entryOf(image)]));
+      for (const { digest } of added.values()) {
         if (this.find(digest) === undefined)
           throw new Fault("blob-missing", { digest, at: this.at });
       }
-      const added = [...named].map(([name, { mediaType, digest, size, platform }]) => ({
-        mediaType,
-        digest,
-        size,
-        annotations: { [REF_NAME]: name },
-        platform,
-      }));
-      return [...entries.filter((entry) => !named.has(nameOf(entry) ?? "")), ...added];
+      return [...entries.filter((entry) => !added.has(keyOfEntry(entry))), ...added.values()];
     });
   }
 
-  /** Afterwards none of `names` names anything. Its blobs stay until `prune`. */
-  async untag(names: readonly string[]): Promise<void> {
-    const gone = new Set(names);
+  /** Afterwards none of `names` names anything, and the index has none of these referrers. Their blobs stay until `prune`. */
+  async untag(names: readonly string[], referrers: readonly Named[] = []): Promise<void> {
+    const removed = new Set([...names, ...referrers.map(keyOf)]);
     await this.#replaceIndex((entries) =>
-      entries.filter((entry) => !gone.has(nameOf(entry) ?? "")),
+      entries.filter((entry) => !removed.has(keyOfEntry(entry))),
     );
   }
 
@@ -141,6 +138,7 @@ export class FolderStore extends Layout {
         throw new Fault("busy", { what: "the store", at: this.at, holder: writer });
       this.refresh();
       this.#checkIndex();
+      this.#mustBeSupported();
       const needed = reachable();
       const removed: { digest: Digest; size: number }[] = [];
       for (const name of readDirectory(path.join(this.at, BLOBS))) {
@@ -168,6 +166,20 @@ export class FolderStore extends Layout {
       what: "the index",
       at,
       hint: "without it nobody can say which blobs are needed: restore it, or import or build an image, which begins a new one",
+    });
+  }
+
+  /** An entry that is passed over must not be lost, nor what it needs. @throws unsupported */
+  #mustBeSupported(): void {
+    if (stat(path.join(this.at, INDEX_FILE)) === undefined) return;
+    const [other] = this.index().unsupported;
+    if (other === undefined) return;
+    throw new Fault("unsupported", {
+      what: "the index of the layout",
+      at: path.join(this.at, INDEX_FILE),
+      found: `the digest ${other.digest}`,
+      expected: "digests of the algorithm sha256",
+      hint: "the layout can be read, and not changed: choose another folder",
     });
   }
 
@@ -201,17 +213,24 @@ export class FolderStore extends Layout {
     return there;
   }
 
-  /** Entries that stay do so as they are; the named ones stand in the order of their names, the others after them. */
+  /** Entries that stay do so as they are; images stand in the order of their names, then referrers in that of their subjects, then the others. */
   async #replaceIndex(
     change: (entries: readonly Descriptor[]) => readonly Descriptor[],
   ): Promise<void> {
     makeDirectory(path.join(this.at, BLOBS));
     await this.#locked(() => {
       this.refresh();
+      this.#mustBeSupported();
       const entries = change(this.images());
-      const named = sortedBy(
-        entries.filter((entry) => nameOf(entry) !== undefined),
-        (entry) => nameOf(entry)!,
+      const isImage = (entry: Descriptor) =>
+        nameOf(entry) !== undefined && refersOf(entry) === undefined;
+      const images = sortedBy(entries.filter(isImage), (entry) => nameOf(entry)!);
+      const referrers = sortedBy(
+        entries.filter((entry) => refersOf(entry) !== undefined),
+        keyOfEntry,
+      );
+      const nameless = entries.filter(
+        (entry) => nameOf(entry) === undefined && refersOf(entry) === undefined,
       );
       const layout = path.join(this.at, LAYOUT_FILE);
       if (stat(layout) === undefined) {
@@ -220,9 +239,37 @@ export class FolderStore extends Layout {
       }
       writeWhole(
         path.join(this.at, INDEX_FILE),
-        formatLayoutIndex([...named, ...entries.filter((entry) => nameOf(entry) === undefined)]),
+        formatLayoutIndex([...images, ...referrers, ...nameless]),
       );
       this.refresh();
     });
   }
+}
+
+/** What an entry of the index is known by: an image by its name, a referrer by what it refers to and its digest. */
+function keyOf(image: Named): string {
+  const refers = refersIn(image);
+  return refers === undefined ? image.reference : referrerKey(refers, image.descriptor);
+}
+
+/** What an image refers to: also by a name with cosign's tag. */
+function refersIn({ reference, refers }: Named): Refers | undefined {
+  const tagged = parseReferrersTag(reference);
+  return refers ?? (tagged?.suffix === undefined ? undefined : tagged);
+}
+
+const keyOfEntry = (entry: Descriptor): string => {
+  const refers = refersOf(entry);
+  return refers === undefined ? (nameOf(entry) ?? "") : referrerKey(refers, entry);
+};
+
+const referrerKey = ({ subject }: Refers, { digest }: Descriptor) => `@${subject} ${digest}`;
+
+/** The entry of an image, or of a referrer; cosign's have their tag, so that other tools find them in the layout. */
+function entryOf(image: Named): Descriptor {
+  const { reference, descriptor } = image;
+  const { mediaType, digest, size, platform } = descriptor;
+  const refers = refersIn(image);
+  if (refers !== undefined) return referrerEntry(descriptor, refers, undefined, true);
+  return { mediaType, digest, size, annotations: { [REF_NAME]: reference }, platform };
 }

@@ -3,7 +3,7 @@ import { Fault } from "../base/fault.ts";
 import { readFile, stat } from "../base/file.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { BLOBS, checkLayout, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
-import { parseLayoutIndex } from "../oci/layout-index.ts";
+import { type LayoutIndex, parseLayoutIndex } from "../oci/layout-index.ts";
 import { type Descriptor, INDEX_LIMIT } from "../oci/manifest.ts";
 import type { Content } from "./content.ts";
 import type { ReadStore } from "./store.ts";
@@ -11,7 +11,7 @@ import type { ReadStore } from "./store.ts";
 /** An image layout in a folder (image-spec, image-layout.md), anyone's. */
 export class Layout implements ReadStore {
   readonly at: string;
-  #images: readonly Descriptor[] | undefined;
+  #index: LayoutIndex | undefined;
 
   constructor(at: string) {
     this.at = path.resolve(at);
@@ -32,14 +32,19 @@ export class Layout implements ReadStore {
   }
 
   images(): readonly Descriptor[] {
+    return this.index().manifests;
+  }
+
+  /** What the index says. @throws malformed, too-large, io */
+  protected index(): LayoutIndex {
     const at = path.join(this.at, INDEX_FILE);
-    this.#images ??= parseLayoutIndex(readFile(at, INDEX_LIMIT), at).manifests;
-    return this.#images;
+    this.#index ??= parseLayoutIndex(readFile(at, INDEX_LIMIT), at);
+    return this.#index;
   }
 
   /** Forgets what was read of the index. */
   refresh(): void {
-    this.#images = undefined;
+    this.#index = undefined;
   }
 
   blobFile(digest: Digest): string {

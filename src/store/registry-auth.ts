@@ -85,12 +85,20 @@ export class Authorizer {
     const current = await held?.catch(() => undefined);
     const isRefused = current !== undefined && sent === `Bearer ${current}`;
     if (isRefused && this.#tokens.get(scope) === held) this.#tokens.delete(scope);
+    const before = this.#challenge;
     this.#challenge = challenge;
     if (challenge.scheme === "basic") {
       const header = basic(await this.#who());
       return header !== undefined && header !== sent;
     }
-    return (await this.header(scope)) !== sent;
+    try {
+      return (await this.header(scope)) !== sent;
+    } catch (error) {
+      // What was refused for one thing may be right for others: they ask where they asked before.
+      if (this.#challenge === challenge) this.#challenge = before;
+      if (held !== undefined && !this.#tokens.has(scope)) this.#tokens.set(scope, held);
+      throw error;
+    }
   }
 
   #who(): Promise<Credentials | undefined> {

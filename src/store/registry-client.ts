@@ -1,10 +1,11 @@
 /** Asks one registry: with the right words about who asks, along its redirects. */
-import { Fault } from "../base/fault.ts";
+import { Fault, isFault } from "../base/fault.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { Answer } from "./registry-answer.ts";
 import { Authorizer, type FindCredentials, type Scope } from "./registry-auth.ts";
 import { isLoopback, type Proxies } from "./registry-proxy.ts";
 import { refusal } from "./registry-refusal.ts";
-import { PATIENCE, type Patience, tried } from "./registry-retry.ts";
+import { isPassing, PATIENCE, type Patience, tried } from "./registry-retry.ts";
 import { unlessStopped } from "./registry-stop.ts";
 import { type Body, type Call, Wire } from "./registry-wire.ts";
 
@@ -46,15 +47,36 @@ export interface Ask {
   readonly body?: Body | undefined;
   /** Whether an answer that sends it to another host is as good as any: nobody goes there. */
   readonly stays?: boolean;
+  /** Whether the registry need not have it: then one that names no good token server for it says 401, and no more. */
+  readonly optional?: boolean;
   /** When nobody wants the answer any more. */
   readonly stop?: AbortSignal | undefined;
   readonly doing: string;
   readonly at: string;
 }
 
+/** What a repository has shown of itself so far. */
+export interface Known {
+  /** Whether our credentials have read or written a manifest of it. */
+  isReadable: boolean;
+  /** Whether its registry keeps no lists of referrers. */
+  hasNoLists: boolean;
+  /** What it said of, when it was put there, that it is listed among the referrers of its subject. */
+  readonly acknowledged: Set<Digest>;
+}
+
 const MOST_REDIRECTS = 10;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const NO_PROXIES: Proxies = { http: undefined, https: undefined, none: undefined };
+
+/** A failure that may pass is one in any case. */
+const no = (error: unknown): boolean => {
+  if (isFault(error) && !isPassing(error)) return false;
+  throw error;
+};
+const fail = (error: unknown): never => {
+  throw error;
+};
 
 /** Docker Hub's registry is not at the host by which its images are named. */
 const hostOf = (registry: string) =>
@@ -68,6 +90,7 @@ export class Client {
   readonly #wire: Wire;
   readonly #options: RegistryOptions;
   readonly #authorizers = new Map<string, Pick<Authorizer, "header" | "meet">>();
+  readonly #known = new Map<string, Known>();
   /** Who asks, where that is settled: then nothing better is looked for. */
   #settled: Pick<Authorizer, "header" | "meet"> | undefined;
 
@@ -104,6 +127,17 @@ export class Client {
     return { name: this.name, options, patience: { tries, first, longest }, authorization };
   }
 
+  /** What is known of a repository. */
+  known(repository: string): Known {
+    const known = this.#known.get(repository) ?? {
+      isReadable: false,
+      hasNoLists: false,
+      acknowledged: new Set(),
+    };
+    this.#known.set(repository, known);
+    return known;
+  }
+
   /** Ends all connections. */
   close(): void {
     this.#wire.close();
@@ -135,7 +169,7 @@ export class Client {
       if (trusted && answer.status === 401) {
         const challenges = answer.header("www-authenticate") ?? "";
         const meet = () => authorizer.meet(challenges, scope, authorization);
-        const better = !met && (await unlessStopped(stop, meet));
+        const better = !met && (await unlessStopped(stop, meet).catch(ask.optional ? no : fail));
         if (!better) throw await refusal(answer, doing, at);
         met = true;
         await answer.finish();

@@ -1,28 +1,25 @@
-/** What a repository has: its tags, and what refers to a manifest. */
+/** What a repository lists: its tags, and what refers to a manifest. */
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
 import { Fault, isFault } from "../base/fault.ts";
 import { formatJson, type Json, parseJson } from "../base/json.ts";
 import { sortedBy, sortedUnique } from "../base/order.ts";
-import { type Digest, digestOf, hexOf } from "../oci/digest.ts";
-import { type Descriptor, type Index, MANIFEST_LIMIT, parseIndex } from "../oci/manifest.ts";
+import { type Digest, digestOf } from "../oci/digest.ts";
+import { type Descriptor, parseIndex } from "../oci/manifest.ts";
 import { INDEX, isIndex } from "../oci/media.ts";
+import { referrersTag } from "../oci/referrer.ts";
+import { findTagged, meansNone } from "./registry-absent.ts";
 import type { Answer } from "./registry-answer.ts";
 import type { Ask } from "./registry-client.ts";
-import {
-  type Fetched,
-  getManifest,
-  type Place,
-  placeName,
-  putManifest,
-  tryingAt,
-} from "./registry-manifest.ts";
+import { type Fetched, isPage, type Place, placeName, tryingAt } from "./registry-manifest.ts";
 import { tried } from "./registry-retry.ts";
 
 const MOST_PAGES = 10_000;
 /** Of one page, and of all that a list has. Bytes. */
 const LIMIT = 8 * 1024 * 1024;
 const MOST_BYTES = 32 * 1024 * 1024;
+/** The statuses of a repository that is not there, or that lists no tags. */
+const NO_TAGS: ReadonlySet<string> = new Set(["404", "405", "501"]);
 const tagList = v.looseObject({ tags: v.nullable(v.array(v.string())) });
 
 /** All tags, in the order of their bytes. None where there is no such repository. @throws registry, malformed, too-large */
@@ -30,56 +27,87 @@ export async function listTags(place: Place): Promise<string[]> {
   const tags = new Set<string>();
   const at = `the tags of ${placeName(place)}`;
   const to = `${place.name}/tags/list?n=1000`;
-  for await (const { bytes } of pages(place, to, { at, none: [404, 405, 501] })) {
-    const found = v.safeParse(tagList, parseJson(bytes, at, { bytes: LIMIT }));
-    if (!found.success)
-      throw new Fault("malformed", { what: "a list of tags", at, why: "it has no tags" });
-    for (const tag of found.output.tags ?? []) tags.add(tag);
+  try {
+    for await (const { bytes } of pages(place, to, { at })) {
+      const found = v.safeParse(tagList, parseJson(bytes, at, { bytes: LIMIT }));
+      if (!found.success)
+        throw new Fault("malformed", { what: "a list of tags", at, why: "it has no tags" });
+      for (const tag of found.output.tags ?? []) tags.add(tag);
+    }
+  } catch (error) {
+    if (tags.size > 0 || !isFault(error, "registry") || !NO_TAGS.has(error.facts.code)) throw error;
   }
   return sortedUnique(tags);
 }
 
-/** The tag under which clients keep a list of referrers where the registry keeps none (distribution-spec, "Referrers Tag Schema"). */
-export const referrersTag = (digest: Digest): string => `sha256-${hexOf(digest)}`;
-
 /**
- * How registries say that they keep no lists of referrers. The specification has 404; Quay says 400, Artifactory 406, and
- * ghcr.io sends who asks to a page of its web site.
- */
-const NO_LISTS = [301, 302, 303, 307, 308, 400, 404, 405, 406, 501];
-
-/**
- * What refers to the manifest `digest`, in the order of digests: as the registry lists it, else as the tag does.
+ * What the registry says refers to the manifest `digest`, in the order of digests: its own list, else the one under the tag.
+ * Nothing of it is proven; `readReferrers` does that.
  * @throws registry, malformed, too-large
  */
 export async function listReferrers(place: Place, digest: Digest): Promise<Descriptor[]> {
-  const at = `the referrers of ${digest} in ${placeName(place)}`;
-  const found = new Map<Digest, Descriptor>();
-  const to = `${place.name}/referrers/${digest}`;
-  for await (const page of pages(place, to, { at, none: NO_LISTS, stays: true }))
-    for (const each of referrersIn(page, at)) found.set(each.digest, each);
   // Of a registry that came to know referrers later, the tag still tells of the older ones.
-  const tagged = found.size > 0 ? undefined : await taggedReferrers(place, digest);
-  for (const each of tagged?.manifests ?? []) found.set(each.digest, each);
-  return sortedBy(found.values(), (each) => each.digest);
+  const found = await apiReferrers(place, digest);
+  return found.length > 0 ? found : taggedReferrers(place, digest);
 }
 
-/** Some registries have an answer for everything: what is no index, and is not said to be one, is no list either. */
-function referrersIn({ answer, bytes }: Page, at: string): readonly Descriptor[] {
+/** The registry's own list, in the order of digests. One that keeps none is not asked again. @throws registry, malformed, too-large */
+export async function apiReferrers(place: Place, digest: Digest): Promise<Descriptor[]> {
+  const at = `the referrers of ${digest} in ${placeName(place)}`;
+  const known = place.client.known(place.name);
+  if (known.hasNoLists) return [];
+  const found = new Map<Digest, Descriptor>();
+  const to = `${place.name}/referrers/${digest}`;
+  let isFirst = true;
+  try {
+    for await (const page of pages(place, to, { at, stays: true, optional: true })) {
+      // Some registries give the image itself, whose children are no referrers.
+      const listed = digestOf(page.bytes) === digest ? [] : referrersIn(page, at, isFirst);
+      if (listed === undefined) known.hasNoLists = true;
+      for (const each of listed ?? []) found.set(each.digest, each);
+      isFirst = false;
+    }
+  } catch (error) {
+    if (!isFirst || !(await meansNone(place, error, digest))) throw error;
+    known.hasNoLists = !isOfOne(error);
+  }
+  return ordered(found, digest);
+}
+
+/** Whether a registry says no because of what it was asked about, and not because it does not know such questions. */
+const isOfOne = (error: unknown): boolean =>
+  isFault(error, "registry") && /(?:_UNKNOWN|NOT_FOUND|_INVALID)\b/.test(error.facts.why ?? "");
+
+/** The list under the tag, in the order of digests. @throws registry, malformed, too-large */
+export async function taggedReferrers(place: Place, digest: Digest): Promise<Descriptor[]> {
+  const tag = referrersTag(digest);
+  const fetched = await findTagged(place, digest, tag);
+  if (fetched === undefined || !isIndex(fetched.descriptor.mediaType)) return [];
+  const { manifests } = parseIndex(fetched.bytes, `${placeName(place)}:${tag}`);
+  return ordered(new Map(manifests.map((each) => [each.digest, each])), digest);
+}
+
+/** Nothing refers to itself. */
+const ordered = (found: ReadonlyMap<Digest, Descriptor>, subject: Digest) =>
+  sortedBy(found.values(), (each) => each.digest).filter((each) => each.digest !== subject);
+
+/**
+ * The descriptors of a page. Some registries have an answer for everything: where the first page is no index, and is not said to be
+ * one, nothing is listed; undefined for a web page.
+ */
+function referrersIn(
+  { answer, bytes }: Page,
+  at: string,
+  isFirst: boolean,
+): readonly Descriptor[] | undefined {
+  if (isFirst && isPage(answer, bytes)) return undefined;
   const type = answer.header("content-type")?.split(";", 1)[0]?.trim();
   try {
     return parseIndex(bytes, at, LIMIT).manifests;
   } catch (error) {
-    if (type === INDEX || !isFault(error, "malformed")) throw error;
+    if (!isFirst || type === INDEX || !isFault(error, "malformed")) throw error;
     return [];
   }
-}
-
-async function taggedReferrers(place: Place, digest: Digest): Promise<Index | undefined> {
-  const tag = referrersTag(digest);
-  const fetched = await getManifest(place, tag);
-  if (fetched === undefined || !isIndex(fetched.descriptor.mediaType)) return undefined;
-  return parseIndex(fetched.bytes, `${placeName(place)}:${tag}`);
 }
 
 /** The list of referrers as a tag has it: the same for the same referrers. */
@@ -100,41 +128,17 @@ export function referrersIndex(referrers: readonly Descriptor[]): Fetched {
   };
 }
 
-/** Afterwards the tag's list of what refers to `subject` has `referrer` in it. For registries that keep no list. @throws registry */
-export async function addReferrer(
-  place: Place,
-  subject: Digest,
-  referrer: Descriptor,
-): Promise<void> {
-  const before = (await taggedReferrers(place, subject))?.manifests ?? [];
-  if (before.some(({ digest }) => digest === referrer.digest)) return;
-  const list = referrersIndex([...before, referrer]);
-  if (list.bytes.length > MANIFEST_LIMIT)
-    throw new Fault("too-large", {
-      what: "the list of referrers",
-      at: `${placeName(place)}:${referrersTag(subject)}`,
-      actual: list.bytes.length,
-      limit: MANIFEST_LIMIT,
-    });
-  await putManifest(place, referrersTag(subject), list);
-}
-
 /** An answer, and its body. */
 interface Page {
   readonly answer: Answer;
   readonly bytes: Uint8Array;
 }
 
-interface PagesOptions extends Pick<Ask, "at" | "stays"> {
-  /** The statuses that mean that there is no list. */
-  readonly none: readonly number[];
-}
-
-/** The parts of a list that comes in pages (RFC 8288, rel="next"); none where there is no list. @throws too-large, registry */
+/** The parts of a list that comes in pages (RFC 8288, rel="next"). @throws too-large, registry */
 async function* pages(
   place: Place,
   first: string,
-  { none, ...options }: PagesOptions,
+  options: Pick<Ask, "at" | "stays" | "optional">,
 ): AsyncGenerator<Page> {
   const { client, scope, stop } = place;
   const { at } = options;
@@ -151,12 +155,9 @@ async function* pages(
         unit: "pages",
       });
     const got: Page = await tried(tryingAt(place), async () => {
-      const answer = await client.hear(await client.once(ask), ask, [200, ...none]);
-      if (answer.status === 200) return { answer, bytes: await answer.bytes(LIMIT) };
-      await answer.finish();
-      return { answer, bytes: new Uint8Array() };
+      const answer = await client.hear(await client.once(ask), ask, [200]);
+      return { answer, bytes: await answer.bytes(LIMIT) };
     });
-    if (got.answer.status !== 200) return;
     size += got.bytes.length;
     if (size > MOST_BYTES)
       throw new Fault("too-large", { what: "the list", at, actual: size, limit: MOST_BYTES });

@@ -1,5 +1,6 @@
 /** Manifests and indexes in a registry: their bytes are kept as they are, and proven. */
 import * as v from "valibot";
+import { utf8 } from "../base/bytes.ts";
 import { Fault } from "../base/fault.ts";
 import { excerpt, parseJson } from "../base/json.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
@@ -48,18 +49,24 @@ export interface Fetched {
  * The manifest under a tag or a digest; undefined where there is none. Its bytes are those of the digest that was asked
  * for, and of the one that the registry names. @throws registry, digest-differs, unsupported, too-large
  */
-export async function getManifest(place: Place, which: string): Promise<Fetched | undefined> {
-  const ask = asking(place, which, "GET");
+export async function getManifest(
+  place: Place,
+  which: string,
+  { optional = false } = {},
+): Promise<Fetched | undefined> {
+  const ask: Ask = { ...asking(place, which, "GET"), optional };
   return tried(tryingAt(place), async () => {
     const answer = await place.client.hear(await place.client.once(ask), ask, [HERE, ABSENT]);
     const bytes = await answer.bytes(MANIFEST_LIMIT);
     if (answer.status === ABSENT) return undefined;
+    if (isPage(answer, bytes)) throw unknown(ask.at, HTML);
     const actual = digestOf(bytes);
     for (const expected of [which, answer.header("docker-content-digest") ?? ""]) {
       if (isDigest(expected) && expected !== actual)
         throw new Fault("digest-differs", { at: ask.at, expected, actual });
     }
     const mediaType = typeOf(answer, bytes, ask.at);
+    place.client.known(place.name).isReadable = true;
     return { descriptor: { mediaType, digest: actual, size: bytes.length }, bytes };
   });
 }
@@ -69,7 +76,9 @@ export async function headManifest(place: Place, which: string): Promise<Digest 
   const answer = await place.client.ask(asking(place, which, "HEAD"), HERE, ABSENT);
   await answer.finish();
   const digest = answer.header("docker-content-digest");
-  return answer.status === HERE && isDigest(digest) ? digest : undefined;
+  if (answer.status !== HERE || !isDigest(digest)) return undefined;
+  place.client.known(place.name).isReadable = true;
+  return digest;
 }
 
 /**
@@ -79,14 +88,7 @@ export async function headManifest(place: Place, which: string): Promise<Digest 
  */
 function typeOf(answer: Answer, bytes: Uint8Array, at: string): string {
   const said = answer.header("content-type")?.split(";", 1)[0]?.trim() ?? "";
-  const unknown = (found: string) =>
-    new Fault("unsupported", {
-      what: "the manifest",
-      at,
-      found: excerpt(found) || "no media type",
-      expected: "an image manifest or an image index of the OCI or of Docker's schema 2",
-    });
-  if (said !== "" && !/json$/.test(said)) throw unknown(said);
+  if (said !== "" && !/json$/.test(said)) throw unknown(at, said);
   const found = v.safeParse(shape, parseJson(bytes, at, { bytes: MANIFEST_LIMIT }));
   if (!found.success)
     throw new Fault("malformed", {
@@ -105,8 +107,29 @@ function typeOf(answer: Answer, bytes: Uint8Array, at: string): string {
   const likely = manifests !== undefined ? INDEX : MANIFEST;
   const mediaType = isImage(said) ? said : (own ?? (said === JSON_TYPE ? likely : said));
   if (isImage(mediaType)) return mediaType;
-  throw unknown(mediaType);
+  throw unknown(at, mediaType);
 }
+
+const unknown = (at: string, found: string) =>
+  new Fault("unsupported", {
+    what: "the manifest",
+    at,
+    found: excerpt(found) || "no media type",
+    expected: "an image manifest or an image index of the OCI or of Docker's schema 2",
+  });
+
+const HTML = "text/html";
+
+/** Whether a media type is that of a web page. */
+export const isHtml = (mediaType: string): boolean => /\bx?html\b/i.test(mediaType);
+
+/** Whether this is a web page, whatever it is said to be: of a login, a proxy, or an error. */
+export const isPage = (answer: Pick<Answer, "header">, bytes: Uint8Array): boolean =>
+  isHtml(answer.header("content-type") ?? "") ||
+  bytes.find((byte) => !BLANK.has(byte)) === "<".charCodeAt(0);
+
+/** White space, and the mark that some servers begin a page with. */
+const BLANK: ReadonlySet<number> = new Set([...utf8(" \t\r\n\ufeff")]);
 
 const JSON_TYPE = "application/json";
 const shape = v.looseObject({
@@ -135,10 +158,14 @@ export async function putManifest(
   };
   const answer = await place.client.ask(ask, 200, 201);
   await answer.finish();
+  const known = place.client.known(place.name);
+  known.isReadable = true;
   const actual = answer.header("docker-content-digest");
   if (isDigest(actual) && actual !== descriptor.digest)
     throw new Fault("digest-differs", { at: ask.at, expected: descriptor.digest, actual });
-  return { lists: answer.header("oci-subject") !== undefined };
+  const lists = answer.header("oci-subject") !== undefined;
+  if (lists) known.acknowledged.add(descriptor.digest);
+  return { lists };
 }
 
 function asking(place: Place, which: string, method: Ask["method"]): Ask {

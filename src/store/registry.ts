@@ -6,7 +6,7 @@ import type { Descriptor } from "../oci/manifest.ts";
 import type { Scope } from "./registry-auth.ts";
 import { type Begun, getBlob, hasBlob } from "./registry-blob.ts";
 import { Client, type Errand, type RegistryOptions } from "./registry-client.ts";
-import { addReferrer, listReferrers, listTags } from "./registry-lists.ts";
+import { listReferrers, listTags } from "./registry-lists.ts";
 import {
   type Fetched,
   getManifest,
@@ -19,6 +19,7 @@ import {
   placeName,
   putManifest,
 } from "./registry-manifest.ts";
+import { addReferrers, findBeside, type Referrers, readReferrers } from "./registry-referrers.ts";
 import { unlessStopped } from "./registry-stop.ts";
 import { putBlob, type Upload } from "./registry-upload.ts";
 
@@ -145,12 +146,23 @@ export class Repository implements Place {
     return listTags(this);
   }
 
+  /** What the registry lists as referring to the manifest: unproven. */
   referrers(digest: Digest): Promise<Descriptor[]> {
     return listReferrers(this, digest);
   }
 
-  /** Afterwards the list under the tag of `subject` has `referrer` in it. */
-  addReferrer(subject: Digest, referrer: Descriptor): Promise<void> {
-    return addReferrer(this, subject, referrer);
+  /** The manifests that refer to `digest`, read and proven. */
+  readReferrers(digest: Digest): Promise<Referrers> {
+    return readReferrers(this, digest);
+  }
+
+  /** What stands beside the manifest `digest` under the tag `sha256-HEX` with `ending`; undefined where there is none. */
+  findBeside(digest: Digest, ending: string): Promise<Fetched | undefined> {
+    return findBeside(this, digest, ending);
+  }
+
+  /** Afterwards these manifests, which must be here, are listed as referrers of their subjects. */
+  addReferrers(referrers: readonly Fetched[]): Promise<void> {
+    return addReferrers(this, referrers);
   }
 }

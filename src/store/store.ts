@@ -1,10 +1,11 @@
 import { Fault } from "../base/fault.ts";
 import { nearest } from "../base/near.ts";
 import { sortedUnique } from "../base/order.ts";
-import type { Digest } from "../oci/digest.ts";
+import { type Digest, isDigest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
 import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
 import { type Kind, parseWanted } from "../oci/reference.ts";
+import { parseReferrersTag, type Refers, refersOf } from "../oci/referrer.ts";
 import { type Content, readContent } from "./content.ts";
 
 /** Where images come from: a folder, an archive, memory. */
@@ -17,10 +18,12 @@ export interface ReadStore {
   find(digest: Digest): Content | undefined;
 }
 
-/** An image under its name. */
+/** An image under its name, or something that refers to one. */
 export interface Named {
   readonly reference: string;
   readonly descriptor: Descriptor;
+  /** What it refers to, where it is a signature or the like: then its reference is not an image's name. */
+  readonly refers?: Refers | undefined;
 }
 
 /**
@@ -42,8 +45,9 @@ export function fetch(store: ReadStore, descriptor: Descriptor, neededBy?: strin
  * @throws not-found with names that look alike, ambiguous
  */
 export function resolve(store: ReadStore, text: string, kind?: Kind): Named {
-  const images = store.images();
-  const exact = images.filter((image) => nameOf(image) === text);
+  const all = store.images();
+  const images = all.filter((image) => refersOf(image) === undefined || isDigest(text));
+  const exact = all.filter((image) => nameOf(image) === text);
   const found = exact.length > 0 ? exact : matching(images, text, kind);
   const digests = new Set(found.map(({ digest }) => digest));
   if (digests.size > 1)
@@ -83,8 +87,6 @@ function completed(text: string, kind: Kind | undefined): string[] {
   return references.map((name) => (digest === undefined ? name : `${name}@${digest}`));
 }
 
-/** The tags of what refers to an image: nobody asks for a version and means a signature. */
-const REFERRING = /:sha256-[0-9a-f]{64}(?:\.[a-z]+)?$/;
 const ENOUGH = 3;
 
 /** Names that look like `text`, also where only their last part does; where these are few, other tags of what it names. */
@@ -97,7 +99,9 @@ function similar(text: string, names: readonly string[]): string[] {
     ...nearest(lastOf(text), short.keys()).map((word) => short.get(word)!),
   ]);
   const repository = untagged(text);
-  const tags = names.filter((name) => untagged(name) === repository && !REFERRING.test(name));
+  const tags = names.filter(
+    (name) => untagged(name) === repository && parseReferrersTag(name) === undefined,
+  );
   for (const name of tags) if (near.size < ENOUGH) near.add(name);
   return sortedUnique([...near]);
 }

@@ -133,14 +133,37 @@ interface Row {
   readonly size: number;
 }
 
-/** The canonical archive of `images`, whose blobs are `blobs`. */
-function archive(blobs: Blobs, images: readonly Named[]): { bytes: Buffer; members: Row[] } {
+/** A line of index.json for what refers to an image. */
+interface Referring {
+  readonly root: Descriptor;
+  readonly subject: string;
+  readonly artifactType?: string;
+  /** Cosign's tag, under the annotation that has it. */
+  readonly tag?: readonly [annotation: string, tag: string];
+}
+
+/** The canonical archive of `images` and of what refers to them, whose blobs are `blobs`. */
+function archive(
+  blobs: Blobs,
+  images: readonly Named[],
+  referring: readonly Referring[] = [],
+): { bytes: Buffer; members: Row[] } {
   const named = [...images].sort((a, b) => Buffer.compare(utf8(a.reference), utf8(b.reference)));
-  const manifests = named.map(({ reference, root, platform }) => ({
-    ...root,
-    annotations: { [REF_NAME]: reference },
-    platform,
-  }));
+  const lines = [...referring].sort((a, b) =>
+    Buffer.compare(utf8(`${a.root.digest} ${a.subject}`), utf8(`${b.root.digest} ${b.subject}`)),
+  );
+  const manifests = [
+    ...named.map(({ reference, root, platform }) => ({
+      ...root,
+      annotations: { [REF_NAME]: reference },
+      platform,
+    })),
+    ...lines.map(({ root, subject, artifactType, tag }) => ({
+      ...root,
+      annotations: { "io.containerd.manifest.subject": subject, ...(tag && { [tag[0]]: tag[1] }) },
+      artifactType,
+    })),
+  ];
   const annotations = { "io.ingot.manifests.digest": `sha256:${sha256(json(manifests))}` };
   const index = json({ schemaVersion: 2, mediaType: `${OCI}.index.v1+json`, manifests, annotations });
   const path = ({ digest }: Descriptor) => `blobs/sha256/${digest.slice(7)}`;
@@ -243,6 +266,95 @@ function archiveVector(): Record<string, Buffer> {
   return { "archive-v1.tar": made.bytes, "archive-v1.json": document(described(images, made)) };
 }
 
+/** A gadget and a container with signatures in all forms, and an SBOM that has a signature itself. */
+function referrersVector(): Record<string, Buffer> {
+  const blobs = new Blobs();
+  const probe = gadget(blobs, {
+    metadata: utf8("name: signed\n"),
+    says: { description: "", title: "signed" },
+    created: "1970-01-01T00:00:00Z",
+    builder: "golden",
+  });
+  const lone = container(blobs, { architecture: "amd64" }, "signed\n");
+  const mediaType = `${OCI}.manifest.v1+json`;
+  /** A manifest that refers to `subject`, or, without one, what cosign keeps under a tag: it looks like a container for nothing. */
+  const refer = (
+    subject: Descriptor | undefined,
+    types: { artifact?: string; config?: string; layer: string },
+    text: string,
+  ) => {
+    const layers = [blobs.put(types.layer, utf8(text))];
+    const rootfs = { type: "layers", diff_ids: layers.map(({ digest }) => digest) };
+    const config =
+      types.config === undefined
+        ? blobs.put(`${OCI}.config.v1+json`, json({ architecture: "", os: "", config: {}, rootfs }))
+        : blobs.put(types.config, utf8("{}"));
+    const artifactType = types.artifact;
+    const named = subject && {
+      mediaType: subject.mediaType,
+      digest: subject.digest,
+      size: subject.size,
+    };
+    return blobs.put(
+      mediaType,
+      json({ schemaVersion: 2, mediaType, artifactType, config, layers, subject: named }),
+    );
+  };
+  const empty = `${OCI.replace(".image", "")}.empty.v1+json`;
+  const bundle = "application/vnd.dev.sigstore.bundle.v0.3+json";
+  const notation = "application/vnd.cncf.notary.signature";
+  const simple = "application/vnd.dev.cosign.simplesigning.v1+json";
+  const spdx = "application/spdx+json";
+  const tagOf = ({ digest }: Descriptor, suffix: string) => `${digest.replace(":", "-")}${suffix}`;
+  const sbom = refer(lone.root, { artifact: spdx, config: empty, layer: spdx }, "sbom");
+  const referring: Referring[] = [
+    {
+      root: refer(lone.root, { artifact: bundle, config: empty, layer: bundle }, "bundle"),
+      subject: lone.root.digest,
+      artifactType: bundle,
+    },
+    {
+      // Without a type of its own it is what its config is.
+      root: refer(lone.root, { config: notation, layer: "application/cose" }, "notation"),
+      subject: lone.root.digest,
+      artifactType: notation,
+    },
+    { root: sbom, subject: lone.root.digest, artifactType: spdx },
+    {
+      root: refer(sbom, { artifact: bundle, config: empty, layer: bundle }, "of the SBOM"),
+      subject: sbom.digest,
+      artifactType: bundle,
+    },
+    {
+      root: refer(undefined, { layer: simple }, "cosign, of a container"),
+      subject: lone.root.digest,
+    },
+    {
+      // Its content does not tell which of cosign's tags it has.
+      root: refer(undefined, { layer: "text/plain" }, "cosign, an odd one"),
+      subject: lone.root.digest,
+      tag: ["io.ingot.cosign.tag", tagOf(lone.root, ".att")],
+    },
+    {
+      root: refer(undefined, { layer: simple }, "cosign, of a gadget"),
+      subject: probe.digest,
+      tag: [REF_NAME, tagOf(probe, ".sig")],
+    },
+  ];
+  const images: Named[] = [
+    { reference: "ghcr.io/inspektor-gadget/gadget/signed:v1", root: probe },
+    { reference: "docker.io/library/signed:v1", ...lone },
+  ];
+  const made = archive(blobs, images, referring);
+  return {
+    "referrers-v1.tar": made.bytes,
+    "referrers-v1.json": document({
+      ...described(images, made),
+      referrers: referring.map(({ root, subject }) => ({ subject, ...root })),
+    }),
+  };
+}
+
 /** The archive of examples/gadget/hello as it is built with no option and no time. */
 function helloVector(): Record<string, Buffer> {
   const blobs = new Blobs();
@@ -275,7 +387,13 @@ function paxVector(): Record<string, Buffer> {
 
 /** Every golden file by its name. */
 export function make(): Readonly<Record<string, Buffer>> {
-  return { ...gadgetVector(), ...archiveVector(), ...helloVector(), ...paxVector() };
+  return {
+    ...gadgetVector(),
+    ...archiveVector(),
+    ...referrersVector(),
+    ...helloVector(),
+    ...paxVector(),
+  };
 }
 
 if (import.meta.main) {

@@ -1,6 +1,8 @@
 import { planCopy } from "../../image/copy.ts";
 import { choose, parseDestination } from "../../image/endpoint.ts";
+import { absentJson, tellAbsent } from "../absent.ts";
 import { command, type ExitCode } from "../command.ts";
+import { leftJson, tellLeft } from "../referrers.ts";
 import { alongOf, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
 import {
   imageLine,
@@ -47,7 +49,8 @@ export const copyCommand = command({
       does: "and out of it",
     },
   ],
-  document: '{"images": [{"reference", "digest"}], "referrers": [{"reference", "digest"}]}',
+  document:
+    '{"images": [{"reference", "digest"}], "referrers": [{"reference", "digest"}],\n "left": [{"kind", "subject", "digest", "why"}], "absent": [{"platform", "digest"}]}: referrers that stay behind',
   async run(words, context) {
     const { source, destination: text, platform, jobs, store: folder } = words;
     const { talk } = context;
@@ -59,6 +62,8 @@ export const copyCommand = command({
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
       const chosen = await choose(source, { platforms, along, openStore, openRepository });
       const copy = await planCopy(chosen, destination, source, { openStore, openRepository });
+      tellLeft(copy.left, talk);
+      const absent = tellAbsent(copy.images, talk);
       await watched(context, { label: "copy", total: copy.total, threads }, (working) =>
         copy.run(working),
       );
@@ -66,7 +71,12 @@ export const copyCommand = command({
         all.map(({ reference, descriptor: { digest } }) => ({ reference, digest })),
       );
       for (const line of [...images!, ...also!]) talk.print(imageLine(line));
-      talk.document({ images: images!, referrers: also! });
+      talk.document({
+        images: images!,
+        referrers: also!,
+        left: leftJson(copy.left),
+        absent: absentJson(absent),
+      });
       return 0;
     });
   },

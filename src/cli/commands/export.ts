@@ -1,9 +1,11 @@
 import type { Written } from "../../image/export.ts";
 import { planRemote } from "../../image/remote-archive.ts";
 import { listName } from "../../image/volumes.ts";
+import { absentJson, tellAbsent } from "../absent.ts";
 import { command, type ExitCode } from "../command.ts";
 import { BASE, baseOf, leftOutOf, saveInventory } from "../delta.ts";
 import { exportSources } from "../export-sources.ts";
+import { leftJson, referrersInWords, tellLeft } from "../referrers.ts";
 import { alongOf, REFERRERS, REGISTRY, withRegistries } from "../registry.ts";
 import { parseSize } from "../size.ts";
 import { allSources, SOURCE_LIST } from "../source-list.ts";
@@ -86,7 +88,7 @@ export const exportCommand = command({
     },
   ],
   document:
-    '{"output", "size", "blobs", "resumed", "images": [{"reference", "digest"}]}; with -o - on stderr;\n "resumed" = bytes that a run which broke off had left; with --base also\n "base": {"images": [{"reference", "digest"}], "layers", "bytes"}: what is left out; with --split also\n "volumes": [{"file", "digest", "size"}], "list"',
+    '{"output", "size", "blobs", "resumed", "images": [{"reference", "digest"}],\n "referrers": [{"subject", "digest"}], "left": [{"kind", "subject", "digest", "why"}], "absent": [{"platform", "digest"}]}; with -o - on stderr;\n "resumed" = bytes that a run which broke off had left; with --base also\n "base": {"images": [{"reference", "digest"}], "layers", "bytes"}: what is left out; with --split also\n "volumes": [{"file", "digest", "size"}], "list"',
   async run(words, context) {
     const { source, file, output, split, platform, jobs, inventory, store: folder } = words;
     const { talk } = context;
@@ -100,7 +102,9 @@ export const exportCommand = command({
     const texts = allSources(source, file);
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
       const choice = { platforms, along, openStore, openRepository };
-      const images = await exportSources(texts, choice);
+      const { images, left: behind } = await exportSources(texts, choice);
+      tellLeft(behind, talk);
+      const absent = tellAbsent(images, talk);
       const base = await baseOf(words, choice);
       const plan = await planRemote(images, base);
       // Volumes are read back.
@@ -113,6 +117,7 @@ export const exportCommand = command({
       const left = leftOutOf(plan, base, talk);
       if (inventory !== undefined) saveInventory(images, inventory);
       for (const image of plan.images) talk.print(imageLine(image));
+      if (plan.referrers.length > 0) talk.info(`with ${referrersInWords(images)}`);
       for (const { file, digest } of written.volumes ?? []) talk.print(`${file} ${digest}`);
       talk.document({
         output,
@@ -120,6 +125,9 @@ export const exportCommand = command({
         blobs: plan.blobs,
         resumed: written.resumed,
         images: plan.images.map(({ reference, digest }) => ({ reference, digest })),
+        referrers: plan.referrers.map(({ subject, digest }) => ({ subject, digest })),
+        left: leftJson(behind),
+        absent: absentJson(absent),
         ...left,
         ...volumesJson(output, written),
       });

@@ -1,13 +1,26 @@
+import type { Finding } from "../../image/finding.ts";
 import { importArchive } from "../../image/import.ts";
 import { tallyOf } from "../../image/volume-set.ts";
 import { FolderStore } from "../../store/folder.ts";
+import { absentJson } from "../absent.ts";
 import { command } from "../command.ts";
 import { summaryJson } from "../delta.ts";
+import { kindsOf, referrerCount, referrersJson } from "../referrers.ts";
 import { storePath } from "../settings.ts";
-import { imageLine, JOBS, threadsFor, watched } from "../task.ts";
+import {
+  FOREIGN,
+  imageLine,
+  JOBS,
+  PLATFORM,
+  parsePlatformFlag,
+  threadsFor,
+  watched,
+} from "../task.ts";
 import { count, formatBytes } from "../text.ts";
 import { archiveOf } from "../volumes.ts";
 import { findingJson, formatFinding } from "../words.ts";
+
+const isUnchecked = ({ level }: Finding) => level === "unchecked";
 
 export const importCommand = command({
   name: "import",
@@ -25,10 +38,13 @@ export const importCommand = command({
       valueHint: "REF",
       description: "what to call the one image of the archive that has no name there",
     },
+    platform: PLATFORM,
+    "allow-missing-foreign": FOREIGN,
     jobs: JOBS,
   },
   notes: [
-    "Nothing gets a name unless everything it needs has arrived and is proven. A blob in the store that was damaged is\nwhole afterwards. What a delta leaves out must be in the store, whole: else it says what is missing. Prints `REF sha256:…` for each image.",
+    "Nothing gets a name unless everything it needs has arrived and is proven. What nobody can check (a digest that is not sha256) is\nnot taken, and the exit code is 2 then; the other images are. Of an image that is there in part, the platforms that are there are\ntaken, and its digest stays.",
+    "A blob in the store that was damaged is\nwhole afterwards. What a delta leaves out must be in the store, whole: else it says what is missing. Prints `REF sha256:…` for each image.",
     "An archive in volumes is taken as a whole, by its list (FILE.volumes.json) or by any volume: the others are looked for beside\nit and beside those that are named, and each is hashed as it is read.",
   ],
   examples: [
@@ -42,19 +58,28 @@ export const importCommand = command({
     { line: "ingot import app.tar.zst --name ghcr.io/me/app:v1", does: "compressed, and nameless" },
   ],
   document:
-    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "blobs", "added", "bytes",\n "list"?, "volumes"?, "base"?, "warnings": [{"code", "at", "message"}]};\n an archive in volumes has the path of their "list" and the number of "volumes"',
-  async run({ file: files, name, jobs, store: folder }, context) {
+    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "referrers": [{"subject", "digest"}],\n "blobs", "added", "bytes",\n "list"?, "volumes"?, "base"?, "skipped": [{"reference", "digest"}],\n "absent": [{"platform", "digest"}], "warnings": [{"code", "at", "message"}]};\n an archive in volumes has the path of their "list" and the number of "volumes"',
+  async run(words, context) {
+    const { file: files, name, platform, jobs, store: folder } = words;
     const { talk, settings } = context;
     const threads = threadsFor(jobs);
+    const foreign = words["allow-missing-foreign"];
+    const taking = { name, platforms: parsePlatformFlag(platform), foreign };
     const { source, total } = await archiveOf(files, context, threads);
     const volumes = "volumes" in source ? tallyOf(source.volumes) : undefined;
     const store = new FolderStore(storePath(settings, folder));
     const done = await watched(context, { label: "import", total, threads }, (working) =>
-      importArchive(source, store, working, name),
+      importArchive(source, store, working, taking),
     );
     for (const finding of done.warnings) talk.warn(formatFinding(finding));
+    for (const { reference, digest } of done.skipped)
+      talk.warn(`not taken: ${reference} ${digest}, which could not be checked`);
     for (const { reference, descriptor } of done.images)
       talk.print(imageLine({ reference, digest: descriptor.digest }));
+    const referrers = done.referrers.flatMap((one) =>
+      one.refers === undefined ? [] : [{ ...one, refers: one.refers }],
+    );
+    if (referrers.length > 0) talk.info(`with ${referrerCount(kindsOf(referrers, store))}`);
     talk.info(
       `${count(done.blobs, "blob")}, ${formatBytes(done.bytes)}; ${done.added} of them new in ${store.at}`,
     );
@@ -70,14 +95,18 @@ export const importCommand = command({
         mediaType,
         size,
       })),
+      referrers: referrersJson(referrers),
       blobs: done.blobs,
       added: done.added,
       bytes: done.bytes,
       list: volumes?.list,
       volumes: volumes?.count,
       base: done.base && summaryJson(done.base),
+      skipped: done.skipped.map((image) => ({ ...image })),
+      absent: absentJson(done.absent),
       warnings: done.warnings.map(findingJson),
     });
-    return 0;
+    const isPart = done.skipped.length > 0 || done.warnings.some(isUnchecked);
+    return isPart ? 2 : 0;
   },
 });

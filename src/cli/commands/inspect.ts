@@ -1,8 +1,10 @@
 import { type Description, describeImage, type ManifestDescription } from "../../image/inspect.ts";
+import { select } from "../../image/select.ts";
 import { openSources } from "../../image/source.ts";
+import { absentJson, absentWords } from "../absent.ts";
 import { command } from "../command.ts";
 import type { Json } from "../talk.ts";
-import { storeOpener } from "../task.ts";
+import { PLATFORM, parsePlatformFlag, storeOpener } from "../task.ts";
 import { formatBytes, table } from "../text.ts";
 
 export const inspectCommand = command({
@@ -15,6 +17,7 @@ export const inspectCommand = command({
       description:
         "a name in the store, oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], an archive or a layout",
     },
+    platform: PLATFORM,
   },
   notes: [
     "Reads manifests and configs, and checks them; of the layers nothing: that is what verify is for.",
@@ -27,12 +30,12 @@ export const inspectCommand = command({
     },
   ],
   document:
-    '{"images": [{"reference", "digest", "mediaType", "kind", "size", "blobs", "created", "platforms", "annotations",\n "manifests": [{"digest", "size", "mediaType", "artifactType", "platform", "config", "layers"}]}]}',
-  async run({ source, store: folder }, context) {
+    '{"images": [{"reference", "digest", "mediaType", "kind", "size", "blobs", "created", "platforms", "absent": [{"platform", "digest"}], "annotations",\n "manifests": [{"digest", "size", "mediaType", "artifactType", "platform", "config", "layers"}]}]}',
+  async run({ source, platform, store: folder }, context) {
     const { talk } = context;
-    const descriptions = (await openSources(source, storeOpener(context, folder))).map(
-      describeImage,
-    );
+    const platforms = parsePlatformFlag(platform);
+    const images = await openSources(source, storeOpener(context, folder));
+    const descriptions = images.map((image) => describeImage(select(image, platforms)));
     descriptions.forEach((description, i) => {
       if (i > 0) talk.print("");
       for (const line of lines(description)) talk.print(line);
@@ -49,6 +52,7 @@ function lines(image: Description): string[] {
     ["type", image.mediaType],
     ["size", `${formatBytes(image.size)} in ${image.blobs} blobs`],
     ["platforms", image.platforms.join(", ") || "(none)"],
+    ...(image.absent.length > 0 ? [["not here", absentWords(image.absent)]] : []),
     ["created", image.created ?? "(not said)"],
     ...Object.entries(image.annotations).map(([name, value]) => [
       name,
@@ -81,10 +85,11 @@ function manifestLines({ platform, digest, config, layers }: ManifestDescription
 }
 
 /** With null for what is not there: the members of the document are always the same. */
-function toJson({ created, annotations, manifests, ...image }: Description): Json {
+function toJson({ created, absent, annotations, manifests, ...image }: Description): Json {
   return {
     ...image,
     created: created ?? null,
+    absent: absentJson(absent),
     annotations,
     manifests: manifests.map(({ artifactType, platform, config, layers, ...manifest }) => ({
       ...manifest,

@@ -1,9 +1,11 @@
 import { byBytes } from "../../base/order.ts";
+import { readEntries } from "../../image/entries.ts";
 import { nameOf } from "../../oci/layout.ts";
 import { FolderStore } from "../../store/folder.ts";
 import { command } from "../command.ts";
+import { referrersJson } from "../referrers.ts";
 import { storePath } from "../settings.ts";
-import { table } from "../text.ts";
+import { count, table } from "../text.ts";
 
 /** As many characters of a digest as tell images apart at sight. */
 const SHORT = "sha256:".length + 12;
@@ -22,11 +24,11 @@ export const listCommand = command({
     { line: "ingot list --json | jq -r '.images[].reference'", does: "names, for a program" },
   ],
   document:
-    '{"store", "images": [{"reference", "digest", "mediaType", "size"}]}; reference is null where there is no name,\n size is that of the manifest',
+    '{"store", "images": [{"reference", "digest", "mediaType", "size"}]}; reference is null where there is no name,\n size is that of the manifest; also "referrers": [{"subject", "digest"}]: signatures, attestations, SBOMs',
   async run({ digests, store: folder }, { talk, settings }) {
     const store = new FolderStore(storePath(settings, folder));
-    const images = store
-      .images()
+    const entries = readEntries(store);
+    const images = entries.images
       .map((descriptor) => ({ descriptor, reference: nameOf(descriptor) }))
       .sort(
         (a, b) =>
@@ -40,6 +42,9 @@ export const listCommand = command({
     if (rows.length > 0)
       for (const line of table([["REFERENCE", "DIGEST"], ...rows])) talk.print(line);
     else talk.info(`there is no image in ${store.at}`);
+    const { referrers } = entries;
+    if (referrers.length > 0)
+      talk.info(`and ${count(referrers.length, "referrer")} (signatures, attestations, SBOMs)`);
     talk.document({
       store: store.at,
       images: images.map(({ reference, descriptor: { digest, mediaType, size } }) => ({
@@ -48,6 +53,7 @@ export const listCommand = command({
         mediaType,
         size,
       })),
+      referrers: referrersJson(referrers),
     });
     return 0;
   },

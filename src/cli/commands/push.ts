@@ -6,8 +6,10 @@ import { nameOf } from "../../oci/layout.ts";
 import { parseRemote } from "../../oci/remote.ts";
 import { parsePlace, parseRule, Renaming } from "../../oci/rename.ts";
 import type { FolderStore } from "../../store/folder.ts";
+import { absentJson, tellAbsent } from "../absent.ts";
 import { command, type ExitCode } from "../command.ts";
 import type { Values } from "../options.ts";
+import { leftJson, tellLeft } from "../referrers.ts";
 import { alongOf, LOGIN, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
 import type { Talk } from "../talk.ts";
 import {
@@ -96,7 +98,7 @@ export const pushCommand = command({
     if (texts.length === 0) tellNameless(openStore(), talk);
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
       const choice: Choice = { platforms, along, openStore, openRepository };
-      const moves =
+      const { moves, left } =
         renaming === undefined
           ? await movesTo(texts[0]!, texts[1], choice)
           : await movesByRule({ texts, all }, choice, renaming);
@@ -106,12 +108,19 @@ export const pushCommand = command({
           "names are complete, as in docker.io/library/x:v1; --dry-run says what would be called what",
         );
       const total = moves.reduce((sum, { image }) => sum + bytesToPush(image), 0);
+      tellLeft(left, talk);
+      const absent = absentJson(
+        tellAbsent(
+          moves.map(({ image }) => image),
+          talk,
+        ),
+      );
       if (words["dry-run"]) {
         for (const move of moves) talk.print(`${move.before} -> ${imageLine(answerOf(move))}`);
         talk.info(
           `${count(moves.length, "image")}, ${formatBytes(total)} at most: nothing is sent`,
         );
-        talk.document(documentOf(moves));
+        talk.document({ ...documentOf(moves), left: leftJson(left), absent });
         return 0;
       }
       const done: Move[] = [];
@@ -130,8 +139,14 @@ export const pushCommand = command({
       const single = images.map(({ reference, digest }) => ({ reference, digest }))[0];
       talk.document(
         renaming === undefined
-          ? { ...single, ...pushed, referrers: referrers.map(plainly) }
-          : { images, referrers, ...pushed },
+          ? {
+              ...single,
+              ...pushed,
+              referrers: referrers.map(plainly),
+              left: leftJson(left),
+              absent,
+            }
+          : { images, referrers, ...pushed, left: leftJson(left), absent },
       );
       return 0;
     });
@@ -216,7 +231,7 @@ const plainly = ({ reference, digest }: { reference: string; digest: string }) =
 function documentOf(moves: readonly Move[]) {
   const said = (refers: boolean) =>
     moves
-      .filter((move) => move.refers === refers)
+      .filter(({ image }) => (image.refers !== undefined) === refers)
       .map((move) => ({ source: move.before, ...answerOf(move) }));
   return { images: said(false), referrers: said(true) };
 }

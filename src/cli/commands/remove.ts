@@ -1,11 +1,13 @@
 import { Fault } from "../../base/fault.ts";
 import { sortedBy } from "../../base/order.ts";
+import { readEntries } from "../../image/entries.ts";
 import { orphanedBy } from "../../image/orphans.ts";
 import { isDigest } from "../../oci/digest.ts";
 import { nameOf } from "../../oci/layout.ts";
 import { FolderStore } from "../../store/folder.ts";
 import { type Named, resolve } from "../../store/store.ts";
 import { command } from "../command.ts";
+import { kindsOf, referrerCount, referrersJson } from "../referrers.ts";
 import { storePath } from "../settings.ts";
 import { imageLine } from "../task.ts";
 
@@ -17,12 +19,13 @@ export const removeCommand = command({
       type: "positional",
       required: true,
       multiple: true,
-      description: "names in the store; a digest stands for all names of that image",
+      description:
+        "names in the store; a digest stands for all names of that image, or for that signature",
     },
   },
   notes: [
     "When one of them is not there, none is removed. The blobs stay until `ingot prune`.",
-    "With the last name of an image go those of its signatures and whatever else refers to it (REPO:sha256-HEX, .sig, .att, .sbom);\nthat they do is said on stderr.",
+    "With the last name of an image its signatures, attestations and SBOMs are removed, and stderr says how many.",
   ],
   examples: [
     {
@@ -30,19 +33,21 @@ export const removeCommand = command({
       does: "a name, and then the blobs that no image needs",
     },
   ],
-  document: '{"removed": [{"reference", "digest"}], "referrers": [{"reference", "digest"}]}',
+  document: '{"removed": [{"reference", "digest"}], "referrers": [{"subject", "digest"}]}',
   async run({ reference: texts, store: folder }, { talk, settings }) {
     const store = new FolderStore(storePath(settings, folder));
     const found = new Map<string, Named>();
     for (const text of texts)
-      for (const image of namesOf(store, text)) found.set(image.reference, image);
+      for (const image of namesOf(store, text)) found.set(keyOf(image), image);
+    const images = [...found.values()].filter(({ refers }) => refers === undefined);
     const orphaned = orphanedBy([...found.values()], store);
-    await store.untag([...found.keys(), ...orphaned.map(({ reference }) => reference)]);
-    const removed = brief(found.values());
-    const referrers = brief(orphaned);
+    const names = images.map(({ reference }) => reference);
+    await store.untag(names, orphaned);
+    const removed = brief(images);
+    const referrers = referrersJson(orphaned);
     for (const image of removed) talk.print(imageLine(image));
-    for (const image of referrers)
-      talk.info(`and what referred to an image that has no name any more: ${imageLine(image)}`);
+    if (orphaned.length > 0)
+      talk.info(`removed with them: ${referrerCount(kindsOf(orphaned, store))} of these images`);
     talk.document({ removed, referrers });
     return 0;
   },
@@ -54,8 +59,14 @@ const brief = (images: Iterable<Named>) =>
     digest,
   }));
 
-/** The names that `text` stands for. @throws not-found, ambiguous */
+const keyOf = ({ reference, refers }: Named) => `${reference} ${refers?.subject ?? ""}`;
+
+/** The names that `text` stands for, or the referrer of that digest. @throws not-found, ambiguous */
 function namesOf(store: FolderStore, text: string): Named[] {
+  const referrers = readEntries(store).referrers.filter(
+    ({ descriptor }) => descriptor.digest === text,
+  );
+  if (referrers.length > 0) return [...referrers];
   const image = resolve(store, text);
   if (!isDigest(text)) return [image];
   const { digest } = image.descriptor;

@@ -1,19 +1,30 @@
 import { Fault } from "../../base/fault.ts";
 import { stat } from "../../base/file.ts";
 import { openLenders } from "../../image/bases.ts";
-import { isProven, isSound, type Report } from "../../image/finding.ts";
+import type { Report } from "../../image/finding.ts";
 import { openSources, parseSource } from "../../image/source.ts";
 import { verifyArchive, verifyImage, verifyLayout } from "../../image/verify.ts";
 import { verifyVolume } from "../../image/volume-check.ts";
+import type { Platform } from "../../oci/platform.ts";
 import type { FolderStore } from "../../store/folder.ts";
 import type { ReadStore } from "../../store/store.ts";
+import { absentJson } from "../absent.ts";
 import { type Context, command, type ExitCode } from "../command.ts";
 import { summaryJson } from "../delta.ts";
 import type { Json } from "../talk.ts";
-import { imageLine, JOBS, storeOpener, threadsFor, watched } from "../task.ts";
-import { count, formatBytes, quotePlace } from "../text.ts";
+import {
+  FOREIGN,
+  JOBS,
+  PLATFORM,
+  parsePlatformFlag,
+  storeOpener,
+  threadsFor,
+  watched,
+} from "../task.ts";
+import { formatBytes } from "../text.ts";
+import { codeOf, say, tellPartial, unsaid, VERDICTS } from "../verdict.ts";
 import { archiveOf, grouped, type Judged } from "../volumes.ts";
-import { findingJson, formatFinding, type Sentence, sentence } from "../words.ts";
+import { findingJson, formatFinding, sentence } from "../words.ts";
 
 export const verifyCommand = command({
   name: "verify",
@@ -30,6 +41,8 @@ export const verifyCommand = command({
       type: "boolean",
       description: "also decompress every layer: is it what its config says (its diffID)?",
     },
+    platform: PLATFORM,
+    "allow-missing-foreign": FOREIGN,
     canonical: {
       type: "boolean",
       description: "archives: also that they are, to the byte, what ingot export writes",
@@ -44,7 +57,8 @@ export const verifyCommand = command({
     jobs: JOBS,
   },
   notes: [
-    "Every byte is read and hashed. All sources are looked at; the exit code is that of the worst. Nothing checked is no yes.",
+    "Every byte is read and hashed. All sources are looked at; the exit code is that of the worst. Nothing checked is no yes.\nWhat could not be checked (an encrypted layer, a digest that is not sha256) is listed as unchecked, and gives exit code 2.",
+    "Of an archive that has some platforms of an image, as docker save and ctr images export write it, --platform names those that must be\nhere; without it all must.",
     "Of a delta alone, all that is in it is proven; whether its images are whole nobody can say without its base.",
     "Of an archive in volumes, its list (FILE.volumes.json) stands for the whole archive, and so do all volumes together; other\nvolumes stand for themselves: each is what the list beside it says, or not.",
   ],
@@ -61,8 +75,9 @@ export const verifyCommand = command({
   ],
   no: "no: something is not what it says; every finding is listed",
   document:
-    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}], "blobs", "bytes",\n "list"?, "volumes"?, "compression"?, "canonical"?, "base"?,\n "findings": [{"code", "level", "at", "message"}]}]};\n an archive in volumes has the path of their "list" and the number of "volumes"; one volume has\n "list", "volume": {"number", "count", "size", "digest"} instead of images and blobs; a source that nobody could judge has "error" instead',
-  async run({ source: sources, layers, canonical, base, jobs, store: folder }, context) {
+    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}],\n "referrers": [{"kind", "subject", "digest"}], "blobs", "bytes",\n "list"?, "volumes"?, "compression"?, "canonical"?, "base"?, "absent": [{"platform", "digest"}],\n "findings": [{"code", "level", "at", "message"}]}]};\n an archive in volumes has the path of their "list" and the number of "volumes"; one volume has\n "list", "volume": {"number", "count", "size", "digest"} instead of images and blobs; a source that nobody could judge has "error" instead',
+  async run(words, context) {
+    const { source: sources, layers, canonical, base, platform, jobs, store: folder } = words;
     const { talk } = context;
     const threads = threadsFor(jobs);
     if (sources.filter((source) => source === "-").length > 1)
@@ -75,10 +90,13 @@ export const verifyCommand = command({
     }
     const openStore = storeOpener(context, folder);
     const bases = await openLenders(base, openStore);
+    const platforms = parsePlatformFlag(platform);
+    const foreign = words["allow-missing-foreign"];
+    const how = { layers, canonical, bases, platforms, foreign, threads, openStore };
     let worst: ExitCode = 0;
     const documents: Json[] = [];
     for (const one of asked) {
-      const judged = await judge(one, { layers, canonical, bases, threads, openStore }, context);
+      const judged = await judge(one, how, context);
       documents.push(judged.document);
       if (judged.code > worst) worst = judged.code;
     }
@@ -115,6 +133,8 @@ function isStream(text: string): boolean {
 
 interface Options {
   readonly layers: boolean;
+  readonly platforms: readonly Platform[];
+  readonly foreign: boolean;
   readonly canonical: boolean;
   readonly bases: readonly ReadStore[];
   readonly threads: number;
@@ -136,13 +156,26 @@ async function judge(
     const ok = code === 0;
     say(report, VERDICTS[code], source, context);
     if (code === 2) talk.error(unsaid(report, source));
-    const { images, blobs, bytes, volumes, compression, canonical, base, findings } = report;
+    else if (code === 1) tellPartial(report, source, context);
+    const {
+      images,
+      referrers,
+      blobs,
+      bytes,
+      volumes,
+      compression,
+      canonical,
+      base,
+      findings,
+      absent = [],
+    } = report;
     return {
       code,
       document: {
         source,
         ok,
         images: images.map(({ reference, digest }) => ({ reference, digest })),
+        referrers: referrers.map(({ kind, subject, digest }) => ({ kind, subject, digest })),
         blobs,
         bytes,
         list: volumes?.list,
@@ -150,6 +183,7 @@ async function judge(
         compression,
         canonical,
         base: base && summaryJson(base),
+        absent: absentJson(absent),
         findings: findings.map((found) => ({ ...findingJson(found), level: found.level })),
       },
     };
@@ -165,19 +199,6 @@ async function judge(
     };
   }
 }
-
-const VERDICTS: Readonly<Record<ExitCode, string>> = { 0: "OK", 1: "NOT OK", 2: "COULD NOT SAY" };
-
-/** Of a delta without its base nothing is wrong, and yet nobody can say that its images are whole. */
-function codeOf(report: Report): ExitCode {
-  if (!isSound(report) || report.canonical === false) return 1;
-  return isProven(report) ? 0 : 2;
-}
-
-const unsaid = ({ leftOut = 0 }: Report, source: string): Sentence => ({
-  message: `cannot say whether the images of ${quotePlace(source)} are whole: it is a delta, what is in it is proven, and it relies on ${count(leftOut, "layer")} of its base`,
-  hint: "name the base as well: ingot verify DELTA --base OLD (or import it, which proves the same in the store)",
-});
 
 /** The verdict on one volume alone. */
 async function judgeVolume(
@@ -210,15 +231,16 @@ async function judgeVolume(
 
 async function prove(
   judged: Judged,
-  { layers, canonical, bases, threads, openStore }: Options,
+  { layers, platforms, foreign, canonical, bases, threads, openStore }: Options,
   context: Context,
 ): Promise<Report> {
   const { text } = judged;
   const label = `verify ${text}`;
+  const how = { layers, platforms, foreign };
   const archive = async (...files: readonly [string, ...string[]]) => {
     const { source, total } = await archiveOf(files, context, threads);
     return watched(context, { label, total, threads }, (working) =>
-      verifyArchive(source, { canonical, layers, bases }, working),
+      verifyArchive(source, { ...how, canonical, bases }, working),
     );
   };
   if (judged.kind === "volumes") return archive(...judged.files);
@@ -230,26 +252,9 @@ async function prove(
     if (stat(source.path) === undefined)
       throw new Fault("not-found", { what: "the image layout", at: source.path });
     return watched(context, { label, threads }, (working) =>
-      verifyLayout(source.path, working, layers),
+      verifyLayout(source.path, working, how),
     );
   }
   const [image] = await openSources(text, openStore);
-  return watched(context, { label, threads }, (working) => verifyImage(image!, working, layers));
-}
-
-function say(
-  { images, blobs, bytes, volumes, compression, canonical, base, findings }: Report,
-  verdict: string,
-  source: string,
-  { talk }: Context,
-): void {
-  const checked = `${count(images.length, "image")}, ${count(blobs, "blob")}, ${formatBytes(bytes)}`;
-  const cut = volumes === undefined ? "" : `, ${count(volumes.count, "volume")}`;
-  const packed = compression === undefined ? "" : `, ${compression}`;
-  talk.print(
-    `${verdict} ${source}: ${checked}${cut}${packed}${canonical === undefined ? "" : canonical ? ", canonical" : ", not canonical"}`,
-  );
-  for (const image of images) talk.print(`  ${imageLine(image)}`);
-  for (const image of base?.images ?? []) talk.print(`  relies on ${imageLine(image)}`);
-  for (const found of findings) talk.print(`  ${found.level}: ${formatFinding(found)}`);
+  return watched(context, { label, threads }, (working) => verifyImage(image!, working, how));
 }

@@ -1,0 +1,113 @@
+/** The entries of an index: which are images, and which refer to one (docs/canonical-archive.md, "index.json"). */
+import { isFault } from "../base/fault.ts";
+import type { Digest } from "../oci/digest.ts";
+import { nameOf } from "../oci/layout.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { COSIGN_TAG, isImage, SUBJECT } from "../oci/media.ts";
+import { cosignTag, parseReferrersTag, type Refers, refersOf, suffixOf } from "../oci/referrer.ts";
+import type { Named, ReadStore } from "../store/store.ts";
+import { isTagOnly } from "./name.ts";
+import { type Reached, read } from "./walk.ts";
+
+/** Something that refers to an image, with what it refers to. */
+export interface NamedReferrer extends Named {
+  readonly refers: Refers;
+}
+
+/** The entries of an index, sorted out. */
+export interface Entries {
+  /** Images, each with a name in an annotation if it has one. */
+  readonly images: readonly Descriptor[];
+  /** What refers to images, each once for each subject. */
+  readonly referrers: readonly NamedReferrer[];
+}
+
+/**
+ * Sorts out the entries of an index. A referrer has containerd's annotation for its subject, or cosign's tag for a name, or no
+ * image's name and a manifest with a `subject`. A list under the tag `sha256-HEX` stands for the referrers that it lists.
+ * Only manifests of entries without an image's name are read; one that cannot be read is left for the judge.
+ */
+export function readEntries(store: ReadStore, roots = store.images()): Entries {
+  const images: Descriptor[] = [];
+  const referrers = new Map<string, NamedReferrer>();
+  const add = (descriptor: Descriptor, refers: Refers) => {
+    const key = `${descriptor.digest} ${refers.subject}`;
+    if (!referrers.has(key))
+      referrers.set(key, { reference: descriptor.digest, descriptor, refers });
+  };
+  for (const root of roots) {
+    const found = referrersAt(root, store);
+    if (found === undefined) images.push(root);
+    else for (const { descriptor, refers } of found) add(descriptor, refers);
+  }
+  return { images, referrers: [...referrers.values()] };
+}
+
+type Referrer = Omit<NamedReferrer, "reference">;
+
+/** The referrers that an entry stands for; undefined for an image. */
+function referrersAt(root: Descriptor, store: ReadStore): Referrer[] | undefined {
+  const refers = refersOf(root);
+  if (refers !== undefined) return [{ descriptor: root, refers: withSuffix(root, refers, store) }];
+  const name = nameOf(root);
+  if (
+    (name !== undefined && !isTagOnly(name) && !parseReferrersTag(name)) ||
+    !isImage(root.mediaType)
+  )
+    return undefined;
+  const content = readable(root, store);
+  const subject = subjectIn(content);
+  if (subject !== undefined) return [{ descriptor: root, refers: { subject } }];
+  const listed = name === undefined ? undefined : parseReferrersTag(name)?.subject;
+  if (listed === undefined || content?.index === undefined) return undefined;
+  const referring = content.index.manifests.filter(
+    (child) => isImage(child.mediaType) && subjectIn(readable(child, store)) === listed,
+  );
+  return referring.map((descriptor) => ({ descriptor, refers: { subject: listed } }));
+}
+
+/** The suffix is said by an annotation where the content does not tell it. */
+function withSuffix(root: Descriptor, refers: Refers, store: ReadStore): Refers {
+  if (refers.suffix !== undefined || root.annotations?.[SUBJECT] === undefined) return refers;
+  const content = readable(root, store)?.manifest;
+  const suffix = content && suffixOf(content);
+  return suffix === undefined ? refers : { ...refers, suffix };
+}
+
+const subjectIn = (content: Reached | undefined): Digest | undefined =>
+  (content?.manifest ?? content?.index)?.subject?.digest;
+
+function readable(descriptor: Descriptor, store: ReadStore): Reached | undefined {
+  try {
+    return isImage(descriptor.mediaType) ? read(descriptor, store) : undefined;
+  } catch (error) {
+    if (isFault(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The same entries with every referrer in one form: without a name, and with its subject and cosign's tag as annotations. `refersOf`
+ * tells them apart then.
+ */
+export function normalEntries(roots: readonly Descriptor[], store: ReadStore): Descriptor[] {
+  const { images, referrers } = readEntries(store, roots);
+  if (referrers.length === 0 && images.length === roots.length) return [...roots];
+  const normal = referrers.map(({ descriptor: { mediaType, digest, size }, refers }) => {
+    const tag = cosignTag(refers);
+    const annotations = { [SUBJECT]: refers.subject, ...(tag && { [COSIGN_TAG]: tag }) };
+    return { mediaType, digest, size, annotations };
+  });
+  return [...images, ...normal];
+}
+
+/** Referrers by what they refer to. */
+export function bySubject<R extends NamedReferrer>(referrers: readonly R[]): Map<Digest, R[]> {
+  const found = new Map<Digest, R[]>();
+  for (const one of referrers) {
+    const others = found.get(one.refers.subject);
+    if (others === undefined) found.set(one.refers.subject, [one]);
+    else others.push(one);
+  }
+  return found;
+}
