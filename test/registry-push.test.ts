@@ -179,6 +179,7 @@ testWith(["docker-registry"], "one image out of an archive, under a name or by r
     bytes: 0,
     referrers: [],
     left: [],
+    absent: [],
   });
 });
 
