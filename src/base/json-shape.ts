@@ -3,7 +3,7 @@ import { text } from "./bytes.ts";
 import { Fault } from "./fault.ts";
 import { excerpt, type JsonBounds, parseJson } from "./json.ts";
 import { foldKey, foldsAlike } from "./json-fold.ts";
-import { hasOddNumber, oddNumbers } from "./json-numbers.ts";
+import { hasOddValue, oddValues } from "./json-odd.ts";
 
 /** What the clients take a value for. `map`: its keys are anybody's, and kept as they are. */
 export type Shape =
@@ -49,7 +49,7 @@ export function parseShaped(
   if (typeof value !== "object") return value;
   const why =
     reasonAgainst(value, shape, []) ??
-    (hasOddNumber(bytes) ? oddInteger(text(bytes) ?? "", shape) : undefined);
+    (hasOddValue(bytes) ? oddlyWritten(text(bytes) ?? "", shape) : undefined);
   if (why === undefined) return value;
   throw new Fault("malformed", { what: "JSON", at, why });
 }
@@ -135,11 +135,16 @@ function isTime(text: string): boolean {
   return day >= 1 && day <= days[month - 1]!;
 }
 
-/** An integer that is not written as one. */
-function oddInteger(source: string, shape: Shape): string | undefined {
-  for (const { path, written } of oddNumbers(source))
-    if (shapeAt(shape, path) === "integer")
-      return `${pathOf(path)}: it is written as ${excerpt(written)}, not as an integer`;
+/** An integer that is not written as one, or a time with an escape: Go reads it as it stands. */
+function oddlyWritten(source: string, shape: Shape): string | undefined {
+  for (const { path, written } of oddValues(source)) {
+    const is = shapeAt(shape, path);
+    if (
+      (is === "integer" && !written.startsWith('"')) ||
+      (is === "time" && written.startsWith('"'))
+    )
+      return `${pathOf(path)}: it is written as ${excerpt(written)}, not as ${A[is]}`;
+  }
   return undefined;
 }
 

@@ -188,7 +188,7 @@ function duplicateKey(source: string): string | undefined {
 }
 
 /** Where the string that begins at `start` has ended. */
-function stringEnd(source: string, start: number): number {
+export function stringEnd(source: string, start: number): number {
   let i = start + 1;
   while (source[i] !== '"') i += source[i] === "\\" ? 2 : 1;
   return i + 1;

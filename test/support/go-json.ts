@@ -5,7 +5,7 @@
 export type Ast =
   | { readonly kind: "object"; members: (readonly [key: string, value: Ast])[] }
   | { readonly kind: "list"; items: Ast[] }
-  | { readonly kind: "string"; value: string }
+  | { readonly kind: "string"; value: string; isEscaped?: boolean }
   | { readonly kind: "number"; text: string }
   | { readonly kind: "true" | "false" | "null" };
 
@@ -77,7 +77,11 @@ export function parseAst(bytes: Uint8Array, whole = true): Ast {
       must("]");
       return { kind: "list", items };
     }
-    if (text[at] === '"') return { kind: "string", value: string() };
+    if (text[at] === '"') {
+      const start = at;
+      const found = string();
+      return { kind: "string", value: found, isEscaped: text.slice(start, at).includes("\\") };
+    }
     const number = take(NUMBER);
     if (number !== undefined) return { kind: "number", text: number };
     const word = take(WORD);
@@ -183,12 +187,14 @@ function into(before: Decoded, ast: Ast, schema: Schema, errors: string[]): Deco
   if (schema === "bool")
     return ast.kind === "true" || ast.kind === "false" ? ast.kind === "true" : wrong();
   if (schema === "int") {
-    if (ast.kind !== "number" || !/^-?[0-9]{1,18}$/.test(ast.text)) return wrong();
-    return Number(ast.text) + 0;
+    if (ast.kind !== "number" || !/^-?[0-9]+$/.test(ast.text)) return wrong();
+    const value = BigInt(ast.text);
+    return value === BigInt.asIntN(64, value) ? Number(value) : wrong();
   }
   if (ast.kind !== "string") return wrong();
   if (schema === "string") return ast.value;
-  if (schema === "time") return TIME.test(ast.value) ? ast.value : wrong();
+  // time.Time takes the bytes between the quotes as they stand.
+  if (schema === "time") return TIME.test(ast.value) && !ast.isEscaped ? ast.value : wrong();
   const base64 = ast.value.replace(/[\r\n]/g, "");
   return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(base64)
     ? Buffer.from(base64, "base64").toString("base64")

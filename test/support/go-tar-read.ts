@@ -59,8 +59,8 @@ function readNext(bytes: Buffer, from: number): { member: GoMember; end: number 
       at = endOf(bytes, at, head.size);
       if (type === "x") pax = records(body);
       else if (type === "g") {
-        // Its records become those of a header that is given out.
-        merge({ ...head }, records(body));
+        // Its records become those of a header that is given out, as far as they can be read: that they cannot is no error.
+        records(body);
         return { member: { ...head, size: 0, body: Buffer.alloc(0) }, end: at };
       } else if (type === "L") longName = upToNul(body.toString("latin1"));
       else longLink = upToNul(body.toString("latin1"));
