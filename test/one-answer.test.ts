@@ -363,3 +363,9 @@ test("--canonical --layers: a wrong diffID is that, in an archive that is canoni
   assert.match(out, /finding: .*\[diff-id-differs\]/);
   assert.doesNotMatch(out, /not canonical/);
 });
+
+test("as many wrong names as a list can have are told as too many", async (t) => {
+  const names = Array.from({ length: 400_000 }, (_, i) => `a:${i}`);
+  const { said } = await answers(t, layout(blobs, [named(one, ME)], [loads(one, ...names)]));
+  assert.deepEqual(said, ["no", "no", "no", "no"]);
+});

@@ -60,7 +60,7 @@ export function conclude(inventory: Inventory, how: Concluding = {}): Conclusion
   const isLayout = !inventory.isDocker;
   if (isLayout) readIndex(inventory);
   const { roots } = inventory;
-  findings.push(...checkNames(roots, inventory));
+  findings.addAll(checkNames(roots, inventory));
   const { judgement, judging } = judgeParts({ roots, store: inventory }, how);
   inventory.json = judgement.json;
   findings.push(...judgement.findings, ...checkClaims(inventory, judgement.claims));
@@ -70,12 +70,11 @@ export function conclude(inventory: Inventory, how: Concluding = {}): Conclusion
   if (!isUnknown) noteSurplus(inventory, judgement);
   const docker = inventory.files.get(DOCKER_FILE);
   if (docker !== undefined && isLayout)
-    findings.push(
-      ...(collect(findings, () => {
-        const bytes = bytesOf(docker, INDEX_LIMIT, DOCKER_FILE);
-        return [...checkDocker(bytes, judgement.loadable), ...checkTags(bytes, roots, inventory)];
-      }) ?? []),
-    );
+    collect(findings, () => {
+      const bytes = bytesOf(docker, INDEX_LIMIT, DOCKER_FILE);
+      findings.addAll(checkDocker(bytes, judgement.loadable));
+      findings.addAll(checkTags(bytes, roots, inventory));
+    });
   const hasImage = roots.some((root) => isImage(root.mediaType) && refersOf(root) === undefined);
   if (isLayout && !hasImage && !isUnknown && inventory.files.has(INDEX_FILE))
     findings.push(
@@ -152,7 +151,7 @@ function readIndex(inventory: Inventory): void {
       ),
     );
   const entries = isOther ? [] : (found?.manifests ?? []);
-  findings.push(...checkAnnotations(entries));
+  findings.addAll(checkAnnotations(entries));
   inventory.roots = normalEntries(nameRoots(entries, inventory, dockerOf(inventory)), inventory);
 }
 

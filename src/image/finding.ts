@@ -85,6 +85,14 @@ export class Findings implements Iterable<Finding> {
     }
   }
 
+  /** The same of any number: it stops where there is no sense in looking further. */
+  addAll(found: Iterable<Finding>): void {
+    for (const one of found) {
+      if (this.isFull) return;
+      this.push(one);
+    }
+  }
+
   /** Puts in front of all others what explains them: the first FINDING_LIMIT of it. */
   lead(found: readonly Finding[]): void {
     this.#first = found.slice(0, FINDING_LIMIT);

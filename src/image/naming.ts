@@ -128,13 +128,13 @@ export function checkNames(roots: readonly Descriptor[], store: ReadStore): Find
  * What Docker's list calls an image must be what the index calls it: `docker load` goes by the one, everybody else by the other.
  * @throws malformed, too-large
  */
-export function checkTags(
+export function* checkTags(
   docker: Uint8Array,
   roots: readonly Descriptor[],
   store: ReadStore,
-): Finding[] {
+): Generator<Finding> {
   const list = parseDocker(docker).filter(({ RepoTags }) => (RepoTags ?? []).length > 0);
-  if (list.length === 0) return [];
+  if (list.length === 0) return;
   const named = new Map(
     completeRoots(roots, store).map(({ reference, descriptor }) => [reference, descriptor]),
   );
@@ -145,17 +145,17 @@ export function checkTags(
     sets.set(root.digest, set);
     return set.has(key);
   };
-  return list.flatMap(({ Config, Layers, RepoTags }) => {
+  for (const { Config, Layers, RepoTags } of list) {
     const key = loadKey(Config, Layers);
-    return (RepoTags ?? []).flatMap((tag) => {
+    for (const tag of RepoTags ?? []) {
       const name = completed(tag);
       const root = name === undefined ? undefined : named.get(name);
-      if (name === undefined || (root !== undefined && has(root, key))) return [];
+      if (name === undefined || (root !== undefined && has(root, key))) continue;
       const is = root === undefined ? "no image of index.json" : `${root.digest} in index.json`;
       const what = `it gives the name ${JSON.stringify(tag)} to the image with ${Config}`;
-      return [finding("docker-differs", DOCKER_FILE, `${what}, and it is that of ${is}`)];
-    });
-  });
+      yield finding("docker-differs", DOCKER_FILE, `${what}, and it is that of ${is}`);
+    }
+  }
 }
 
 /** The names that Docker's list has, by what they are of. A list that cannot be read has none: that is found elsewhere. */
