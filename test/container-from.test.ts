@@ -298,7 +298,7 @@ describe("an archive or a layout", () => {
     }
     assert.match(
       await refused(`FROM oci:${layout}\nCOPY file /own\n`, ["--platform", "linux/arm64"]),
-      new RegExp(`^cannot find a blob: ${arm!.digest}`),
+      /^cannot find the platform: looked for "linux\/arm64"/,
     );
   });
 

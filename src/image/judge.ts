@@ -238,14 +238,13 @@ class Judge implements Judgement {
   /** Whether a layer is not here and says that it is elsewhere. */
   #isElsewhere(child: Descriptor): boolean {
     const { digest, mediaType, urls = [] } = child;
-    if (!isForeign(mediaType) || urls.length === 0 || this.#store.find(digest) !== undefined)
-      return false;
+    if (!isForeign(mediaType) || this.#store.find(digest) !== undefined) return false;
     const isAllowed = this.#how.foreign ?? false;
     this.findings.push(
       (isAllowed ? note : finding)(
         "elsewhere",
         digest,
-        `it is not here: its descriptor says that it is at ${hostsOf(urls)}${isAllowed ? "" : " (--allow-missing-foreign leaves it out)"}`,
+        `it is not here: its descriptor says that it is at ${hostsOf(urls) || "a place of its own"}${isAllowed ? "" : " (--allow-missing-foreign leaves it out)"}`,
       ),
     );
     return true;

@@ -94,6 +94,7 @@ export async function prove(
       : await chooseReferrers(images, whole);
   const isAll = platforms.length === 0 && roots.length + attached.length === all.length;
   const taken = [...images, ...referrers].map(({ descriptor }) => descriptor);
+  const isPart = platforms.length > 0;
   return {
     reached: isAll ? judgement.reached : judge(taken, inventory, judging).reached,
     images: images.map(({ reference, descriptor }) => ({ reference, descriptor })),
@@ -102,7 +103,13 @@ export async function prove(
       .filter(({ digest }) => unknown.has(digest))
       .map((root) => ({ reference: nameOf(root) ?? root.digest, digest: root.digest })),
     absent: judgement.absent,
-    warnings: [...findings.filter(({ code }) => code !== "unreachable"), ...nameless, ...left],
+    warnings: [
+      ...findings.filter(
+        ({ code }) => !(code === "unreachable" || (isPart && code === "platform-absent")),
+      ),
+      ...nameless,
+      ...left,
+    ],
   };
 }
 

@@ -84,8 +84,7 @@ class Surveying implements Survey {
   #end({ descriptor: { digest }, found }: Step): void {
     const { index, manifest } = found ?? {};
     if (manifest !== undefined) {
-      const isNeeded = ({ mediaType, urls = [] }: Descriptor) =>
-        !(this.#foreign && isForeign(mediaType) && urls.length > 0);
+      const isNeeded = ({ mediaType }: Descriptor) => !(this.#foreign && isForeign(mediaType));
       const parts = [manifest.config, ...manifest.layers.filter(isNeeded)];
       if (parts.some((part) => this.#isGone(part))) this.incomplete.add(digest);
     }

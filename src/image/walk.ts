@@ -95,11 +95,8 @@ export const withoutForeign = (store: ReadStore): ReadStore => ({
 
 /** The children, without the platforms that are not here; all of them where no platform is. */
 function presentChildren(found: Pick<Reached, "index" | "manifest">, store: ReadStore) {
-  const isElsewhere = ({ mediaType, urls = [], digest }: Descriptor) =>
-    store.withoutForeign === true &&
-    isForeign(mediaType) &&
-    urls.length > 0 &&
-    store.find(digest) === undefined;
+  const isElsewhere = ({ mediaType, digest }: Descriptor) =>
+    store.withoutForeign === true && isForeign(mediaType) && store.find(digest) === undefined;
   const children = childrenOf(found).filter((child) => !isElsewhere(child));
   if (found.index === undefined) return children;
   const present = children.filter((child) => !isAbsent(child, store));
