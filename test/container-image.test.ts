@@ -211,6 +211,6 @@ test("a config that is none is refused", async () => {
     /^rootfs\.diff_ids\.0: a diff_id/,
   );
   assert.match(await refused({ history: [{ empty_layer: "yes" }] }), /^history\.0\.empty_layer: /);
-  assert.match(await refused({ config: { Memory: { x: [1.5] } } }), /^config\.Memory: a number/);
+  assert.match(await refused({ config: { Memory: { x: [1.5] } } }), /^config\.Memory: /);
   assert.match(await refused({ architecture: 1 }), /^architecture: /);
 });
