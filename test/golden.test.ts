@@ -22,17 +22,17 @@ const FOLDER = join(root, "test/golden");
 
 /** The SHA-256 of every golden file. Lines are only ever added: whoever changes one changes the format. */
 const SUMS: Readonly<Record<string, string>> = {
-  "archive-v1.json": "d5fd40ef538ae2b8bb6fdd92c4bcd1f3149d433bfd9c1c90b5356f012a3fe460",
-  "archive-v1.tar": "86f810b1dd537f4fbe46abf457022a8e0e559cd031fdcabad143785041de1b6d",
+  "archive-v1.json": "e9aae17e3b3cd4641a418b239a6763be9dd423c15ee55b2366277a490d195776",
+  "archive-v1.tar": "a3e0e248b776a5d24281161bcc3e5f4ddc062b0d32c8f861fa3757c710a26f02",
   "deflate-v1.json": "13da344cbb5448f3cff5be68554e26e6e55a8989a8c4b895c54d3f8d2a5bf749",
   "gadget-v1.index.json": "f34a362f177727ed3f12eadc1f255ffe6a19190ab82d48df98c19f1bddc3b86a",
   "gadget-v1.json": "74f2a153baad2b7c2f24c09ed2c1033a5e7eaae27e0e16966e70933514ebe9f7",
   "gadget-v1.manifest.json": "f04a4a04a15fef85a1438a2b7079c2bbc81a822acee2fb9c4827ae1709f3101f",
-  "hello-v1.json": "508abf02ec6ff6d2fb1fa4dd3745981f9e6a9f2cdf8704b56828e2c5ca796b9e",
+  "hello-v1.json": "c3246a149891ec9daae0fa1a3389beca8540b3a76818bf8bbb9cf4e175993760",
   "layers-v1.json": "f4e8f7282fd68d0abcb4e0cd5837b0395b6e8e52abfbd03ebfa41f1a48aeda0b",
   "pax-v1.json": "22e65a8c50a82310cdea7ea88d9d05c3ecde7ac6e955d4095f012bcbe40989d3",
-  "referrers-v1.json": "7b641a4eb454acf02003836babe77673f8bb335316098ea22a7c77a09ac890aa",
-  "referrers-v1.tar": "71568c1d0d8dd4d8207cb9c33f8824d0d509c6586f8006cbcf64a60e27569fdb",
+  "referrers-v1.json": "a66449de863ddcc7f148b622978fc1f65cc3bdfc94ffeaaf2eb7c54154aa2b8f",
+  "referrers-v1.tar": "6dedacbd36fe3fce77f451b67b0e57927f8bf400eaec985254c5dfb17f7d0e9a",
 };
 
 interface Described {

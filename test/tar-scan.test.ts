@@ -117,6 +117,7 @@ describe("scan of canonical archives", () => {
       const { stderr } = await succeed([...list, "a.tar"], { cwd: folder });
       assert.equal(stderr, "");
       for (const { name, content } of readUstar(archive)) {
+        if (name.endsWith("/")) continue;
         assert.deepEqual(readFileSync(join(folder, name)), Buffer.from(content), name);
       }
     });

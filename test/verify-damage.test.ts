@@ -118,7 +118,7 @@ const damages: readonly ((archive: Buffer, next: Next) => readonly [string, Uint
 const pick = <T>(from: readonly T[], next: Next): T => from[next(from.length)] as T;
 
 const blobsOf = (archive: Uint8Array) =>
-  places(archive).filter(({ name }) => name.startsWith("blobs/"));
+  places(archive).filter(({ name }) => /^blobs\/sha256\/./.test(name));
 
 /** Two members with different content. */
 function pair(archive: Buffer, next: Next, fits: (a: Place, b: Place) => boolean): [Place, Place] {

@@ -518,8 +518,9 @@ describe("not-canonical names the first member, and in it the field, that differ
   const says = async (t: TestContext, bytes: Uint8Array, at: string, message: RegExp) => {
     const found = await report(t, bytes, true);
     const expected: FindingCode = "not-canonical";
-    assert.deepEqual(found.findings.map(brief), [`${expected} ${at}`]);
-    assert.match(found.findings[0]?.message ?? "", message);
+    const findings = found.findings.filter(({ level }) => level === "finding");
+    assert.deepEqual(findings.map(brief), [`${expected} ${at}`]);
+    assert.match(findings[0]?.message ?? "", message);
     assert.deepEqual([found.canonical, isProven(found)], [false, false]);
   };
 
@@ -549,7 +550,7 @@ describe("not-canonical names the first member, and in it the field, that differ
   for (const [field, at, put] of fields) {
     test(`the header field ${field}`, async (t) => {
       const bytes = Buffer.from(await canonical([trace]));
-      const place = places(bytes)[1];
+      const place = places(bytes)[3];
       assert.ok(place !== undefined);
       bytes.set(ascii(put), place.start + at);
       const block = bytes.subarray(place.start, place.start + 512);
@@ -560,7 +561,7 @@ describe("not-canonical names the first member, and in it the field, that differ
 
   test("the header field magic", async (t) => {
     const bytes = Buffer.from(await canonical([trace]));
-    const [place] = places(bytes);
+    const [, , place] = places(bytes);
     assert.ok(place !== undefined);
     const block = bytes.subarray(place.start, place.start + 512);
     block.set(ascii("ustar  \0"), 257);
@@ -570,7 +571,7 @@ describe("not-canonical names the first member, and in it the field, that differ
 
   test("the header field prefix", async (t) => {
     const bytes = Buffer.from(await canonical([trace]));
-    const [place] = places(bytes);
+    const [, , place] = places(bytes);
     assert.ok(place !== undefined);
     const block = bytes.subarray(place.start, place.start + 512);
     block.fill(0, 0, 100);
@@ -582,7 +583,7 @@ describe("not-canonical names the first member, and in it the field, that differ
 
   test("the header field checksum", async (t) => {
     const bytes = Buffer.from(await canonical([trace]));
-    const [place] = places(bytes);
+    const [, , place] = places(bytes);
     assert.ok(place !== undefined);
     const block = bytes.subarray(place.start, place.start + 512);
     const end = block[154] === 0 ? " \0" : "\0 ";

@@ -31,8 +31,8 @@ test("one thread or several, to a file or to a pipe, in every form", async (t) =
       }
     }
   }
-  // The layers, the config and the manifest; three files beside them.
-  assert.equal(readUstar(expected ?? Buffer.alloc(0)).length, sizes.length + 2 + 3);
+  // Two directories; the layers, the config and the manifest; three files beside them.
+  assert.equal(readUstar(expected ?? Buffer.alloc(0)).length, 2 + sizes.length + 2 + 3);
 });
 
 testWith(

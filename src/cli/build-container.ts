@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { Fault, isFault } from "../base/fault.ts";
 import { stat } from "../base/file.ts";
 import { folderBeside, folderIn } from "../base/file-aside.ts";
+import { DOCKER_LAYERS } from "../image/docker.ts";
 import { type Choice, chooseRemote } from "../image/endpoint.ts";
 import { planArchive } from "../image/export.ts";
 import { nameToKeep } from "../image/from.ts";
@@ -15,6 +16,7 @@ import type { BuildValues } from "./build-options.ts";
 import { sayBuilt, warner } from "./built.ts";
 import type { Context } from "./command.ts";
 import { parseEpochChoice } from "./epoch.ts";
+import { tellUnloadable } from "./names.ts";
 import { withRegistries } from "./registry.ts";
 import { type Settings, storePath } from "./settings.ts";
 import { archiveTarget, type WritePlan } from "./target.ts";
@@ -68,9 +70,15 @@ export async function runContainer(values: BuildValues, context: Context): Promi
         working,
       );
     });
-  if (write === undefined || output === undefined)
-    say(await make(openStore()), prepared, values, context);
-  else {
+  if (write === undefined || output === undefined) {
+    const built = await make(openStore());
+    if (built.layers.length > DOCKER_LAYERS)
+      context.talk.warn(
+        `the image has ${built.layers.length} layers: Docker takes at most ${DOCKER_LAYERS}`,
+        "join steps: COPY and ADD take several sources, and a stage of its own can be copied as one layer",
+      );
+    say(built, prepared, values, context);
+  } else {
     const built = await aside(output, make, (built) => archive(built, write, threads, context));
     say(built, prepared, values, context);
   }
@@ -138,6 +146,7 @@ async function archive(
   context: Context,
 ): Promise<void> {
   const plan = await planArchive(images);
+  tellUnloadable(plan.unloadable, context.talk);
   await watched(context, { label: "write", total: plan.size, threads }, (working) =>
     write(plan, working),
   );

@@ -7,6 +7,7 @@ import type { BuildValues } from "./build-options.ts";
 import { sayBuilt, warner } from "./built.ts";
 import type { Context } from "./command.ts";
 import { parseEpochChoice } from "./epoch.ts";
+import { tellUnloadable } from "./names.ts";
 import { storePath } from "./settings.ts";
 import { archiveTarget } from "./target.ts";
 import { parsePlatformFlag, threadsFor, watched } from "./task.ts";
@@ -41,6 +42,7 @@ export async function runGadget(values: BuildValues, context: Context): Promise<
   if (store !== undefined) await storeBuilt(built, store);
   if (write !== undefined) {
     const plan = await planArchive(built.images);
+    tellUnloadable(plan.unloadable, context.talk);
     await watched(
       context,
       { label: "write", total: plan.size, threads: threadsFor(values.jobs) },

@@ -6,9 +6,10 @@ import { parseShaped } from "../base/json-shape.ts";
 import { sortedBy } from "../base/order.ts";
 import type { Digest } from "../oci/digest.ts";
 import { blobPath, DOCKER_FILE, digestAt } from "../oci/layout.ts";
-import { type Descriptor, INDEX_LIMIT } from "../oci/manifest.ts";
+import { type Descriptor, INDEX_LIMIT, type Manifest } from "../oci/manifest.ts";
 import { isContainerConfig } from "../oci/media.ts";
 import { formatPlatform, isRunnable, type Platform } from "../oci/platform.ts";
+import { digestIn } from "../oci/reference.ts";
 import { DOCKER_LIST_SHAPE } from "../oci/shape.ts";
 import { type Finding, finding, unchecked } from "./finding.ts";
 import { loadKey } from "./judge.ts";
@@ -23,47 +24,88 @@ export interface Walked {
   readonly reached: ReadonlyMap<Digest, Reached>;
 }
 
+/** An image that `docker load` would refuse, and with it all that come after it. */
+export interface Unloadable {
+  readonly reference: string;
+  readonly why: string;
+}
+
+/** `manifest.json`, and the container images that it leaves out. */
+export interface DockerList {
+  /** Undefined when Docker can load none of the images. */
+  readonly bytes: Uint8Array | undefined;
+  readonly unloadable: readonly Unloadable[];
+}
+
+/** The most layers of an image that Docker loads (moby, `maxLayerDepth`). */
+export const DOCKER_LAYERS = 125;
+
 /**
- * The bytes of `manifest.json`, which `docker load` reads: one element for each name of a container image, in the
- * order of `images`; undefined when none of them is one.
+ * `manifest.json`, which `docker load` reads: one element for each name of a container image that Docker can load, in the
+ * order of `images`. A name by digest is no tag: its element has none.
  */
-export function formatDocker(images: readonly Walked[]): Uint8Array | undefined {
+export function formatDocker(images: readonly Walked[]): DockerList {
+  const unloadable: Unloadable[] = [];
   const elements = images.flatMap((image) => {
     const { reference } = image;
-    const manifest = loadable(image)?.manifest;
+    const all = candidates(image);
+    const manifest = all.find((one) => obstacle(one) === undefined)?.manifest;
+    const why = all[0] && obstacle(all[0]);
+    if (manifest === undefined && why !== undefined) unloadable.push({ reference, why });
     if (manifest === undefined) return [];
     const { config, layers } = manifest;
     return [
       {
         Config: blobPath(config.digest),
-        RepoTags: [reference],
+        RepoTags: digestIn(reference) === undefined ? [reference] : null,
         Layers: layers.map(({ digest }) => blobPath(digest)),
       },
     ];
   });
-  return elements.length === 0 ? undefined : utf8(formatJson(elements));
+  const bytes = elements.length === 0 ? undefined : utf8(formatJson(elements));
+  return { bytes, unloadable };
 }
 
-/** The manifest that Docker can load: of several platforms linux/amd64, else the first in the order of bytes. */
-function loadable({ root, platform, reached }: Walked): Reached | undefined {
+interface Candidate {
+  readonly platform: Platform;
+  readonly manifest: Manifest;
+  readonly reached: Walked["reached"];
+}
+
+/** The containers of an image: linux/amd64 first, then in the order of bytes. */
+function candidates({ root, platform, reached }: Walked): Candidate[] {
   const { index, manifest } = reached.get(root.digest) ?? {};
-  if (manifest !== undefined)
-    return platform !== undefined && isRunnable(platform) ? reached.get(root.digest) : undefined;
-  const choices = (index?.manifests ?? []).filter(({ digest, platform }) => {
-    const config = reached.get(digest)?.manifest?.config;
-    return (
-      platform !== undefined &&
-      isRunnable(platform) &&
-      config !== undefined &&
-      isContainerConfig(config.mediaType)
-    );
-  });
-  const rank = ({ platform }: Descriptor) => {
-    const text = formatPlatform(platform!);
+  const of = (platform: Platform | undefined, manifest: Manifest | undefined) =>
+    platform !== undefined &&
+    isRunnable(platform) &&
+    manifest !== undefined &&
+    isContainerConfig(manifest.config.mediaType)
+      ? [{ platform, manifest, reached }]
+      : [];
+  if (manifest !== undefined) return of(platform, manifest);
+  const all = (index?.manifests ?? []).flatMap(({ digest, platform }) =>
+    of(platform, reached.get(digest)?.manifest),
+  );
+  return sortedBy(all, ({ platform }) => {
+    const text = formatPlatform(platform);
     return text === "linux/amd64" ? "" : text;
-  };
-  const [first] = sortedBy(choices, rank);
-  return first && reached.get(first.digest);
+  });
+}
+
+/** Layers that are tar, plain or compressed, also those that are not to be distributed. */
+const TAR =
+  /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1|docker\.image\.rootfs(?:\.foreign)?\.diff)\.tar(?:[.+](?:gzip|zstd))?$/;
+
+/** Why Docker cannot load the image; undefined where it can. */
+function obstacle({ platform, manifest: { layers }, reached }: Candidate): string | undefined {
+  if (platform.os !== "linux") return `it is for ${formatPlatform(platform)}, should be for linux`;
+  const odd = layers.find(({ mediaType }) => !TAR.test(mediaType))?.mediaType;
+  if (odd?.endsWith("+encrypted")) return "its layers are encrypted";
+  if (odd !== undefined) return `a layer has the type ${odd}, should be a tar archive`;
+  if (layers.some(({ digest }) => !reached.has(digest))) return "a layer of it is elsewhere";
+  return layers.length > DOCKER_LAYERS
+    ? `it has ${layers.length} layers, should have at most ${DOCKER_LAYERS}`
+    : undefined;
 }
 
 const shape = v.array(

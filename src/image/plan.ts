@@ -3,6 +3,7 @@ import { byBytes, sortedBy } from "../base/order.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
   BASE_FILE,
+  BLOBS,
   blobPath,
   checkIndexSize,
   DOCKER_FILE,
@@ -17,12 +18,15 @@ import { type Content, sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
 import { END, type HeaderWriter, padding } from "../tar/header.ts";
 import { MEMBER_LIMIT } from "../tar/scan.ts";
-import { formatDocker } from "./docker.ts";
+import { formatDocker, type Unloadable } from "./docker.ts";
 import { formatHoldings, type Holdings, reliedOn } from "./holdings.ts";
 import { completeNames } from "./name.ts";
 import { referrerEntries, referrersOf } from "./plan-referrers.ts";
 import { platformOf, type Selected } from "./select.ts";
 import { type Reached, walk } from "./walk.ts";
+
+/** skopeo makes directories without an entry of their own for the owner 0, which only root may do. */
+const DIRECTORIES: readonly string[] = ["blobs/", `${BLOBS}/`];
 
 /** One member of an archive to be: its place is settled before anything is written. Offsets and sizes in bytes. */
 export interface Member {
@@ -41,6 +45,8 @@ export interface Plan {
   readonly images: readonly { readonly reference: string; readonly digest: Digest }[];
   /** What refers to them: in the order of digest and subject. */
   readonly referrers: readonly { readonly subject: Digest; readonly digest: Digest }[];
+  /** Containers that manifest.json leaves out. */
+  readonly unloadable: readonly Unloadable[];
   readonly blobs: number;
   readonly size: number;
   /** The layers that are left out; none, unless there is a base that has them. */
@@ -79,7 +85,7 @@ export function plan(images: readonly Selected[], writer: HeaderWriter, base?: H
   }));
   const roots = named.map(entry);
   const referrerRoots = referrerEntries(referring, named, walks);
-  const docker = formatDocker(
+  const { bytes: docker, unloadable } = formatDocker(
     named.map(({ reference }, i) => ({
       reference,
       root: roots[i]!,
@@ -87,7 +93,8 @@ export function plan(images: readonly Selected[], writer: HeaderWriter, base?: H
       reached: walks[i]!,
     })),
   );
-  const count = blobs.size + (docker === undefined ? 2 : 3) + (relies.size > 0 ? 1 : 0);
+  const count =
+    DIRECTORIES.length + blobs.size + (docker === undefined ? 2 : 3) + (relies.size > 0 ? 1 : 0);
   if (count > MEMBER_LIMIT)
     throw new Fault("too-large", {
       what: "the number of members",
@@ -98,6 +105,7 @@ export function plan(images: readonly Selected[], writer: HeaderWriter, base?: H
     });
   if (docker !== undefined) checkIndexSize(docker, DOCKER_FILE);
   const made = [
+    ...DIRECTORIES.map((name) => ({ name, content: new Uint8Array(0) })),
     ...(relies.size > 0 ? [{ name: BASE_FILE, content: formatHoldings(relies, BASE_FILE) }] : []),
     { name: INDEX_FILE, content: formatArchiveIndex([...roots, ...referrerRoots]) },
     ...(docker === undefined ? [] : [{ name: DOCKER_FILE, content: docker }]),
@@ -111,6 +119,7 @@ export function plan(images: readonly Selected[], writer: HeaderWriter, base?: H
       subject: refers.subject,
       digest: descriptor.digest,
     })),
+    unloadable,
     blobs: blobs.size,
     relies,
   };

@@ -58,6 +58,30 @@ export function parseReference(text: string, kind: Kind): Reference {
   return { ...complete(registry, path, kind), tag };
 }
 
+/** The digest of a name by digest, `repository@sha256:…`; undefined for every other name. */
+export function digestIn(name: string): Digest | undefined {
+  const digest = name.slice(name.indexOf("@") + 1);
+  return name.includes("@") && isDigest(digest) ? digest : undefined;
+}
+
+/** What a complete name says before the tag or the digest. */
+export const repositoryOf = (name: string): string =>
+  name.replace(/@.*$/s, "").replace(/:[^:/]*$/, "");
+
+/** Whether a name has a tag; a digest may follow it. */
+export function hasTag(text: string): boolean {
+  const name = text.replace(/@.*$/s, "");
+  return name.lastIndexOf(":") > name.lastIndexOf("/");
+}
+
+/** As `parseReference`, written out; a name by digest stays one: `registry/repository@sha256:…`. @throws malformed */
+export function completeName(text: string, kind: Kind): string {
+  const digest = digestIn(text);
+  if (digest === undefined || hasTag(text)) return formatReference(parseReference(text, kind));
+  const bare = text.slice(0, -digest.length - 1);
+  return `${repositoryOf(formatReference(parseReference(bare, kind)))}@${digest}`;
+}
+
 function split(text: string): { registry: string | undefined; path: string; tag: string } {
   const slash = text.indexOf("/");
   const first = slash < 0 ? "" : text.slice(0, slash);
@@ -89,10 +113,11 @@ function complete(
   return { registry, repository: path };
 }
 
-/** What a person may mean by a name that is looked up: complete references, or a digest. */
+/** What a person may mean by a name that is looked up: complete references, a digest, or a digest in one of some repositories. */
 export interface Wanted {
   readonly references: readonly string[];
   readonly digest?: Digest;
+  readonly repositories?: readonly string[];
 }
 
 const KINDS: readonly Kind[] = ["gadget", "container"];
@@ -103,8 +128,12 @@ const KINDS: readonly Kind[] = ["gadget", "container"];
 export function parseWanted(text: string, kinds = KINDS): Wanted {
   const at = text.lastIndexOf("@");
   const digest = text.slice(at + 1);
-  if (isDigest(digest))
-    return { references: at > 0 ? candidates(text.slice(0, at), kinds) : [], digest };
+  if (isDigest(digest)) {
+    const references = at > 0 ? candidates(text.slice(0, at), kinds) : [];
+    if (at <= 0 || hasTag(text)) return { references, digest };
+    const repositories = references.map(repositoryOf);
+    return { references: repositories.map((each) => `${each}@${digest}`), digest, repositories };
+  }
   return { references: candidates(text, kinds) };
 }
 

@@ -12,17 +12,22 @@ export const END = new Uint8Array(2 * BLOCK);
 /** How many zero bytes follow a body of `size` bytes. */
 export const padding = (size: number) => (BLOCK - (size % BLOCK)) % BLOCK;
 
-/** The header of a regular file as version 1 of the canonical archive has it: one block, or three with a PAX record. */
+/** The header of a member as version 1 of the canonical archive has it: one block, or three with a PAX record. A name that ends in `/` is a directory's. */
 export type HeaderWriter = (name: string, size: number) => Uint8Array;
 
 /**
- * The writer of canonical headers: mode 0644, owner 0:0 without names, time 0, no devices.
+ * The writer of canonical headers: mode 0644, or 0755 for directories, owner 0:0 without names, time 0, no devices.
  * The constant part comes from tar-stream once; what varies (name, size, and with them the checksum) is
  * stamped in. The golden archives of the tests hold every byte of both.
  */
 export async function headerWriter(): Promise<HeaderWriter> {
-  const [file, extended] = await Promise.all([template("file"), template("pax-header")]);
+  const [file, directory, extended] = await Promise.all([
+    template("file"),
+    template("directory"),
+    template("pax-header"),
+  ]);
   return (name, size) => {
+    if (name.endsWith("/")) return stamp(directory, name, size);
     if (size < PAX_SIZE) return stamp(file, name, size);
     const record = paxRecord("size", String(size));
     const body = new Uint8Array(BLOCK);
@@ -32,7 +37,7 @@ export async function headerWriter(): Promise<HeaderWriter> {
 }
 
 /** tar-stream's header for an empty member of this type with the constants of the canonical archive. */
-async function template(type: "file" | "pax-header"): Promise<Uint8Array> {
+async function template(type: "file" | "directory" | "pax-header"): Promise<Uint8Array> {
   const archive = pack();
   // The type declarations leave out pax-header, which the encoder knows.
   archive.entry(
@@ -40,7 +45,7 @@ async function template(type: "file" | "pax-header"): Promise<Uint8Array> {
       name: "-",
       type: type as "file",
       size: 0,
-      mode: 0o644,
+      mode: type === "directory" ? 0o755 : 0o644,
       uid: 0,
       gid: 0,
       uname: "",

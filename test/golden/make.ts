@@ -117,8 +117,10 @@ const fields: Omit<UstarFields, "name" | "size"> = {
   device: "000000 \0",
 };
 
-/** The header of a member: one block, or, from 8 GiB on, three. */
+/** The header of a member: one block, or, from 8 GiB on, three. A directory's name ends in a slash. */
 function header(name: string, size: number): Buffer {
+  if (name.endsWith("/"))
+    return ustarHeader({ ...fields, name, mode: "000755 \0", size: `${octal(0, 11)} `, typeflag: "5" });
   if (size < 8 ** 11) return ustarHeader({ ...fields, name, size: `${octal(size, 11)} ` });
   // Two digits for the record's length (10 to 16 for the size, 7 around it).
   const record = utf8(`${2 + String(size).length + " size=\n".length} size=${size}\n`);
@@ -173,6 +175,7 @@ function archive(
       : [{ Config: path(docker.config), RepoTags: [reference], Layers: docker.layers.map(path) }],
   );
   const files = [
+    ...["blobs/", "blobs/sha256/"].map((name) => [name, Buffer.alloc(0)] as const),
     ...[...blobs].sort(([a], [b]) => Buffer.compare(utf8(a), utf8(b))),
     ["index.json", index] as const,
     ...(docker.length === 0 ? [] : [["manifest.json", json(docker)] as const]),

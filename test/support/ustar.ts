@@ -72,9 +72,9 @@ export interface UstarMember {
 }
 
 /**
- * Reads an archive that holds plain ustar regular files and nothing else, and that ends with exactly
+ * Reads an archive that holds plain ustar regular files and directories and nothing else, and that ends with exactly
  * two zero blocks. It accepts less than any of the readers that ours must please: of what they take,
- * magic `ustar`, version `00`, type `0`, numbers in octal digits up to a space or NUL (no GNU base 256,
+ * magic `ustar`, version `00`, type `0`, or `5` for a name that ends in a slash, numbers in octal digits up to a space or NUL (no GNU base 256,
  * at no point negative), six digits of checksum, names without prefix. Throws on the first thing else.
  */
 export function readUstar(archive: Uint8Array): UstarMember[] {
@@ -103,7 +103,10 @@ export function readUstar(archive: Uint8Array): UstarMember[] {
     if (!/^[0-7]{6}[\0 ]{2}$/.test(block.toString("latin1", 148, 156))) throw wrong("no checksum");
     if (Number.parseInt(block.toString("latin1", 148, 154), 8) !== sum) throw wrong("checksum");
     if (block.toString("latin1", 257, 265) !== "ustar\x0000") throw wrong("no ustar");
-    if (block.toString("latin1", 156, 157) !== "0") throw wrong("no regular file");
+    const typeflag = block.toString("latin1", 156, 157);
+    const isDirectory = text(0, 100).endsWith("/");
+    if (typeflag !== (isDirectory ? "5" : "0")) throw wrong("no regular file and no directory");
+    if (isDirectory && number(124, 12) !== 0) throw wrong("a directory with a size");
     if (!isZero(at + 157, at + 257)) throw wrong("a link name");
     if (!isZero(at + 345, at + BLOCK)) throw wrong("a prefix, or bytes after it");
     if (number(329, 8) !== 0 || number(337, 8) !== 0) throw wrong("a device number");
