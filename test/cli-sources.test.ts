@@ -99,5 +99,5 @@ test("a name with a line break cannot pass for a line of the answer", async (t) 
   }
   const verdict = await ingot(["verify", layout]);
   assert.equal(verdict.code, 1);
-  assert.match(`${verdict.stdout}`, /is no name of an image/);
+  assert.match(`${verdict.stdout}`, /is not a name that an image can be asked for by/);
 });

@@ -175,7 +175,10 @@ describe("an image without a name", () => {
   test("is not taken, and the message says how", async (t) => {
     const store = new FolderStore(join(tempDir(t), "store"));
     for (const [bytes, says] of [
-      [tagged, /a tag alone, as "v1", is none\); give it one with --name REF/],
+      [
+        tagged,
+        /a tag alone, as "v1", is none: --repository REPO makes it REPO:v1\); give it one with --name REF/,
+      ],
       [bare, /1 is here without a name; give it one with --name REF/],
       [saved, /1 is here without a name; give it one with --name REF/],
       [archive([one, two]), /2 are here without names$/],

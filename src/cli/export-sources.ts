@@ -1,6 +1,5 @@
 /** What `export` takes its images from: registries, and what is here. */
-import { Fault } from "../base/fault.ts";
-import { type Choice, choose, isRemote } from "../image/endpoint.ts";
+import { type Choice, choose } from "../image/endpoint.ts";
 import type { Pushable } from "../image/push.ts";
 import type { LeftBehind } from "../image/referrers.ts";
 
@@ -20,12 +19,6 @@ export async function exportSources(texts: readonly string[], choice: Choice): P
   for (const text of texts) {
     const { images, referring, left } = await choose(text, choice);
     behind.push(...left);
-    const nameless = images.find((image) => isRemote(image) && image.reference.includes("@"));
-    if (nameless !== undefined)
-      throw new Fault("usage", {
-        message: `${nameless.reference} is a digest without a tag, should have a name in the archive`,
-        hint: "give it one: docker://registry/repository:tag@sha256:…",
-      });
     all.push(...images, ...referring);
   }
   return { images: all, left: behind };

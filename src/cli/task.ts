@@ -93,7 +93,7 @@ function sayLeft(at: string, talk: Talk): void {
 
 /**
  * What FILE or `-` means to read from, and how many bytes that is, where it is known. A pipe or a device is read as it comes,
- * and stays open until the program ends. @throws usage for a terminal, not-found, unsupported for a layout, io
+ * and stays open until the program ends. @throws usage for a terminal, not-found, io
  */
 export function archiveSource(text: string): { source: ArchiveSource; total: number | undefined } {
   if (text !== "-") {
@@ -105,13 +105,7 @@ export function archiveSource(text: string): { source: ArchiveSource; total: num
         hint: "check the name, and the folder you are in",
       });
     if (found.kind === "directory" && isLayout(text))
-      throw new Fault("unsupported", {
-        what: "the archive",
-        at: text,
-        found: "the folder of an image layout",
-        expected: "a file",
-        hint: `a layout is named oci:${text}, and comes into the store with: ingot copy oci:${text} NAME`,
-      });
+      return { source: { path: text }, total: undefined };
     if (found.kind === "directory")
       throw new Fault("io", {
         doing: "read the archive",

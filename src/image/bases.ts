@@ -13,9 +13,12 @@ import { completeNames } from "./name.ts";
 import { inParallel } from "./parallel.ts";
 import type { RemoteImage } from "./remote.ts";
 import type { Selected } from "./select.ts";
-import { openSources, parseSource } from "./source.ts";
+import { openSources, parseSource, type Reading } from "./source.ts";
 import { mustBeOneFile } from "./volume-look.ts";
 import { type Reached, walk } from "./walk.ts";
+
+/** A base may be a delta, and its images without a name are nobody's. */
+const BASE: Reading = { deltas: true, passOver: () => {} };
 
 /** How many blobs a registry is asked for at a time. */
 const AT_ONCE = 6;
@@ -39,7 +42,7 @@ export async function openBases(
       continue;
     }
     const list = listIn(text);
-    if (list === undefined) parts.push(holdingsOf(await openSources(text, openStore, true), true));
+    if (list === undefined) parts.push(holdingsOf(await openSources(text, openStore, BASE), true));
     else parts.push(parseHoldings(readFile(list, INDEX_LIMIT), list));
   }
   return together(parts);
@@ -62,7 +65,7 @@ export async function openLenders(
         message: `the base ${text} is ${what}, should be what has the layers: they are to be read`,
         hint: "name the archive, layout or stored image; ingot pull brings one from a registry into the store",
       });
-    stores.push(...(await openSources(text, openStore, true)).map(({ store }) => store));
+    stores.push(...(await openSources(text, openStore, BASE)).map(({ store }) => store));
   }
   return [...new Set(stores)];
 }

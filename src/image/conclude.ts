@@ -20,13 +20,14 @@ import { bytesOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
 import { leftOut, surplusOf } from "./delta.ts";
 import { checkDocker } from "./docker.ts";
-import { normalEntries } from "./entries.ts";
 import { collect, type Finding, finding, note, unchecked, uniqueFindings } from "./finding.ts";
 import { checkClaims } from "./hash-all.ts";
 import { dockerOf, type Held, type Inventory } from "./inventory.ts";
 import { type Judgement, type Judging, judge } from "./judge.ts";
+import { oddNames } from "./judge-entries.ts";
 import type { LayoutFile } from "./member.ts";
-import { checkAnnotations, checkNames, checkTags, nameRoots } from "./naming.ts";
+import { checkAnnotations, checkNames, checkTags } from "./naming.ts";
+import { readRoots } from "./roots.ts";
 import { wantedIn } from "./select.ts";
 import { survey } from "./survey.ts";
 
@@ -40,6 +41,8 @@ export interface Concluding {
   readonly isTaking?: boolean;
   /** Whether layers that may be elsewhere (`urls`) may be absent. */
   readonly foreign?: boolean;
+  /** The repository of images that have a tag alone. */
+  readonly repository?: string | undefined;
 }
 
 export interface Conclusion {
@@ -58,9 +61,10 @@ export interface Conclusion {
 export function conclude(inventory: Inventory, how: Concluding = {}): Conclusion {
   const { findings } = inventory;
   const isLayout = !inventory.isDocker;
-  if (isLayout) readIndex(inventory);
+  if (isLayout) readIndex(inventory, how.repository);
   const { roots } = inventory;
   findings.addAll(checkNames(roots, inventory));
+  findings.addAll(oddNames(roots, how.isTaking));
   const { judgement, judging } = judgeParts({ roots, store: inventory }, how);
   inventory.json = judgement.json;
   findings.push(...judgement.findings, ...checkClaims(inventory, judgement.claims));
@@ -135,7 +139,7 @@ function isOldConfig(held: Held | undefined): boolean {
 const OLD_CONFIG_LIMIT = 1024 * 1024;
 
 /** Reads the layout's two files; afterwards the images that it names are the roots. Those that cannot be checked are told. */
-function readIndex(inventory: Inventory): void {
+function readIndex(inventory: Inventory, repository: string | undefined): void {
   const { findings } = inventory;
   const layout = need(inventory, LAYOUT_FILE);
   if (layout !== undefined) collect(findings, () => checkLayout(layout, LAYOUT_FILE));
@@ -152,7 +156,7 @@ function readIndex(inventory: Inventory): void {
     );
   const entries = isOther ? [] : (found?.manifests ?? []);
   findings.addAll(checkAnnotations(entries));
-  inventory.roots = normalEntries(nameRoots(entries, inventory, dockerOf(inventory)), inventory);
+  inventory.roots = readRoots(entries, inventory, { docker: dockerOf(inventory), repository });
 }
 
 /** The bytes of a file that every layout has; without it there is a finding. */

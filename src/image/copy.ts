@@ -1,16 +1,19 @@
 /** Images from wherever they are to wherever they are to be; their bytes stay what they are. */
 import type { Digest } from "../oci/digest.ts";
+import { formatRemote } from "../oci/remote.ts";
 import { FolderStore } from "../store/folder.ts";
+import type { Unloadable } from "./docker.ts";
 import {
   type Chosen,
   type Destination,
   isRemote,
+  mustBeOwn,
   type OpenRepository,
   only,
   renamed,
 } from "./endpoint.ts";
 import { planArchive, writeArchive } from "./export.ts";
-import { completeNames } from "./name.ts";
+import { completeNames, isTagOnly } from "./name.ts";
 import { bytesOf, pullImages, reachOf } from "./pull.ts";
 import { bytesToPush, type Pushable, pushImage } from "./push.ts";
 import { pushReferrers, withoutSubject } from "./push-referrers.ts";
@@ -27,6 +30,8 @@ export interface Copy {
   readonly images: readonly Pushable[];
   readonly referring: readonly Referring[];
   readonly left: readonly LeftBehind[];
+  /** Of an archive: the containers that Docker cannot load. */
+  readonly unloadable?: readonly Unloadable[];
   /** Bytes to move at most. */
   readonly total: number;
   run(working: Working): Promise<void>;
@@ -48,9 +53,12 @@ export async function planCopy(
   { openStore, openRepository }: Open,
 ): Promise<Copy> {
   if (destination.kind === "registry") {
-    const { registry, repository, tag = "latest" } = destination.remote;
-    const to = openRepository(destination.remote, "push");
-    const image = { ...only(images, at), reference: `${registry}/${repository}:${tag}` };
+    const { remote } = destination;
+    const source = only(images, at);
+    mustBeOwn(remote, source);
+    const { tag } = remote;
+    const to = openRepository(remote, "push");
+    const image = { ...source, reference: formatRemote(remote) };
     const { listable, without } = withoutSubject(referring);
     return {
       images: [image],
@@ -63,11 +71,12 @@ export async function planCopy(
       },
     };
   }
-  const { reference } = destination;
+  const { reference, kind } = destination;
+  const isLayout = kind === "layout";
   const named =
     reference === undefined
-      ? completeNames(images as readonly Selected[])
-      : [renamed(only(images, at), reference)];
+      ? namesFor(images as readonly Selected[], isLayout)
+      : [renamed(only(images, at), reference, isLayout)];
   const [first] = named;
   const also = reference === undefined ? referring : underName(referring, first!.reference);
   const all: Pushable[] = [...named, ...also];
@@ -78,6 +87,7 @@ export async function planCopy(
       const plan = await planRemote(all);
       return {
         ...answer,
+        unloadable: plan.unloadable,
         total: plan.size,
         run: async (working) => void (await writeRemote(plan, all, path, working)),
       };
@@ -85,6 +95,7 @@ export async function planCopy(
     const plan = await planArchive(all);
     return {
       ...answer,
+      unloadable: plan.unloadable,
       total: plan.size,
       run: async (working) => void (await writeArchive(plan, path, working)),
     };
@@ -101,6 +112,12 @@ export async function planCopy(
   const total = all.reduce((sum, each) => sum + bytesToPush(each), 0);
   return { ...answer, total, run: (working) => takeImages(all, store, working) };
 }
+
+/** The images under their complete names; in a layout a tag alone stays one. */
+const namesFor = (images: readonly Selected[], isLayout: boolean): Selected[] =>
+  images.flatMap((image) =>
+    isLayout && isTagOnly(image.reference) ? [image] : completeNames([image]),
+  );
 
 const areRemote = (images: readonly Pushable[]): images is readonly RemoteImage[] =>
   images.every(isRemote);

@@ -4,7 +4,7 @@ import { Fault, unpackFault } from "../base/fault.ts";
 import type { Compression } from "../base/gzip-decode.ts";
 import { formatJson } from "../base/json.ts";
 import { type Digest, digestOf, isDigest, isOtherDigest } from "../oci/digest.ts";
-import { DOCKER_FILE, digestAt } from "../oci/layout.ts";
+import { DOCKER_FILE, digestAt, INDEX_FILE } from "../oci/layout.ts";
 import {
   type Config,
   type Descriptor,
@@ -18,6 +18,7 @@ import { bytesOf } from "../store/content.ts";
 import { type DockerImage, parseDocker } from "./docker.ts";
 import { type Found, find, lookInside } from "./docker-look.ts";
 import { collect, finding, note, toFinding, unchecked } from "./finding.ts";
+import { adoptFlat } from "./flat-archive.ts";
 import { isIgnored, KEPT_LIMIT } from "./gather.ts";
 import { hashAll } from "./hash-all.ts";
 import { diffIDDiffers, type Held, type Inventory } from "./inventory.ts";
@@ -44,6 +45,7 @@ export async function adoptDocker(inventory: Inventory, working: Working): Promi
   );
   if (list === undefined) return;
   checkLinks(inventory);
+  if (files.has(INDEX_FILE)) return adoptFlat(inventory, list);
   await lookInside(inventory, list, working);
   const adopting = new Adopting(inventory);
   inventory.roots = collect(findings, () => list.flatMap((image) => adopting.image(image))) ?? [];

@@ -1,11 +1,19 @@
 /** What stands on either side of a copy. */
 import { Fault } from "../base/fault.ts";
+import { isDigest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
 import { formatReference } from "../oci/reference.ts";
 import { formatRemote, parseRemote, type Remote, whichOf } from "../oci/remote.ts";
 import type { FolderStore } from "../store/folder.ts";
 import type { Repository } from "../store/registry.ts";
-import { completeNames, isTagOnly, mustBeName, nameToGive } from "./name.ts";
+import {
+  completeNames,
+  isTagOnly,
+  mustBeName,
+  nameToGive,
+  tagToGive,
+  underOwnDigest,
+} from "./name.ts";
 import type { Pushable } from "./push.ts";
 import {
   type Along,
@@ -18,7 +26,7 @@ import {
 } from "./referrers.ts";
 import { findPart, type RemoteImage } from "./remote.ts";
 import { isGadget, type Selected, select } from "./select.ts";
-import { openSources } from "./source.ts";
+import { openSources, type Reading } from "./source.ts";
 import { withoutForeign } from "./walk.ts";
 
 /** Opens the repository that a name is in. */
@@ -28,7 +36,7 @@ export type OpenRepository = (
 ) => Repository;
 
 /** What to take of a source. */
-export interface Choice {
+export interface Choice extends Pick<Reading, "repository" | "passOver"> {
   readonly platforms: readonly Platform[];
   /** What of all that refers to the images comes with them. */
   readonly along: Along;
@@ -61,7 +69,7 @@ export const isRemote = (image: Pushable): image is RemoteImage => "from" in ima
 export async function choose(text: string, choice: Choice): Promise<Chosen> {
   if (text.startsWith("docker://")) return chooseRemote(text, choice);
   const { platforms, along, foreign = false, openStore } = choice;
-  const wholes = await openSources(text, openStore);
+  const wholes = await openSources(text, openStore, choice);
   const [first] = wholes;
   if (first === undefined) return { images: [], referring: [], left: [] };
   const attached = referrersIn(first.store, along);
@@ -69,7 +77,7 @@ export async function choose(text: string, choice: Choice): Promise<Chosen> {
   const referring: Referring<Selected>[] = [];
   const left: LeftBehind[] = [];
   for (const whole of wholes) {
-    const image = select(whole, platforms);
+    const image = underOwnDigest(select(whole, platforms));
     const found = await attached(image, whole.descriptor);
     images.push(foreign ? { ...image, store: withoutForeign(image.store) } : image);
     left.push(...found.left);
@@ -80,9 +88,11 @@ export async function choose(text: string, choice: Choice): Promise<Chosen> {
 
 /** The complete name of an image; a tag alone, as layouts have it, stays one. */
 const nameFor = (image: Selected): string =>
-  isTagOnly(image.reference) ? image.reference : completeNames([image])[0]!.reference;
+  isTagOnly(image.reference) || isDigest(image.reference)
+    ? image.reference
+    : completeNames([image])[0]!.reference;
 
-/** The image of a registry. Of an image by its digest alone, the digest is its name until it gets another. */
+/** The image of a registry. One by its digest alone is called by its digest. */
 export async function chooseRemote(
   text: string,
   { platforms, along, openRepository }: Choice,
@@ -91,23 +101,19 @@ export async function chooseRemote(
   const { registry, repository, tag } = remote;
   const reference =
     tag === undefined ? formatRemote(remote) : formatReference({ registry, repository, tag });
-  const { image, whole } = await findPart(openRepository(remote, "pull"), whichOf(remote), {
+  const found = await findPart(openRepository(remote, "pull"), whichOf(remote), {
     reference,
     platforms,
   });
-  const { referring, left } = await findReferrers(image, along, whole);
-  return { images: [image], referring: underName(referring, reference), left };
+  const image = underOwnDigest(found.image);
+  const { referring, left } = await findReferrers(image, along, found.whole);
+  return { images: [image], referring: underName(referring, image.reference), left };
 }
 
 /** What `text` says of where to: `docker://REF`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, or a name for the store. @throws usage */
 export function parseDestination(text: string): Destination {
   if (text.startsWith("docker://")) {
-    const remote = parseRemote(text);
-    if (remote.digest === undefined) return { kind: "registry", remote };
-    throw new Fault("usage", {
-      message: `the destination ${JSON.stringify(text)} has a digest, should have a tag`,
-      hint: "the digest is that of the image; give it a tag: docker://registry/repository:tag",
-    });
+    return { kind: "registry", remote: parseRemote(text) };
   }
   const [, transport, rest = ""] = /^(oci|oci-archive):(.*)$/s.exec(text) ?? [];
   if (transport !== undefined) {
@@ -127,12 +133,23 @@ export function parseDestination(text: string): Destination {
   return { kind: "stored", reference: text };
 }
 
+/** The digest that a name in a registry has must be the image's own. @throws usage */
+export function mustBeOwn({ digest, ...remote }: Remote, { descriptor }: Pushable): void {
+  if (digest === undefined || digest === descriptor.digest) return;
+  throw new Fault("usage", {
+    message: `the name ${JSON.stringify(formatRemote({ ...remote, digest }))} has the digest of another image, should have ${descriptor.digest}`,
+    hint: "give it a tag: registry/repository:tag",
+  });
+}
+
 /**
- * The image under the name that `text` says, completed as for its kind. @throws malformed
+ * The image under the name that `text` says, completed as for its kind; in a layout a tag alone stays one, as other tools write
+ * and look for it. @throws malformed
  */
-export function renamed<P extends Pushable>(image: P, text: string): P {
+export function renamed<P extends Pushable>(image: P, text: string, isTag = false): P {
+  if (isTag && isTagOnly(text)) return { ...image, reference: tagToGive(text) };
   const kind = isGadget(image.descriptor, image.store) ? "gadget" : "container";
-  return { ...image, reference: nameToGive(text, kind) };
+  return { ...image, reference: nameToGive(text, kind, image.descriptor.digest) };
 }
 
 /** The one image there is. @throws ambiguous */

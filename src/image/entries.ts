@@ -9,6 +9,24 @@ import type { Named, ReadStore } from "../store/store.ts";
 import { isTagOnly } from "./name.ts";
 import { type Reached, read } from "./walk.ts";
 
+/** What `cosign save` writes beside the image's digest: what an entry is. */
+const KIND = "kind";
+const COSIGN = "dev.cosignproject.cosign/";
+
+/** Whether `cosign save` wrote the entry. */
+export const isFromCosign = ({ annotations }: Descriptor): boolean =>
+  annotations?.[KIND]?.startsWith(COSIGN) === true;
+
+/** What the signatures and attestations of cosign before version 3 refer to: the image beside them. */
+function refersFromCosign(root: Descriptor, roots: readonly Descriptor[]): Refers | undefined {
+  const kind = root.annotations?.[KIND];
+  const suffix = kind === `${COSIGN}sigs` ? ".sig" : kind === `${COSIGN}atts` ? ".att" : undefined;
+  const isSubject = ({ annotations }: Descriptor) =>
+    annotations?.[KIND]?.startsWith(`${COSIGN}image`);
+  const subject = suffix && roots.find(isSubject)?.digest;
+  return subject && { subject, suffix };
+}
+
 /** Something that refers to an image, with what it refers to. */
 export interface NamedReferrer extends Named {
   readonly refers: Refers;
@@ -36,7 +54,8 @@ export function readEntries(store: ReadStore, roots = store.images()): Entries {
       referrers.set(key, { reference: descriptor.digest, descriptor, refers });
   };
   for (const root of roots) {
-    const found = referrersAt(root, store);
+    const old = refersFromCosign(root, roots);
+    const found = old ? [{ descriptor: root, refers: old }] : referrersAt(root, store);
     if (found === undefined) images.push(root);
     else for (const { descriptor, refers } of found) add(descriptor, refers);
   }

@@ -6,7 +6,14 @@ import { Sha256 } from "../base/hash.ts";
 import { sortedUnique } from "../base/order.ts";
 import type { Tally } from "../base/pool.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
-import { BASE_FILE, BLOBS, INDEX_FILE, LAYOUT_FILE, LAYOUT_LIMIT } from "../oci/layout.ts";
+import {
+  BASE_FILE,
+  BLOBS,
+  DOCKER_FILE,
+  INDEX_FILE,
+  LAYOUT_FILE,
+  LAYOUT_LIMIT,
+} from "../oci/layout.ts";
 import { INDEX_LIMIT, MANIFEST_LIMIT } from "../oci/manifest.ts";
 import { sameContent, sizeOf } from "../store/content.ts";
 import { Layout } from "../store/layout.ts";
@@ -252,9 +259,11 @@ async function gather(
 export function gatherLayout(directory: string): Inventory {
   const layout = new Layout(directory);
   const inventory = new Inventory(layout.at);
-  for (const name of [LAYOUT_FILE, INDEX_FILE] as const) {
+  for (const name of [LAYOUT_FILE, INDEX_FILE, DOCKER_FILE] as const) {
     const path = join(layout.at, name);
     const found = stat(path);
+    // Beside a layout it gives images names; without one it is not known what it would be.
+    if (name === DOCKER_FILE && !inventory.files.has(LAYOUT_FILE)) continue;
     if (found?.kind === "file") inventory.files.set(name, { path, offset: 0, size: found.size });
   }
   const blobs = join(layout.at, BLOBS);

@@ -10,12 +10,13 @@ import type { Named, ReadStore } from "../store/store.ts";
 import { missingFrom } from "./delta.ts";
 import { adoptDocker } from "./docker-archive.ts";
 import type { Finding } from "./finding.ts";
-import { gatherFile } from "./gather.ts";
+import { gatherFile, gatherLayout } from "./gather.ts";
 import { hashAll } from "./hash-all.ts";
 import { type Holdings, parseHoldings, type Summary, summaryOf } from "./holdings.ts";
 import type { Inventory } from "./inventory.ts";
 import { type ArchiveSource, gatherSource, openSource, type StreamSource } from "./opening.ts";
 import { prove, type Taking } from "./prove.ts";
+import { isLayout } from "./source.ts";
 import { StrayTaker } from "./strays.ts";
 import { StreamTaker, takeAll } from "./take.ts";
 import { mustBeWhole } from "./volume-check.ts";
@@ -39,7 +40,7 @@ export interface Imported {
 }
 
 /**
- * Takes an archive's images into the store. Afterwards every blob they need is there, proven, and each has its name;
+ * Takes the images of an archive, or of a layout in a folder, into the store. Afterwards every blob they need is there, proven, and each has its name;
  * on a failure nothing is named that was not before. A blob that was there and damaged is whole again. What an import has
  * staged that was stopped, killed or cut is compared and not written again. What a delta leaves out must be in the store, and
  * is proven there.
@@ -56,11 +57,14 @@ export async function importArchive(
   const strays = new StrayTaker(session);
   let inventory: Inventory | undefined;
   try {
-    const { source } = await openSource(archive);
+    const folder = "path" in archive && isLayout(archive.path) ? archive.path : undefined;
+    const { source } = folder === undefined ? await openSource(archive) : { source: archive };
     inventory =
-      "path" in source
-        ? await gatherFile(source.path)
-        : await receive(source, session, strays, working);
+      folder !== undefined
+        ? gatherLayout(folder)
+        : "path" in source
+          ? await gatherFile(source.path)
+          : await receive(source, session, strays, working);
     if (inventory.isDocker) {
       if (!("path" in source)) showStaged(inventory, session);
       await adoptDocker(inventory, working);
@@ -76,7 +80,8 @@ export async function importArchive(
       await takeAll(inventory, reached, session, working);
     }
     await strays.settle(reached);
-    if (inventory.isDocker || taking.platforms?.length) putMade(inventory, reached, session);
+    if (inventory.isDocker || inventory.isMade || taking.platforms?.length)
+      putMade(inventory, reached, session);
     const added = await session.commit(reached, [...images, ...referrers]);
     const { blobs } = inventory;
     const bytes = [...reached].reduce((sum, digest) => sum + blobs.get(digest)!.size, 0);

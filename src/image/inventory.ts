@@ -60,6 +60,8 @@ export class Inventory implements ReadStore {
   /** Bytes read and hashed. */
   bytes = 0;
   roots: readonly Descriptor[] = [];
+  /** Whether a root is made of what is no blob here. */
+  isMade = false;
   /** Of a delta, once it was read: what it leaves out. */
   relies: Holdings | undefined;
   /** Bytes of the manifests and indexes that the roots reach, once they were judged. */
@@ -84,6 +86,15 @@ export class Inventory implements ReadStore {
     const left = held === undefined ? this.relies?.get(digest) : undefined;
     if (left !== undefined) return goneLayer(digest, left);
     return held && (held.content ?? passed(digest, held.size));
+  }
+
+  digests(): Iterable<Digest> {
+    return this.blobs.keys();
+  }
+
+  indexFile(): Uint8Array | undefined {
+    const content = this.files.get(INDEX_FILE);
+    return content && bytesOf(content, INDEX_LIMIT, INDEX_FILE);
   }
 
   /**
@@ -183,9 +194,10 @@ export class Inventory implements ReadStore {
     return this.files.has(DOCKER_FILE) && !this.isLayout;
   }
 
-  /** Whether something of a layout's own was met. */
+  /** Whether something of a layout's own was met. apko writes an index beside Docker's list and files, and no blobs. */
   get isLayout(): boolean {
-    return this.files.has(INDEX_FILE) || this.files.has(LAYOUT_FILE);
+    const isFlat = this.files.has(DOCKER_FILE) && this.blobs.size === 0;
+    return this.files.has(LAYOUT_FILE) || (this.files.has(INDEX_FILE) && !isFlat);
   }
 
   #isKnown(name: string): boolean {

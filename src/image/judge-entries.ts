@@ -6,19 +6,25 @@ import { INDEX_FILE, nameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { isImage } from "../oci/media.ts";
 import type { Platform } from "../oci/platform.ts";
-import { type Finding, finding } from "./finding.ts";
+import { digestIn } from "../oci/reference.ts";
+import { refersOf } from "../oci/referrer.ts";
+import { type Finding, finding, note } from "./finding.ts";
+import { oddNameOf, saidOfOdd } from "./name.ts";
 
-/** Names that cannot be one by any convention: no reader could ask for them, and a person could be misled by them. */
-export function noNames(roots: readonly Descriptor[]): Finding[] {
-  const findings: Finding[] = [];
-  for (const root of roots) {
-    const name = nameOf(root);
-    if (name === undefined || /^[\x21-\x7e]+$/.test(name)) continue;
-    findings.push(
-      finding("malformed", INDEX_FILE, `${JSON.stringify(name)} is no name of an image`),
-    );
-  }
-  return findings;
+/**
+ * Names that nobody could ask for, and those by the digest of another image: a client would load it under that name. What is a name to
+ * a client that does not look, and to no other, is worth a note.
+ * @param isTaking whether the images are to be taken: what has such a name is left out then, and all of it is worth a note
+ */
+export function oddNames(roots: readonly Descriptor[], isTaking = false): Finding[] {
+  return roots.flatMap((root) => {
+    const name = oddNameOf(root);
+    if (name === undefined || refersOf(root) !== undefined) return [];
+    const isHarmless = isTaking || (/^[\x21-\x7e]+$/.test(name) && digestIn(name) === undefined);
+    const say = isHarmless ? note : finding;
+    const more = isTaking ? ": it was left out" : "";
+    return [say("malformed", INDEX_FILE, saidOfOdd(root) + more)];
+  });
 }
 
 /** A descriptor may carry the content itself (image-spec, descriptor.md, "Embedded Content"): it must be that content. */

@@ -16,7 +16,7 @@ import { refersOf } from "../oci/referrer.ts";
 import { sizeOf } from "../store/content.ts";
 import { fetch, type ReadStore } from "../store/store.ts";
 import { collect, Findings, finding, note, unchecked } from "./finding.ts";
-import { agrees, checkData, noImages, noNames } from "./judge-entries.ts";
+import { agrees, checkData, noImages } from "./judge-entries.ts";
 import { childrenOf, hostsOf, isAttestation, read } from "./walk.ts";
 
 /** What a judgement went over, and what is not so. */
@@ -66,7 +66,7 @@ export function judge(
 ): Judgement {
   const judging = new Judge(store, how);
   const images = roots.filter((root) => refersOf(root) === undefined);
-  judging.findings.push(...noImages(images), ...noNames(images));
+  judging.findings.push(...noImages(images));
   for (const root of roots) judging.lookAt(root);
   judging.followAll();
   return judging;

@@ -6,9 +6,9 @@ import { formatRemote, parseRemote, type Remote } from "../oci/remote.ts";
 import type { Renaming } from "../oci/rename.ts";
 import type { Repository } from "../store/registry.ts";
 import type { ReadStore } from "../store/store.ts";
-import { type Choice, chooseRemote, isRemote } from "./endpoint.ts";
+import { type Choice, chooseRemote, mustBeOwn } from "./endpoint.ts";
 import { readEntries } from "./entries.ts";
-import { completeNames } from "./name.ts";
+import { completeNames, underOwnDigest } from "./name.ts";
 import { type Pushable, type Pushed, pushImage } from "./push.ts";
 import { listReferrers, pushReferrer, withoutSubject } from "./push-referrers.ts";
 import {
@@ -77,11 +77,8 @@ export async function movesTo(
 ): Promise<Moves> {
   return movesOf({ text, all: false }, choice, (image) => {
     const remote = parseRemote(target ?? ownName(image));
-    if (remote.digest === undefined) return formatRemote(remote);
-    throw new Fault("usage", {
-      message: `${formatRemote(remote)} has a digest, should be registry/repository[:tag]`,
-      hint: "the digest is that of the image; say as what to push it: ingot push SOURCE REF",
-    });
+    mustBeOwn(remote, image);
+    return formatRemote(remote);
   });
 }
 
@@ -96,7 +93,7 @@ async function movesOf(
     if (image === undefined) return { moves: [], left: [] };
     return movesWith(image, attached, { to: naming(image), also: [] });
   }
-  const images = await openSources(text, choice.openStore);
+  const images = await openSources(text, choice.openStore, choice);
   if (!all && images.length > 1)
     throw new Fault("usage", {
       message: `${text} has ${images.length} images, should be one`,
@@ -127,10 +124,10 @@ async function movesFor(
   const names = namesIn(first.store);
   const found: Moves[] = [];
   for (const whole of images) {
-    const image = select(whole, platforms);
+    const image = underOwnDigest({ ...select(whole, platforms), reference: whole.reference });
     const also = names.get(whole.descriptor.digest) ?? [];
     const with_ = await attached(image, whole.descriptor);
-    found.push(movesWith(image, with_, { to: naming(whole), also }));
+    found.push(movesWith(image, with_, { to: naming(image), also }));
   }
   return {
     moves: found.flatMap(({ moves }) => moves),
@@ -157,7 +154,7 @@ function movesWith(
 /** @throws usage, not-found for an image that has none */
 function ownName(image: Selected): string {
   const { reference } = image;
-  if (isDigest(reference) || (isRemote(image) && reference.includes("@")))
+  if (isDigest(reference))
     throw new Fault("usage", {
       message: `${reference} is a digest without a name, should have one in the registry`,
       hint: "say as what to push it: ingot push SOURCE REF",

@@ -4,25 +4,19 @@ import type { Digest } from "../oci/digest.ts";
 import { blobPath, DOCKER_FILE, INDEX_FILE, nameOf } from "../oci/layout.ts";
 import type { Descriptor, Manifest } from "../oci/manifest.ts";
 import { isImage, isManifest, REF_NAME } from "../oci/media.ts";
-import { formatReference, type Kind, parseReference } from "../oci/reference.ts";
+import { completeName, type Kind } from "../oci/reference.ts";
 import { refersOf } from "../oci/referrer.ts";
 import type { ReadStore } from "../store/store.ts";
 import { type DockerImage, parseDocker } from "./docker.ts";
 import { type Finding, finding } from "./finding.ts";
 import { loadKey } from "./judge.ts";
 import { nameTwice } from "./judge-entries.ts";
-import { isTagOnly } from "./name.ts";
+import { fullNameOf, usable } from "./name.ts";
 import { isGadget } from "./select.ts";
 import { read } from "./walk.ts";
 
 /** containerd, BuildKit and Docker write the complete name here, and into the other annotation the tag alone. */
 const CONTAINERD_NAME = "io.containerd.image.name";
-
-/** The name of an image, where it has one: a tag alone is none. */
-export function fullNameOf(descriptor: Descriptor): string | undefined {
-  const name = nameOf(descriptor);
-  return name === undefined || isTagOnly(name) ? undefined : name;
-}
 
 /**
  * The images of an index under the names that it gives them: containerd's, else a reference that is a name, else those that
@@ -35,12 +29,14 @@ export function nameRoots(
   docker: Uint8Array | undefined,
 ): readonly Descriptor[] {
   const isPlain = (root: Descriptor) =>
-    fullNameOf(root) !== undefined && root.annotations?.[CONTAINERD_NAME] === undefined;
+    nameOf(root) !== undefined &&
+    fullNameOf(root) === nameOf(root) &&
+    root.annotations?.[CONTAINERD_NAME] === undefined;
   if (roots.every(isPlain)) return roots;
   let tags: ReadonlyMap<string, readonly string[]> | undefined;
   const keys = new Map<string, readonly string[]>();
   const named = roots.flatMap((root) => {
-    const name = completed(root.annotations?.[CONTAINERD_NAME]) ?? fullNameOf(root);
+    const name = containerdName(root) ?? fullNameOf(root);
     if (name !== undefined) return [withName(root, name)];
     tags ??= docker === undefined ? new Map() : tagsByKey(docker);
     const tag = nameOf(root);
@@ -55,22 +51,20 @@ export function nameRoots(
   return [...once.values()];
 }
 
-/** Those names in place of the store's. */
-export function renamed(store: ReadStore, docker: Uint8Array | undefined): ReadStore {
-  const roots = nameRoots(store.images(), store, docker);
-  if (roots === store.images()) return store;
-  return { at: store.at, images: () => roots, find: (digest: Digest) => store.find(digest) };
-}
-
 const withName = (root: Descriptor, name: string): Descriptor => ({
   ...root,
   annotations: { ...root.annotations, [REF_NAME]: name },
 });
 
-/** A container's complete name; undefined for what is no name. */
+/** A complete name; undefined for what is no name. */
 function completed(name: string | undefined, kind: Kind = "container"): string | undefined {
-  if (name === undefined) return undefined;
-  return orUndefined(() => formatReference(parseReference(name, kind)));
+  return name === undefined ? undefined : orUndefined(() => completeName(name, kind));
+}
+
+/** The complete name that containerd gives an image; undefined for what is no name of its own. */
+function containerdName({ annotations, digest }: Descriptor): string | undefined {
+  const name = annotations?.[CONTAINERD_NAME];
+  return name === undefined ? undefined : completed(usable(name, digest));
 }
 
 /** Where both annotations have a complete name, clients that read one and clients that read the other must load one image by it. */
@@ -80,7 +74,7 @@ export function checkAnnotations(entries: readonly Descriptor[]): Finding[] {
     const other = fullNameOf(entry);
     const names = (name: string | undefined) =>
       KINDS.flatMap((kind) => completed(name, kind) ?? []);
-    const [ones, others] = [names(one), names(other)];
+    const [ones, others] = [names(one && usable(one, entry.digest)), names(other)];
     if (ones.length === 0 || others.length === 0 || ones.some((name) => others.includes(name)))
       return [];
     return [
@@ -164,7 +158,9 @@ function tagsByKey(docker: Uint8Array): Map<string, string[]> {
   const list: readonly DockerImage[] = orUndefined(() => parseDocker(docker)) ?? [];
   for (const { Config, Layers, RepoTags } of list) {
     const key = loadKey(Config, Layers);
-    const names = (RepoTags ?? []).flatMap((tag) => completed(tag) ?? []);
+    const names = (RepoTags ?? []).flatMap((tag) =>
+      tag.includes("@") ? [] : (completed(tag) ?? []),
+    );
     tags.set(key, [...(tags.get(key) ?? []), ...names]);
   }
   return tags;

@@ -1,9 +1,8 @@
 /** Which images of an archive are taken into the store, and under which names. */
 import { Fault } from "../base/fault.ts";
-import type { Digest } from "../oci/digest.ts";
+import { type Digest, digestOf } from "../oci/digest.ts";
 import { DOCKER_FILE, INDEX_FILE, nameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import { REF_NAME } from "../oci/media.ts";
 import type { Platform } from "../oci/platform.ts";
 import { refersOf } from "../oci/referrer.ts";
 import type { Named } from "../store/store.ts";
@@ -14,10 +13,10 @@ import { type Finding, finding, note, uniqueFindings } from "./finding.ts";
 import type { Inventory } from "./inventory.ts";
 import { judge } from "./judge.ts";
 import { nameTwice } from "./judge-entries.ts";
-import { completeNames, isTagOnly, mustBeName } from "./name.ts";
-import { fullNameOf } from "./naming.ts";
+import { completeNames, fullNameOf, isTagOnly, oddNameOf, underOwnDigest } from "./name.ts";
 import type { ArchiveSource } from "./opening.ts";
 import { referrersIn } from "./referrers.ts";
+import { areOneImage, nameRoot } from "./roots.ts";
 import { type Selected, select } from "./select.ts";
 import { survey } from "./survey.ts";
 import { checkList } from "./volume-check.ts";
@@ -26,6 +25,8 @@ import { checkList } from "./volume-check.ts";
 export interface Taking {
   /** What to call the one image that the archive gives no name. */
   readonly name?: string | undefined;
+  /** The repository of images that have a tag alone. */
+  readonly repository?: string | undefined;
   /** The platforms; none = all that are there. */
   readonly platforms?: readonly Platform[];
   /** Whether layers that may be elsewhere (`urls`) may be absent. */
@@ -52,7 +53,7 @@ export interface Proven {
 export async function prove(
   inventory: Inventory,
   source: ArchiveSource,
-  { name, platforms = [], foreign = false, kept }: Taking & { readonly kept: boolean },
+  { name, repository, platforms = [], foreign = false, kept }: Taking & { readonly kept: boolean },
 ): Promise<Proven> {
   const { at } = inventory;
   const hint = kept ? { hint: BROKE_OFF } : {};
@@ -62,18 +63,20 @@ export async function prove(
   };
   refuse(inventory.findings);
   if (!inventory.isDocker) readBase(inventory);
-  const concluded = conclude(inventory, { isTaking: true, platforms, foreign });
+  const concluded = conclude(inventory, { isTaking: true, platforms, foreign, repository });
   const { judgement, judging, findings } = concluded;
   refuse(findings);
   if ("volumes" in source) refuse(checkList(source.volumes, inventory));
   if (inventory.isOwn) refuse(await checkCanonical(inventory, foreign));
-  if (name !== undefined) inventory.roots = nameOne(inventory, name);
+  const isMade = name !== undefined && giveName(inventory, name);
   const all = inventory.roots;
   const unknown = findings.some(({ level }) => level === "unchecked")
     ? survey(all, inventory, foreign).unchecked
     : new Set<Digest>();
   const known = all.filter(({ digest }) => !unknown.has(digest));
-  const roots = known.filter((root) => fullNameOf(root) !== undefined);
+  const roots = known.filter(
+    (root) => refersOf(root) === undefined && fullNameOf(root) !== undefined,
+  );
   const attached = known.filter((root) => refersOf(root) !== undefined);
   if (roots.length === 0) refuse(findings, "unchecked");
   const nameless = checkNameless(inventory, known.length - roots.length - attached.length);
@@ -82,7 +85,7 @@ export async function prove(
     roots.map((descriptor) => ({ reference: nameOf(descriptor)!, descriptor, store: inventory })),
   );
   refuse(nameTwice(whole));
-  const images = whole.map((image) => select(image, platforms));
+  const images = whole.map((image) => underOwnDigest(select(image, platforms)));
   for (const { descriptor, store } of images) {
     const made = inventory.blobs.has(descriptor.digest) ? undefined : store.find(descriptor.digest);
     if (made instanceof Uint8Array)
@@ -92,7 +95,7 @@ export async function prove(
     platforms.length === 0
       ? { referrers: attached.map(asReferrer), left: [] }
       : await chooseReferrers(images, whole);
-  const isAll = platforms.length === 0 && roots.length + attached.length === all.length;
+  const isAll = !isMade && platforms.length === 0 && roots.length + attached.length === all.length;
   const taken = [...images, ...referrers].map(({ descriptor }) => descriptor);
   const isPart = platforms.length > 0;
   return {
@@ -140,43 +143,46 @@ async function chooseReferrers(
 /** What there is to say of images without a name: a finding, or, beside others, a note. */
 function checkNameless({ isDocker, roots }: Inventory, nameless: number): Finding[] {
   const list = isDocker ? DOCKER_FILE : INDEX_FILE;
-  const odd = roots.map(nameOf).find((tag) => tag !== undefined && isTagOnly(tag));
-  const only = odd === undefined ? "" : ` (a tag alone, as ${JSON.stringify(odd)}, is none)`;
+  const tag = roots.map(nameOf).find((tag) => tag !== undefined && isTagOnly(tag));
+  const only =
+    tag === undefined
+      ? ""
+      : ` (a tag alone, as ${JSON.stringify(tag)}, is none: --repository REPO makes it REPO:${tag})`;
   const hasNames = roots.some((root) => fullNameOf(root) !== undefined);
+  const odd = roots.filter((root) => oddNameOf(root) !== undefined).length;
   if (nameless === 0) return hasNames ? [] : [finding("nothing", list, "it names no image")];
+  if (hasNames && nameless === odd) return [];
   if (hasNames)
     return [
-      note("nothing", list, `${nameless} of its images have no name and were passed over${only}`),
+      note(
+        "nothing",
+        list,
+        `${nameless - odd} of its images have no name and were passed over${only}`,
+      ),
     ];
   return [
     finding(
       "nothing",
       list,
-      `it names no image: ${nameless} ${nameless === 1 ? "is here without a name" : "are here without names"}${only}${nameless === 1 ? "; give it one with --name REF" : ""}`,
+      `it names no image: ${nameless} ${nameless === 1 ? "is here without a name" : "are here without names"}${only}${hintForName(nameless, roots)}`,
     ),
   ];
 }
 
-/** The roots, with `name` for the one image that has none; a tag that it has stays. @throws usage, malformed */
-function nameOne({ roots, at }: Inventory, name: string): readonly Descriptor[] {
-  mustBeName(name);
-  const nameless = roots.filter((root) => fullNameOf(root) === undefined);
-  const [only] = nameless;
-  const digests = new Set(nameless.map(({ digest }) => digest));
-  if (only === undefined || digests.size !== 1)
-    throw new Fault("usage", {
-      message: `--name is for one image without a name, and ${at} has ${digests.size} of them`,
-      hint:
-        digests.size === 0
-          ? "its images have names; give them more with: ingot tag SOURCE NAME"
-          : "name them in its index.json, or bring each in an archive of its own",
-    });
-  const tag = nameOf(only);
-  const hasTag = /:[^/]*$/.test(name);
-  const full = hasTag ? name : `${name}:${tag ?? "latest"}`;
-  return roots.map((root) =>
-    root.digest === only.digest && fullNameOf(root) === undefined
-      ? { ...root, annotations: { ...root.annotations, [REF_NAME]: full } }
-      : root,
-  );
+/** What --name can do for an archive none of whose images has a name. */
+function hintForName(nameless: number, roots: readonly Descriptor[]): string {
+  if (nameless === 1) return "; give it one with --name REF";
+  return areOneImage(roots.filter((root) => refersOf(root) === undefined))
+    ? "; they are one image for several platforms: give that a name with --name REF"
+    : "";
+}
+
+/** Gives the one image without a name one. @returns whether it had to be made @throws usage, malformed */
+function giveName(inventory: Inventory, name: string): boolean {
+  const { roots, made } = nameRoot(inventory.roots, inventory, name);
+  inventory.roots = roots;
+  if (made === undefined) return false;
+  inventory.blobs.set(digestOf(made), { size: made.length, content: made });
+  inventory.isMade = true;
+  return true;
 }

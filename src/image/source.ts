@@ -4,11 +4,12 @@ import { readFile, stat } from "../base/file.ts";
 import { masked } from "../base/mask.ts";
 import { Tally } from "../base/pool.ts";
 import { BASE_FILE, DOCKER_FILE, INDEX_FILE, LAYOUT_FILE, nameOf } from "../oci/layout.ts";
-import { INDEX_LIMIT } from "../oci/manifest.ts";
+import { type Descriptor, INDEX_LIMIT } from "../oci/manifest.ts";
 import { splitTransport } from "../oci/transport.ts";
 import { Archive } from "../store/archive.ts";
 import type { FolderStore } from "../store/folder.ts";
 import { Layout } from "../store/layout.ts";
+import { MemoryStore } from "../store/memory.ts";
 import { type Named, type ReadStore, resolve } from "../store/store.ts";
 import { withLeftOut } from "./delta.ts";
 import { adoptDocker } from "./docker-archive.ts";
@@ -16,8 +17,9 @@ import { readEntries } from "./entries.ts";
 import { uniqueFindings } from "./finding.ts";
 import { gatherFile } from "./gather.ts";
 import { parseHoldings } from "./holdings.ts";
-import { renamed } from "./naming.ts";
+import { fullNameOf, oddNameOf, saidOfOdd } from "./name.ts";
 import { mustBePlain } from "./opening.ts";
+import { wholeIndex, withRoots } from "./roots.ts";
 import type { Selected } from "./select.ts";
 import { mustBeOneFile } from "./volume-look.ts";
 
@@ -115,21 +117,31 @@ function splitPath(rest: string): { path: string; reference: string | undefined 
   return { path: rest.slice(0, colon), reference: rest.slice(colon + 1) };
 }
 
+/** How a source is read. */
+export interface Reading {
+  /** Whether it may be a delta, whose layers are not all there. */
+  readonly deltas?: boolean;
+  /** The repository of images that have a tag alone. */
+  readonly repository?: string | undefined;
+  /** Hears of images without a name beside others that have one, which are left out then; without it they are not. */
+  readonly passOver?: ((what: string) => void) | undefined;
+}
+
 /**
  * The images that `text` stands for; of a path without a reference, all that it names.
- * @param deltas whether it may be a delta, whose layers are not all there @throws not-found, ambiguous, unsupported for a delta
+ * @throws not-found, ambiguous, unsupported for a delta
  */
 export async function openSources(
   text: string,
   openStore: () => FolderStore,
-  deltas = false,
+  reading: Reading = {},
 ): Promise<Selected[]> {
   const source = parseSource(text);
   if (source.kind === "stored") {
     const store = openStore();
     return [{ ...stored(store, source.reference), store }];
   }
-  return pick(await openPlace(source, deltas), source.reference);
+  return pick(await openPlace(source, reading), source.reference, reading);
 }
 
 /** As `resolve`, of a text that a folder may have for its name, too: where no image has it, what the folder lacks is said. */
@@ -143,25 +155,34 @@ function stored(store: FolderStore, text: string): Named {
   }
 }
 
-/** What has all images of the place. @param deltas whether it may be a delta @throws not-found, malformed, unsupported */
-export async function openPlace({ path, kind }: Place, deltas = false): Promise<ReadStore> {
-  return kind === "layout" ? openLayout(path) : openArchive(path, deltas);
+/** What has all images of the place. @throws not-found, malformed, unsupported */
+export async function openPlace(place: Place, reading: Reading = {}): Promise<ReadStore> {
+  return place.kind === "layout" ? openLayout(place, reading) : openArchive(place, reading);
 }
 
-function openLayout(path: string): ReadStore {
+function openLayout({ path, reference }: Place, { repository }: Reading): ReadStore {
   const layout = new Layout(path).check();
   const list = joinPath(layout.at, DOCKER_FILE);
   const found = stat(list);
   const isRead = found?.kind === "file" && found.size <= INDEX_LIMIT;
-  return renamed(layout, isRead ? readFile(list, INDEX_LIMIT) : undefined);
+  const docker = isRead ? readFile(list, INDEX_LIMIT) : undefined;
+  return withRoots(layout, { docker, repository, parts: reference !== undefined });
 }
 
 /** An archive in a file, of either form. @throws unsupported for a compressed one, unproven for one of Docker's that is not so */
-async function openArchive(path: string, deltas: boolean): Promise<ReadStore> {
+async function openArchive(
+  { path, reference }: Place,
+  { deltas = false, repository }: Reading,
+): Promise<ReadStore> {
   mustBeOneFile(path);
   mustBePlain(path);
   const archive = await Archive.openUnlessDocker(path);
-  if (archive !== undefined) return renamed(wholeOf(archive, deltas), archive.docker());
+  if (archive !== undefined)
+    return withRoots(wholeOf(archive, deltas), {
+      docker: archive.docker(),
+      repository,
+      parts: reference !== undefined,
+    });
   const inventory = await gatherFile(resolvePath(path));
   await adoptDocker(inventory, { entry: undefined, threads: 0, tally: new Tally() });
   const grave = uniqueFindings(inventory.findings).filter(({ level }) => level !== "note");
@@ -183,21 +204,32 @@ function wholeOf(archive: Archive, deltas: boolean): ReadStore {
   });
 }
 
-function pick(store: ReadStore, reference: string | undefined): Selected[] {
+function pick(store: ReadStore, reference: string | undefined, { passOver }: Reading): Selected[] {
   if (reference !== undefined) return [{ ...resolve(store, reference), store }];
-  const images = readEntries(store).images.map((descriptor) => ({
-    reference: nameOf(descriptor),
-    descriptor,
-    store,
-  }));
+  const { images } = readEntries(store);
   if (images.length === 0)
     throw new Fault("not-found", { what: "an image", at: store.at, hint: "its index names none" });
-  return images.map((image) => {
-    if (image.reference !== undefined) return { ...image, reference: image.reference };
-    throw new Fault("not-found", {
-      what: "the name of an image",
-      at: `${image.descriptor.digest} in ${store.at}`,
-      hint: "import it under a name, or name it in the layout's index",
-    });
-  });
+  const whole = wholeIndex(images, store);
+  if (whole !== undefined) {
+    const { descriptor, bytes } = whole;
+    const added = new MemoryStore(store.at, store);
+    added.put(bytes);
+    return [{ reference: descriptor.digest, descriptor, store: added }];
+  }
+  const hasName = (image: Descriptor) => fullNameOf(image) !== undefined;
+  const isNamed = images.some(hasName);
+  const isLeft = (image: Descriptor) => passOver !== undefined && isNamed && !hasName(image);
+  for (const image of images.filter(isLeft)) passOver?.(`${saidOfNameless(image)} in ${store.at}`);
+  return images
+    .filter((image) => !isLeft(image))
+    .map((descriptor) => ({
+      reference: nameOf(descriptor) ?? descriptor.digest,
+      descriptor,
+      store,
+    }));
 }
+
+const saidOfNameless = (image: Descriptor): string =>
+  oddNameOf(image) === undefined
+    ? `${image.digest} has ${nameOf(image) === undefined ? "no name" : `a tag alone, ${JSON.stringify(nameOf(image))},`}`
+    : saidOfOdd(image);

@@ -2,7 +2,7 @@
 
 import { Fault } from "../base/fault.ts";
 import { masked } from "../base/mask.ts";
-import { formatReference, parseReference, type Reference } from "./reference.ts";
+import { completeName } from "./reference.ts";
 
 /** `OLD=NEW`: names that begin with OLD begin with NEW instead. */
 export interface Rule {
@@ -87,7 +87,7 @@ export class Renaming {
     const { registry, prefix } = this.#place;
     const text = `${registry}/${prefix}${withoutRegistry(ruled)}`;
     const why = reasonAgainst(text);
-    if (why === undefined) return formatReference(parse(text));
+    if (why === undefined) return completeName(text, "container");
     throw new Fault("usage", {
       message: `${name} would be called ${JSON.stringify(text)}, which is no name: ${why}`,
       hint:
@@ -101,7 +101,7 @@ export class Renaming {
 /** Whether `before` is a beginning of `name` that ends where a part of it does. */
 function fits(before: string, name: string): boolean {
   if (!name.startsWith(before)) return false;
-  const tag = name.lastIndexOf(":");
+  const tag = name.includes("@") ? name.indexOf("@") : name.lastIndexOf(":");
   const end = before.length;
   return end === name.length || end === tag || name[end] === "/";
 }
@@ -114,12 +114,10 @@ function withoutRegistry(name: string): string {
 
 const isRegistry = (part: string) => /[.:]/.test(part) || part === "localhost";
 
-const parse = (text: string): Reference => parseReference(text, "container");
-
 /** Why `text` is no complete name; undefined where it is one. */
 function reasonAgainst(text: string): string | undefined {
   try {
-    parse(text);
+    completeName(text, "container");
     return undefined;
   } catch (error) {
     if (error instanceof Fault && "why" in error.facts) return error.facts.why;

@@ -26,6 +26,7 @@ export class Archive implements ReadStore {
   readonly #images: readonly Descriptor[];
   readonly #docker: Extent | undefined;
   readonly #base: Extent | undefined;
+  readonly #index: Extent | undefined;
 
   private constructor(
     at: string,
@@ -42,6 +43,7 @@ export class Archive implements ReadStore {
     this.#images = images;
     this.#docker = members.get(DOCKER_FILE);
     this.#base = members.get(BASE_FILE);
+    this.#index = members.get(INDEX_FILE);
   }
 
   /** Opens an archive: reads its headers and its index, no blob. @throws malformed, not-found, too-large, io */
@@ -54,7 +56,8 @@ export class Archive implements ReadStore {
   static async openUnlessDocker(file: string): Promise<Archive | undefined> {
     const at = path.resolve(file);
     const members = await membersOf(at);
-    const isLayout = members.has(LAYOUT_FILE) || members.has(INDEX_FILE);
+    const hasBlobs = [...members.keys()].some((name) => digestAt(name) !== undefined);
+    const isLayout = members.has(LAYOUT_FILE) || (members.has(INDEX_FILE) && hasBlobs);
     return !isLayout && members.has(DOCKER_FILE) ? undefined : Archive.#of(members, at);
   }
 
@@ -76,6 +79,14 @@ export class Archive implements ReadStore {
   /** The bytes of the list of what the archive leaves out, if it is a delta. @throws too-large */
   base(): Uint8Array | undefined {
     return this.#base && bytesOf(this.#base, INDEX_LIMIT, `${BASE_FILE} in ${this.at}`);
+  }
+
+  digests(): Iterable<Digest> {
+    return this.#blobs.keys();
+  }
+
+  indexFile(): Uint8Array | undefined {
+    return this.#index && bytesOf(this.#index, INDEX_LIMIT, `${INDEX_FILE} in ${this.at}`);
   }
 
   images(): readonly Descriptor[] {

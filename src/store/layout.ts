@@ -1,7 +1,7 @@
 import * as path from "node:path";
 import { Fault } from "../base/fault.ts";
-import { readFile, stat } from "../base/file.ts";
-import { type Digest, hexOf } from "../oci/digest.ts";
+import { readDirectory, readFile, stat } from "../base/file.ts";
+import { type Digest, hexOf, isDigest } from "../oci/digest.ts";
 import { BLOBS, checkLayout, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
 import { type LayoutIndex, parseLayoutIndex } from "../oci/layout-index.ts";
 import { type Descriptor, INDEX_LIMIT } from "../oci/manifest.ts";
@@ -45,6 +45,18 @@ export class Layout implements ReadStore {
   /** Forgets what was read of the index. */
   refresh(): void {
     this.#index = undefined;
+  }
+
+  digests(): Digest[] {
+    const folder = path.join(this.at, BLOBS);
+    if (stat(folder)?.kind !== "directory") return [];
+    return readDirectory(folder)
+      .map((name) => `sha256:${name}`)
+      .filter(isDigest);
+  }
+
+  indexFile(): Uint8Array {
+    return readFile(path.join(this.at, INDEX_FILE), INDEX_LIMIT);
   }
 
   blobFile(digest: Digest): string {

@@ -4,7 +4,7 @@ import { sortedUnique } from "../base/order.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
 import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
-import { type Kind, parseWanted } from "../oci/reference.ts";
+import { type Kind, parseWanted, repositoryOf } from "../oci/reference.ts";
 import { parseReferrersTag, type Refers, refersOf } from "../oci/referrer.ts";
 import { type Content, readContent } from "./content.ts";
 
@@ -16,6 +16,10 @@ export interface ReadStore {
   images(): readonly Descriptor[];
   /** Where the bytes of a blob are; undefined when they are not here. Nothing is checked yet. */
   find(digest: Digest): Content | undefined;
+  /** The digests of the blobs that are here, where that can be told. */
+  digests?(): Iterable<Digest>;
+  /** The bytes of its `index.json`, where it has one. */
+  indexFile?(): Uint8Array | undefined;
   /** Whether images are taken without their layers that may be elsewhere (`urls`), where those are not here. */
   readonly withoutForeign?: boolean;
 }
@@ -72,21 +76,25 @@ function matching(
   text: string,
   kind: Kind | undefined,
 ): Descriptor[] {
-  const { references, digest } = parseWanted(text, kind && [kind]);
-  return images.filter((image) => {
-    const named = references.includes(nameOf(image) ?? "");
-    return digest === undefined
-      ? named
-      : image.digest === digest && (references.length === 0 || named);
-  });
+  const { references, digest, repositories } = parseWanted(text, kind && [kind]);
+  const named = images.filter((image) => references.includes(nameOf(image) ?? ""));
+  if (digest === undefined) return named;
+  const exact = named.filter((image) => image.digest === digest);
+  if (exact.length > 0) return exact;
+  const isThere = (image: Descriptor) =>
+    repositories === undefined
+      ? references.length === 0
+      : repositories.includes(repositoryOf(nameOf(image) ?? ""));
+  return images.filter((image) => image.digest === digest && isThere(image));
 }
 
 const describe = (image: Descriptor) => `${nameOf(image) ?? "(no name)"} ${image.digest}`;
 
 /** The complete names that `text` was looked for under. */
 function completed(text: string, kind: Kind | undefined): string[] {
-  const { references, digest } = parseWanted(text, kind && [kind]);
-  return references.map((name) => (digest === undefined ? name : `${name}@${digest}`));
+  const { references, digest, repositories } = parseWanted(text, kind && [kind]);
+  const isWhole = digest === undefined || repositories !== undefined;
+  return references.map((name) => (isWhole ? name : `${name}@${digest}`));
 }
 
 const ENOUGH = 3;

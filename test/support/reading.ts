@@ -80,7 +80,10 @@ export class Asker {
       if (!isProven(report)) return { images: undefined, said: said(report) };
       // Compressed ones cannot be read where they lie.
       writeFileSync(path, bytes);
-      const store = await openPlace({ kind: "archive", path, reference: undefined }, true);
+      const store = await openPlace(
+        { kind: "archive", path, reference: undefined },
+        { deltas: true },
+      );
       const images = store.images().map((descriptor) => ({
         reference: descriptor.annotations?.["org.opencontainers.image.ref.name"],
         descriptor,

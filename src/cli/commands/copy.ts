@@ -2,6 +2,7 @@ import { planCopy } from "../../image/copy.ts";
 import { choose, parseDestination } from "../../image/endpoint.ts";
 import { absentJson, tellAbsent } from "../absent.ts";
 import { command, type ExitCode } from "../command.ts";
+import { passingOver, REPOSITORY, tellUnloadable } from "../names.ts";
 import { leftJson, tellLeft } from "../referrers.ts";
 import { alongOf, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
 import {
@@ -28,6 +29,7 @@ export const copyCommand = command({
       required: true,
       description: "docker://REF, oci:DIR[:REF], oci-archive:FILE[:REF], or a name for the store",
     },
+    repository: REPOSITORY,
     platform: PLATFORM,
     "allow-missing-foreign": FOREIGN,
     ...REFERRERS,
@@ -54,7 +56,7 @@ export const copyCommand = command({
   document:
     '{"images": [{"reference", "digest"}], "referrers": [{"reference", "digest"}],\n "left": [{"kind", "subject", "digest", "why"}], "absent": [{"platform", "digest"}]}: referrers that stay behind',
   async run(words, context) {
-    const { source, destination: text, platform, jobs, store: folder } = words;
+    const { source, destination: text, repository, platform, jobs, store: folder } = words;
     const { talk } = context;
     const threads = threadsFor(jobs);
     const platforms = parsePlatformFlag(platform);
@@ -62,11 +64,18 @@ export const copyCommand = command({
     const destination = parseDestination(text);
     const openStore = storeOpener(context, folder);
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
-      const foreign = words["allow-missing-foreign"];
-      const choice = { platforms, along, foreign, openStore, openRepository };
-      const chosen = await choose(source, choice);
+      const chosen = await choose(source, {
+        platforms,
+        along,
+        foreign: words["allow-missing-foreign"],
+        repository,
+        passOver: destination.kind === "layout" ? undefined : passingOver(talk),
+        openStore,
+        openRepository,
+      });
       const copy = await planCopy(chosen, destination, source, { openStore, openRepository });
       tellLeft(copy.left, talk);
+      tellUnloadable(copy.unloadable ?? [], talk);
       const absent = tellAbsent(copy.images, talk);
       await watched(context, { label: "copy", total: copy.total, threads }, (working) =>
         copy.run(working),

@@ -5,6 +5,7 @@ import { absentJson, tellAbsent } from "../absent.ts";
 import { command, type ExitCode } from "../command.ts";
 import { BASE, baseOf, leftOutOf, saveInventory } from "../delta.ts";
 import { exportSources } from "../export-sources.ts";
+import { passingOver, REPOSITORY, tellUnloadable } from "../names.ts";
 import { leftJson, referrersInWords, tellLeft } from "../referrers.ts";
 import { alongOf, REFERRERS, REGISTRY, withRegistries } from "../registry.ts";
 import { parseSize } from "../size.ts";
@@ -50,6 +51,7 @@ export const exportCommand = command({
         "cut the archive into volumes smaller than SIZE, as in 4GiB: FILE.001, FILE.002, …",
     },
     file: SOURCE_LIST,
+    repository: REPOSITORY,
     platform: PLATFORM,
     "allow-missing-foreign": FOREIGN,
     ...REFERRERS,
@@ -92,7 +94,7 @@ export const exportCommand = command({
   document:
     '{"output", "size", "blobs", "resumed", "images": [{"reference", "digest"}],\n "referrers": [{"subject", "digest"}], "left": [{"kind", "subject", "digest", "why"}], "absent": [{"platform", "digest"}]}; with -o - on stderr;\n "resumed" = bytes that a run which broke off had left; with --base also\n "base": {"images": [{"reference", "digest"}], "layers", "bytes"}: what is left out; with --split also\n "volumes": [{"file", "digest", "size"}], "list"',
   async run(words, context) {
-    const { source, file, output, split, platform, jobs, inventory, store: folder } = words;
+    const { source, file, output, split, repository, platform, jobs, inventory } = words;
     const { talk } = context;
     if (output === "-") talk.answerOnStderr();
     const threads = threadsFor(jobs);
@@ -100,16 +102,26 @@ export const exportCommand = command({
     const along = alongOf(words);
     const below = split === undefined ? undefined : parseSize("--split", split, LEAST_VOLUME);
     const write = archiveTarget(output, below);
-    const openStore = storeOpener(context, folder);
+    const openStore = storeOpener(context, words.store);
     const texts = allSources(source, file);
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
       const foreign = words["allow-missing-foreign"];
-      const choice = { platforms, along, foreign, openStore, openRepository };
+      const passOver = passingOver(talk);
+      const choice = {
+        platforms,
+        along,
+        foreign,
+        repository,
+        passOver,
+        openStore,
+        openRepository,
+      };
       const { images, left: behind } = await exportSources(texts, choice);
       tellLeft(behind, talk);
       const absent = tellAbsent(images, talk);
       const base = await baseOf(words, choice);
       const plan = await planRemote(images, base);
+      tellUnloadable(plan.unloadable, talk);
       // Volumes are read back.
       const total = below === undefined ? plan.size : 2 * plan.size;
       const written = await watched(context, { label: "export", total, threads }, (working) =>

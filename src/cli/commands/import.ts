@@ -5,6 +5,7 @@ import { FolderStore } from "../../store/folder.ts";
 import { absentJson } from "../absent.ts";
 import { command } from "../command.ts";
 import { summaryJson } from "../delta.ts";
+import { REPOSITORY } from "../names.ts";
 import { kindsOf, referrerCount, referrersJson } from "../referrers.ts";
 import { storePath } from "../settings.ts";
 import {
@@ -31,13 +32,15 @@ export const importCommand = command({
       required: true,
       multiple: true,
       description:
-        "an OCI archive or one of docker save, anyone's, also gzip or zstd; - is stdin; or its list of volumes, or volumes",
+        "an OCI archive or one of docker save, anyone's, also gzip or zstd; - is stdin; its list of volumes, or volumes; or a layout in a folder",
     },
     name: {
       type: "string",
       valueHint: "REF",
-      description: "what to call the one image of the archive that has no name there",
+      description:
+        "what to call the one image of the archive that has no name there, and is no part of another",
     },
+    repository: REPOSITORY,
     platform: PLATFORM,
     "allow-missing-foreign": FOREIGN,
     jobs: JOBS,
@@ -55,16 +58,20 @@ export const importCommand = command({
       line: "ingot import /media/a/big.tar.* /media/b/big.tar.*",
       does: "in volumes on two sticks, in any order",
     },
+    {
+      line: "ingot import backup.tar --repository ghcr.io/me/app",
+      does: "images that have tags alone, as skopeo and oras write them",
+    },
     { line: "ingot import app.tar.zst --name ghcr.io/me/app:v1", does: "compressed, and nameless" },
   ],
   document:
     '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "referrers": [{"subject", "digest"}],\n "blobs", "added", "bytes",\n "list"?, "volumes"?, "base"?, "skipped": [{"reference", "digest"}],\n "absent": [{"platform", "digest"}], "warnings": [{"code", "at", "message"}]};\n an archive in volumes has the path of their "list" and the number of "volumes"',
   async run(words, context) {
-    const { file: files, name, platform, jobs, store: folder } = words;
+    const { file: files, name, repository, platform, jobs, store: folder } = words;
     const { talk, settings } = context;
     const threads = threadsFor(jobs);
     const foreign = words["allow-missing-foreign"];
-    const taking = { name, platforms: parsePlatformFlag(platform), foreign };
+    const taking = { name, repository, platforms: parsePlatformFlag(platform), foreign };
     const { source, total } = await archiveOf(files, context, threads);
     const volumes = "volumes" in source ? tallyOf(source.volumes) : undefined;
     const store = new FolderStore(storePath(settings, folder));

@@ -3,6 +3,7 @@ import { select } from "../../image/select.ts";
 import { openSources } from "../../image/source.ts";
 import { absentJson, absentWords } from "../absent.ts";
 import { command } from "../command.ts";
+import { REPOSITORY } from "../names.ts";
 import type { Json } from "../talk.ts";
 import { PLATFORM, parsePlatformFlag, storeOpener } from "../task.ts";
 import { formatBytes, table } from "../text.ts";
@@ -17,6 +18,7 @@ export const inspectCommand = command({
       description:
         "a name in the store, oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], an archive or a layout",
     },
+    repository: REPOSITORY,
     platform: PLATFORM,
   },
   notes: [
@@ -31,10 +33,10 @@ export const inspectCommand = command({
   ],
   document:
     '{"images": [{"reference", "digest", "mediaType", "kind", "size", "blobs", "created", "platforms", "absent": [{"platform", "digest"}], "annotations",\n "manifests": [{"digest", "size", "mediaType", "artifactType", "platform", "config", "layers"}]}]}',
-  async run({ source, platform, store: folder }, context) {
+  async run({ source, repository, platform, store: folder }, context) {
     const { talk } = context;
     const platforms = parsePlatformFlag(platform);
-    const images = await openSources(source, storeOpener(context, folder));
+    const images = await openSources(source, storeOpener(context, folder), { repository });
     const descriptions = images.map((image) => describeImage(select(image, platforms)));
     descriptions.forEach((description, i) => {
       if (i > 0) talk.print("");

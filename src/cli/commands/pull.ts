@@ -77,12 +77,6 @@ export const pullCommand = command({
       const images = chosen
         .flatMap((each) => each.images)
         .map((image) => (as === undefined ? image : renamed(image, as)));
-      const nameless = images.find(({ reference }) => reference.includes("@"));
-      if (nameless !== undefined)
-        throw new Fault("usage", {
-          message: `${nameless.reference} is a digest without a tag, should have a name in the store`,
-          hint: "give it one: --as registry/repository:tag",
-        });
       const found = oncePerName(chosen.flatMap((each) => each.referring));
       const referring = as === undefined ? found : underName(found, images[0]!.reference);
       const left = chosen.flatMap((each) => each.left);

@@ -8,6 +8,7 @@ import { parsePlace, parseRule, Renaming } from "../../oci/rename.ts";
 import type { FolderStore } from "../../store/folder.ts";
 import { absentJson, tellAbsent } from "../absent.ts";
 import { command, type ExitCode } from "../command.ts";
+import { passingOver, REPOSITORY } from "../names.ts";
 import type { Values } from "../options.ts";
 import { leftJson, tellLeft } from "../referrers.ts";
 import { alongOf, LOGIN, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
@@ -54,6 +55,7 @@ export const pushCommand = command({
         "names in the store, oci-archive:FILE[:REF], oci:DIR[:REF], docker-archive:FILE[:REF], docker://REF, archives or layouts; without --to one, and REF to push it as",
     },
     ...RULES,
+    repository: REPOSITORY,
     platform: PLATFORM,
     ...REFERRERS,
     jobs: TRANSFERS,
@@ -97,7 +99,15 @@ export const pushCommand = command({
     const openStore = storeOpener(context, folder);
     if (texts.length === 0) tellNameless(openStore(), talk);
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
-      const choice: Choice = { platforms, along, openStore, openRepository };
+      const passOver = passingOver(talk);
+      const choice: Choice = {
+        platforms,
+        along,
+        repository: words.repository,
+        passOver,
+        openStore,
+        openRepository,
+      };
       const { moves, left } =
         renaming === undefined
           ? await movesTo(texts[0]!, texts[1], choice)
