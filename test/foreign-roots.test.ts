@@ -125,6 +125,9 @@ describe("archives of tools that leave names open", () => {
     assert.match((await fine("verify", "--canonical", at("b.tar"))).out, /2 signatures, 1 SBOM/);
     const dry = await fine("push", at("oras-cp"), ...repository, "--to", "r.example", "--dry-run");
     assert.match(dry.out, /tiny:v1 -> r\.example\/me\/tiny:v1/);
+    await fine("import", at("oras-cp"), ...repository);
+    const all = await fine("push", "--all", "--to", "r.example", "--dry-run");
+    assert.doesNotMatch(all.err, /without a name/);
     const { code, err } = await say(["export", at("oras-cp"), "-o", at("c.tar")]);
     assert.equal(code, 2);
     assert.match(err, /hint: it has a tag alone, "v1": --repository REPO makes it REPO:v1/);

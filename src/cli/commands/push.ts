@@ -1,5 +1,6 @@
 import { Fault } from "../../base/fault.ts";
 import type { Choice } from "../../image/endpoint.ts";
+import { readEntries } from "../../image/entries.ts";
 import { type Move, movesByRule, movesTo, pushMoves } from "../../image/moving.ts";
 import { bytesToPush, type Pushed } from "../../image/push.ts";
 import { nameOf } from "../../oci/layout.ts";
@@ -203,7 +204,7 @@ function checkLogin({ username, source }: Words, to: string | undefined): void {
 }
 
 function tellNameless(store: FolderStore, talk: Talk): void {
-  const nameless = store.images().filter((image) => nameOf(image) === undefined);
+  const nameless = readEntries(store).images.filter((image) => nameOf(image) === undefined);
   if (nameless.length === 0) return;
   talk.warn(
     `${count(nameless.length, "image")} of the store without a name: not pushed`,
