@@ -21,7 +21,7 @@ export const pruneCommand = command({
     const store = new FolderStore(storePath(settings, folder));
     const orphaned = orphansIn(store);
     const kinds = referrerCount(kindsOf(orphaned, store));
-    await store.untag([], orphaned);
+    if (orphaned.length > 0) await store.untag([], orphaned);
     if (kinds !== "") talk.info(`removed ${kinds}: no image in the store has what they refer to`);
     const removed = await pruneStore(store);
     const bytes = removed.reduce((sum, { size }) => sum + size, 0);
