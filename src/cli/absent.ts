@@ -30,7 +30,8 @@ export function tellAbsent(
 ): Descriptor[] {
   return images.flatMap(({ reference, descriptor, store }) => {
     const absent = isImage(descriptor.mediaType) ? absentIn(descriptor, store) : [];
-    if (absent.length > 0) talk.warn(`${reference} is here without ${absentWords(absent)}`);
+    if (absent.length > 0)
+      talk.warn(`${reference} lacks platforms, which are left out: ${absentWords(absent)}`);
     return absent;
   });
 }

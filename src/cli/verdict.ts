@@ -34,15 +34,15 @@ export const unsaid = ({ leftOut = 0, findings }: Report, source: string): Sente
 
 /** Where nothing is wrong but platforms that are not here, the others can be asked for. */
 export function tellPartial(
-  { findings, absent = [] }: Report,
+  { findings, absent = [], present = [] }: Report,
   source: string,
   { talk }: Context,
 ): void {
   const wrong = findings.filter(({ level }) => level === "finding");
   if (absent.length === 0 || wrong.some(({ code }) => code !== "platform-absent")) return;
   talk.warn(
-    `${quotePlace(source)} is a part of its images: ${absentWords(absent)} is not here`,
-    "what is here can be proven alone: ingot verify SOURCE --platform LIST",
+    `${quotePlace(source)} lacks platforms of its images: ${absentWords(absent)}`,
+    `verify the platforms that it has: ingot verify ${quotePlace(source)} --platform ${present.join(",") || "LIST"}`,
   );
 }
 

@@ -125,6 +125,8 @@ export interface Report {
   readonly findings: readonly Finding[];
   /** Platforms of which nothing is here, or that are not whole and may be left out. */
   readonly absent?: readonly Descriptor[];
+  /** The platforms that are complete in images that lack others. */
+  readonly present?: readonly string[];
   /** In how many volumes the archive is, and where their list is; undefined when it is in one file. */
   readonly volumes?: { readonly list: string; readonly count: number };
   /** How the archive was compressed; undefined when it was not. */

@@ -31,6 +31,8 @@ export interface Judgement {
   readonly findings: Findings;
   /** The platforms of which nothing is here, or that are left out. */
   readonly absent: readonly Descriptor[];
+  /** The platforms that are complete in indexes that lack others. */
+  readonly present: ReadonlySet<string>;
 }
 
 /** What is to be looked at, and how what is not here is judged. */
@@ -91,6 +93,7 @@ class Judge implements Judgement {
   /** What the configs of the manifests say. */
   readonly #platforms = new Map<Digest, Platform>();
   readonly absent: Descriptor[] = [];
+  readonly present = new Set<string>();
   readonly #how: Judging;
   readonly #claims = new Map<string, Claim>();
 
@@ -214,23 +217,26 @@ class Judge implements Judgement {
         !children.some((other) => other.digest === child.annotations?.[ATTESTS] && isAway(other))
       )
         this.findings.push(
-          note("platform-absent", child.digest, "an attestation manifest that is not here"),
+          note(
+            "platform-absent",
+            child.digest,
+            "an attestation manifest that the index names is missing",
+          ),
         );
   }
 
   #isAbsent(child: Descriptor, index: Digest, complete: readonly string[]): void {
     this.absent.push(child);
-    const what = child.platform
-      ? formatPlatform(child.platform)
-      : "a platform that it does not say";
-    const is = this.#how.leftOut?.has(child.digest) ? "not whole here" : "not here";
-    const others = complete.length > 0 ? `; here is ${complete.join(", ")}` : "";
+    const what = child.platform ? formatPlatform(child.platform) : "a platform without a name";
+    const is = this.#how.leftOut?.has(child.digest) ? "incomplete" : "missing";
+    const others = complete.length > 0 ? `; complete: ${complete.join(", ")}` : "";
+    for (const platform of complete) this.present.add(platform);
     const may = this.#how.mayBeAbsent?.(child) ?? false;
     this.findings.push(
       (may ? note : finding)(
         "platform-absent",
         child.digest,
-        `it is ${what} of the index ${index}, and ${is}${others}`,
+        `the image for ${what} is ${is}, and the index ${index} names it${others}`,
       ),
     );
   }
@@ -244,7 +250,7 @@ class Judge implements Judgement {
       (isAllowed ? note : finding)(
         "elsewhere",
         digest,
-        `it is not here: its descriptor says that it is at ${hostsOf(urls) || "a place of its own"}${isAllowed ? "" : " (--allow-missing-foreign leaves it out)"}`,
+        `the foreign layer is missing: its descriptor says that it is at ${hostsOf(urls) || "another place"}${isAllowed ? "" : " (--allow-missing-foreign leaves it out)"}`,
       ),
     );
     return true;

@@ -2,8 +2,10 @@ import type { Bytes } from "../base/bytes.ts";
 import { Fault, isFault } from "../base/fault.ts";
 import { openRead } from "../base/file.ts";
 import { Sha256 } from "../base/hash.ts";
+import { sortedUnique } from "../base/order.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
+import { formatPlatform, isRunnable } from "../oci/platform.ts";
 import { type Content, sizeOf } from "../store/content.ts";
 import type { Repository } from "../store/registry.ts";
 import { CHUNK, type Upload } from "../store/registry-upload.ts";
@@ -11,7 +13,7 @@ import { inParallel } from "./parallel.ts";
 import type { RemoteImage } from "./remote.ts";
 import { count } from "./render.ts";
 import type { Selected } from "./select.ts";
-import { absentIn, childrenOf, type Reached, walk } from "./walk.ts";
+import { absentIn, childrenOf, type Reached, read, walk } from "./walk.ts";
 import type { Working } from "./working.ts";
 
 /** What a registry got. `sent`, `mounted` and `there` count blobs, manifests not among them. Bytes that were sent. */
@@ -86,8 +88,12 @@ const isRefused = (error: unknown): error is Fault<"registry"> =>
 /** Many registries take an index only where they have all that it names. */
 function partRefused(error: Fault<"registry">, { descriptor, store }: Pushable): Fault {
   if (absentIn(descriptor, store).length === 0) return error;
-  const hint =
-    "the image is here without some of its platforms, and the registry wants all that its index names: push those that are here with --platform LIST";
+  const present = sortedUnique(
+    (read(descriptor, store).index?.manifests ?? []).flatMap(({ platform, digest }) =>
+      platform && isRunnable(platform) && store.find(digest) ? formatPlatform(platform) : [],
+    ),
+  );
+  const hint = `the image lacks platforms that its index names, and the registry wants all of them: push those that are there with --platform ${present.join(",")}`;
   return new Fault("registry", { ...error.facts, hint }, { cause: error });
 }
 

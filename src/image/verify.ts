@@ -1,3 +1,4 @@
+import { sortedUnique } from "../base/order.ts";
 import { nameOf } from "../oci/layout.ts";
 import type { Platform } from "../oci/platform.ts";
 import { refersOf } from "../oci/referrer.ts";
@@ -103,7 +104,7 @@ export async function verifyImage(
 ): Promise<Report> {
   const { reference, descriptor, store } = image;
   const { judgement } = judgeParts({ roots: [descriptor], store }, how);
-  const { reached, findings, claims, absent } = judgement;
+  const { reached, findings, claims, absent, present } = judgement;
   const inventory = new Inventory(store.at);
   for (const digest of reached.keys()) {
     const content = store.find(digest);
@@ -122,6 +123,7 @@ export async function verifyImage(
       ...checkClaims(inventory, claims),
     ]),
     absent,
+    present: sortedUnique([...present]),
   };
 }
 
@@ -143,6 +145,7 @@ function reportOn(inventory: Inventory, how: Concluding): Report {
     bytes: inventory.bytes,
     findings,
     absent: judgement.absent,
+    present: sortedUnique([...judgement.present]),
     ...(inventory.relies && { base: summaryOf(inventory.relies) }),
     ...(left > 0 && { leftOut: left }),
   };
