@@ -233,6 +233,8 @@ testWith(["go"], "the model of Go reads as Go does", async (t) => {
   const count = Math.ceil(COUNT / 5);
   const expected: { what: string; text: string }[] = [];
   for (const { bytes, what, seed } of mutants(seeds, count)) {
+    // Of sparse files the model says only that nobody should need them.
+    if (bytes.includes("GNU.sparse.")) continue;
     const length = Buffer.alloc(4);
     length.writeUInt32BE(bytes.length);
     child.stdin.write(length);
@@ -254,7 +256,7 @@ testWith(["go"], "the model of Go reads as Go does", async (t) => {
   child.stdin.end();
   await ended;
   const lines = Buffer.concat(said).toString().trimEnd().split("\n");
-  assert.equal(lines.length, count);
+  assert.equal(lines.length, expected.length);
   const differ = expected.flatMap(({ what, text }, i) => {
     const difference = differenceOf(JSON.parse(text), JSON.parse(lines[i]!));
     return difference === undefined ? [] : [`${i}: ${what}: ${difference}`];

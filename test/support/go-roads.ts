@@ -95,6 +95,8 @@ export interface Loaded {
   /** Of the image; undefined where there is no manifest. */
   readonly digest: string | undefined;
   readonly parts: Parts;
+  /** Whether its manifest says what it refers to. */
+  readonly isReferrer?: boolean;
 }
 
 export interface Road {
@@ -218,6 +220,12 @@ const IMAGE_NAME = "io.containerd.image.name";
 const REF_NAME = "org.opencontainers.image.ref.name";
 const BLOBS = "blobs/sha256/";
 
+/** Whether what was read of the root says a subject. */
+function refers(root: Decoded, find: (digest: string) => Buffer | undefined): boolean {
+  const found = find(root.digest);
+  return found !== undefined && decode(found, DOCUMENT).subject !== null;
+}
+
 const road = (name: string, act: () => readonly Loaded[]): Road => {
   try {
     return { road: name, loaded: act() };
@@ -245,6 +253,7 @@ function containerd(members: readonly GoMember[], ask: Ask): readonly Loaded[] {
     name: root.annotations?.[IMAGE_NAME] || root.annotations?.[REF_NAME] || undefined,
     digest: root.digest,
     parts: partsOf(root, (digest) => blobs.get(digest), ask, true),
+    isReferrer: refers(root, (digest) => blobs.get(digest)),
   }));
 }
 
@@ -264,10 +273,12 @@ function byName(members: readonly GoMember[], pick: Pick, ask: Ask): readonly Lo
   if (decode(need("oci-layout"), LAYOUT, false).imageLayoutVersion !== "1.0.0")
     throw new GoError("another version");
   const found = decode(need("index.json"), DOCUMENT, false);
+  const find = (digest: string) => body(BLOBS + digest.replace(/^sha256:/, ""));
   return (found.manifests ?? []).map((root: Decoded) => ({
     name: root.annotations?.[REF_NAME] || undefined,
     digest: root.digest,
-    parts: partsOf(root, (digest) => body(BLOBS + digest.replace(/^sha256:/, "")), ask, false),
+    parts: partsOf(root, find, ask, false),
+    isReferrer: refers(root, find),
   }));
 }
 

@@ -92,9 +92,11 @@ export class Asker {
       const other = images.map(
         ({ reference, descriptor }) => `${reference ?? ""} ${descriptor.digest}`,
       );
-      if (one.join() !== other.sort().join())
+      // What refers to an image is in the archive, and none of the images.
+      if (one.some((image) => !other.includes(image)))
         throw new Error(`verify says ${one.join()}, export reads ${other.join()}`);
-      return { images: viewOf(images, store), said: "" };
+      const ours = images.filter((_, i) => one.includes(other[i]!));
+      return { images: viewOf(ours, store), said: "" };
     } catch (error) {
       if (error instanceof Fault && error.code !== "internal")
         return { images: undefined, said: `${error.code} ${JSON.stringify(error.facts)}` };
@@ -175,7 +177,8 @@ export function disagreement(
   for (const { road, loaded, why } of roads) {
     if (loaded === undefined) return `${road}: it cannot be loaded: ${why}`;
     const names = new Map<string, string>();
-    for (const { name, digest, parts } of loaded) {
+    for (const { name, digest, parts, isReferrer } of loaded) {
+      if (isReferrer === true || /:sha256-[0-9a-f]{64}(?:\.[a-z]+)?$/.test(name ?? "")) continue;
       const full = completed(name);
       if (full !== undefined && !isTag(name) && digest !== undefined) {
         // oras has a tag for each, of which containerd's annotation makes names.
