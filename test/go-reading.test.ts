@@ -116,7 +116,11 @@ test("what ingot says yes to is what clients written in Go load", async (t) => {
   ): Promise<[boolean, string | undefined]> => {
     const { members, failed } = readGoTar(bytes);
     const isStrict = way.includes("layers");
-    const ask = { layers: isStrict, ...(seed.elsewhere && { elsewhere: seed.elsewhere }) };
+    const ask = {
+      layers: isStrict,
+      isPartial: way.startsWith("import"),
+      ...(seed.elsewhere && { elsewhere: seed.elsewhere }),
+    };
     const roads = roadsOf(members, failed, ask);
     const how: How = {
       bases: seed.elsewhere === undefined ? [] : [store],

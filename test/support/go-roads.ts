@@ -136,6 +136,8 @@ function filesOf(members: readonly GoMember[], pick: Pick): Map<string, GoMember
   return files;
 }
 
+class Missing extends GoError {}
+
 const INDEXES =
   /^application\/vnd\.(?:oci\.image\.index\.v1|docker\.distribution\.manifest\.list\.v2)\+json$/;
 const MANIFESTS =
@@ -149,19 +151,21 @@ export interface Ask {
   readonly elsewhere?: ReadonlySet<string>;
   /** Whether layers are unpacked. */
   readonly layers: boolean;
+  /** Whether platforms of which something is not there are passed over, as clients do that load one platform. */
+  readonly isPartial?: boolean;
 }
 
 /** Follows an image. @param find its blobs; undefined: not there */
 function partsOf(
   root: Decoded,
   find: (digest: string) => Buffer | undefined,
-  { elsewhere, layers }: Ask,
+  { elsewhere, layers, isPartial = false }: Ask,
   isStrict: boolean,
 ): Parts {
   const parts: Part[] = [];
   const need = (of: Decoded): Buffer => {
     const found = find(of.digest);
-    if (found === undefined) throw new GoError(`${of.digest} is not there`);
+    if (found === undefined) throw new Missing(`${of.digest} is not there`);
     if (found.length !== of.size) throw new GoError(`${of.digest} has another size`);
     if (digestOf(found) !== of.digest) throw new GoError(`${of.digest} is something else`);
     return found;
@@ -174,7 +178,12 @@ function partsOf(
     if (isStrict) validate(bytes, isIndex);
     const found = decode(bytes, DOCUMENT);
     if (isIndex) {
-      for (const child of found.manifests ?? []) follow(child, depth + 1);
+      for (const child of found.manifests ?? [])
+        try {
+          follow(child, depth + 1);
+        } catch (error) {
+          if (!isPartial || !(error instanceof Missing)) throw error;
+        }
       return;
     }
     const config = need(found.config);

@@ -187,7 +187,8 @@ export function disagreement(
       }
       const isOurs = (image: Loaded) =>
         digest !== undefined
-          ? image.digest === digest && key(image.parts) === key(parts)
+          ? image.digest === digest &&
+            (isImport ? isPartOf(parts, image.parts) : key(image.parts) === key(parts))
           : image.parts.some((part) => hasPart(part, parts[0]!));
       const same = images.filter(isOurs);
       const isNamed = road !== "oras" && road !== "the first of each name" && !isTag(name);
@@ -204,6 +205,10 @@ export function disagreement(
   }
   return undefined;
 }
+
+/** An import takes the platforms that are there; others may be in the store. */
+const isPartOf = (some: readonly Part[], all: readonly Part[]) =>
+  some.length > 0 && some.every((part) => all.some((one) => key([one]) === key([part])));
 
 /** Whether it is the manifest that a list of Docker's means. Of an archive of Docker's own form the layers are known by their diffIDs. */
 function hasPart(ours: Part, theirs: Part): boolean {
