@@ -75,6 +75,8 @@ export function checkAnnotations(entries: readonly Descriptor[]): Finding[] {
     const names = (name: string | undefined) =>
       KINDS.flatMap((kind) => completed(name, kind) ?? []);
     const [ones, others] = [names(one && usable(one, entry.digest)), names(other)];
+    if (one !== undefined && ones.length === 0 && !isOther(one))
+      return [finding("malformed", INDEX_FILE, `${JSON.stringify(one)} is not an image name`)];
     if (ones.length === 0 || others.length === 0 || ones.some((name) => others.includes(name)))
       return [];
     return [
@@ -86,6 +88,9 @@ export function checkAnnotations(entries: readonly Descriptor[]): Finding[] {
     ];
   });
 }
+
+/** A name by digest, and Docker's word for none. */
+const isOther = (name: string) => name.includes("@") || name === "<none>:<none>";
 
 const KINDS: readonly Kind[] = ["gadget", "container"];
 
@@ -143,6 +148,8 @@ export function* checkTags(
     const key = loadKey(Config, Layers);
     for (const tag of RepoTags ?? []) {
       const name = completed(tag);
+      if (name === undefined && !isOther(tag))
+        yield finding("docker-differs", DOCKER_FILE, `${JSON.stringify(tag)} is not an image name`);
       const root = name === undefined ? undefined : named.get(name);
       if (name === undefined || (root !== undefined && has(root, key))) continue;
       const is = root === undefined ? "no image of index.json" : `${root.digest} in index.json`;

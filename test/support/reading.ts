@@ -64,8 +64,8 @@ export class Asker {
     const sent = isCompressed ? gzipSync(bytes, { level: 1 }) : bytes;
     writeFileSync(path, sent);
     let source: ArchiveSource = way.includes("stdin") ? { bytes: pieces(sent), at: "-" } : { path };
-    if (volumes !== undefined) source = await this.#volumes(bytes, volumes);
     try {
+      if (volumes !== undefined) source = await this.#volumes(bytes, volumes);
       if (way.startsWith("import")) {
         const { images } = await importArchive(source, this.#store, alone());
         const found = images.map(({ reference, descriptor }) => ({ reference, descriptor }));
