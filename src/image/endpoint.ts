@@ -17,7 +17,6 @@ import {
 import type { Pushable } from "./push.ts";
 import {
   type Along,
-  findReferrers,
   type LeftBehind,
   oncePerName,
   type Referring,
@@ -25,6 +24,7 @@ import {
   underName,
 } from "./referrers.ts";
 import { findPart, type RemoteImage } from "./remote.ts";
+import { findReferrers } from "./remote-referrers.ts";
 import { isGadget, type Selected, select } from "./select.ts";
 import { openSources, type Reading } from "./source.ts";
 import { withoutForeign } from "./walk.ts";

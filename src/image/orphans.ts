@@ -5,7 +5,7 @@ import { nameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { Named, ReadStore } from "../store/store.ts";
 import { bySubject, type Entries, type NamedReferrer, readEntries } from "./entries.ts";
-import { subjectsOf } from "./referrers.ts";
+import { subjectsOf } from "./walk.ts";
 
 /**
  * The referrers that go when `removed`, images by name or referrers, go: themselves, and those that refer to them or to their

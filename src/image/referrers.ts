@@ -1,31 +1,19 @@
-/** What travels with an image: its signatures, and whatever else refers to it, wherever the image is. */
+/** What travels with an image: its signatures, and whatever else refers to it. */
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import { ATTESTS, isImage, isIndex } from "../oci/media.ts";
-import {
-  COSIGN_SUFFIXES,
-  type CosignSuffix,
-  cosignTag,
-  type ReferrerKind,
-  type Refers,
-  referrersTag,
-} from "../oci/referrer.ts";
-import { MemoryStore } from "../store/memory.ts";
-import type { Repository } from "../store/registry.ts";
+import { ATTESTS, isIndex } from "../oci/media.ts";
+import { cosignTag, type ReferrerKind, type Refers } from "../oci/referrer.ts";
 import { bySubject, readEntries } from "./entries.ts";
 import { isTagOnly } from "./name.ts";
-import { inParallel } from "./parallel.ts";
-import type { Pushable } from "./push.ts";
 import { kindOf } from "./referrer-kind.ts";
-import { findRemote, type RemoteImage, readManifests } from "./remote.ts";
 import type { Selected } from "./select.ts";
-import { read, walk } from "./walk.ts";
+import { read, subjectsOf } from "./walk.ts";
 
 /** How much of what refers to an image travels with it: everything, its signatures, nothing. */
 export type Along = "all" | "signatures" | "none";
 
 /** An image that refers to another. */
-export type Referring<P extends Pushable = Pushable> = P & { readonly refers: Refers };
+export type Referring<P extends Selected = Selected> = P & { readonly refers: Refers };
 
 /** A referrer that does not travel, and why: nobody asked for it, its subject is the index that platforms were chosen from, or no registry can list it. */
 export interface LeftBehind {
@@ -36,23 +24,13 @@ export interface LeftBehind {
 }
 
 /** What travels with an image, and what does not. */
-export interface Attached<P extends Pushable = Pushable> {
+export interface Attached<P extends Selected = Selected> {
   readonly referring: readonly Referring<P>[];
   readonly left: readonly LeftBehind[];
 }
 
-const AT_ONCE = 6;
 /** Referrers have referrers: they are followed this far from the image. */
 const DEEPEST = 3;
-
-/** The manifests and indexes of an image, itself among them: what can be referred to. */
-export const subjectsOf = ({
-  descriptor,
-  store,
-}: Pick<Selected, "descriptor" | "store">): Digest[] =>
-  [...walk(descriptor, store).values()].flatMap((found) =>
-    isImage(found.descriptor.mediaType) ? [found.descriptor.digest] : [],
-  );
 
 const leave = (one: Referring, why: LeftBehind["why"]): LeftBehind => ({
   kind: kindOf(one),
@@ -62,7 +40,7 @@ const leave = (one: Referring, why: LeftBehind["why"]): LeftBehind => ({
 });
 
 /** An image, and the entry that platforms were chosen from: the same where none were. */
-interface Chosen<P extends Pushable> {
+interface Chosen<P extends Selected> {
   readonly image: P;
   readonly whole: Descriptor;
 }
@@ -71,7 +49,7 @@ interface Chosen<P extends Pushable> {
  * Follows what refers to the image, to its manifests, and to what refers to them. What the image names itself is part of it.
  * @param lookUp what refers to each of some digests
  */
-async function attach<P extends Pushable>(
+export async function attach<P extends Selected>(
   { image, whole }: Chosen<P>,
   along: Along,
   lookUp: (subjects: readonly Digest[]) => Promise<readonly Referring<P>[]>,
@@ -104,7 +82,7 @@ async function attach<P extends Pushable>(
 }
 
 /** BuildKit's attestation manifests for the one platform of an index that is the image now: they are no part of it any more, and stay with it. */
-function attestationsFor<P extends Pushable>({ image, whole }: Chosen<P>): Referring<P>[] {
+function attestationsFor<P extends Selected>({ image, whole }: Chosen<P>): Referring<P>[] {
   const { descriptor, store } = image;
   if (whole.digest === descriptor.digest || isIndex(descriptor.mediaType)) return [];
   const children = read(whole, store).index?.manifests ?? [];
@@ -135,54 +113,6 @@ export function referrersIn(store: Selected["store"], along: Along): FindStored 
 }
 
 /**
- * What refers to an image in its registry, as the registry lists it or under tags: the manifests are read, and nothing else.
- * @throws registry, digest-differs
- */
-export function findReferrers(
-  image: RemoteImage,
-  along: Along,
-  whole: Descriptor = image.descriptor,
-): Promise<Attached<RemoteImage>> {
-  const { from } = image;
-  return attach({ image, whole }, along, async (subjects) => {
-    const found = await inParallel(subjects, AT_ONCE, async (digest, stop) => {
-      const isRoot = digest === whole.digest || digest === image.descriptor.digest;
-      const suffixes = along === "all" || isRoot ? COSIGN_SUFFIXES : COSIGN_SUFFIXES.slice(0, 1);
-      const there = from.until(stop);
-      return [...(await listed(digest, there)), ...(await tagged(digest, suffixes, there))];
-    });
-    return found.flat().map((one) => ({ ...one, from }));
-  });
-}
-
-/** What the registry lists, or the list under the tag, with all manifests that it has. */
-async function listed(subject: Digest, from: Repository): Promise<Referring<RemoteImage>[]> {
-  const found: Referring<RemoteImage>[] = [];
-  for (const { descriptor, bytes } of (await from.readReferrers(subject)).found) {
-    const store = new MemoryStore(from.at);
-    store.put(bytes);
-    await readManifests(from, descriptor, store);
-    found.push({ reference: descriptor.digest, descriptor, store, from, refers: { subject } });
-  }
-  return found;
-}
-
-async function tagged(
-  subject: Digest,
-  suffixes: readonly CosignSuffix[],
-  from: Repository,
-): Promise<Referring<RemoteImage>[]> {
-  const found: Referring<RemoteImage>[] = [];
-  for (const suffix of suffixes) {
-    const tag = referrersTag(subject) + suffix;
-    if ((await from.findBeside(subject, suffix)) === undefined) continue;
-    const image = await findRemote(from, tag, { reference: tag });
-    found.push({ ...image, refers: { subject, suffix } });
-  }
-  return found;
-}
-
-/**
  * The referrers of an image that has the complete name `reference`, in its repository: under cosign's tag, or by their digest.
  */
 export const underName = <P extends Referring>(referring: readonly P[], reference: string): P[] =>
@@ -195,6 +125,6 @@ export const underName = <P extends Referring>(referring: readonly P[], referenc
   });
 
 /** Each name once: what refers to an image that has two names would come twice. */
-export const oncePerName = <P extends Pushable>(images: readonly P[]): P[] => [
+export const oncePerName = <P extends Selected>(images: readonly P[]): P[] => [
   ...new Map(images.map((image) => [image.reference, image])).values(),
 ];

@@ -114,3 +114,15 @@ export function read(descriptor: Descriptor, store: ReadStore, neededBy?: string
     return { descriptor, bytes, manifest: parseManifest(bytes, descriptor.digest) };
   return { descriptor, bytes };
 }
+
+/** The manifests and indexes of an image, itself among them: what can be referred to. */
+export const subjectsOf = ({
+  descriptor,
+  store,
+}: {
+  readonly descriptor: Descriptor;
+  readonly store: ReadStore;
+}): Digest[] =>
+  [...walk(descriptor, store).values()].flatMap((found) =>
+    isImage(found.descriptor.mediaType) ? [found.descriptor.digest] : [],
+  );

@@ -1,0 +1,60 @@
+/** Referrers of images in registries. */
+import type { Digest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { COSIGN_SUFFIXES, type CosignSuffix, referrersTag } from "../oci/referrer.ts";
+import { MemoryStore } from "../store/memory.ts";
+import type { Repository } from "../store/registry.ts";
+import { inParallel } from "./parallel.ts";
+import { type Along, type Attached, attach, type Referring } from "./referrers.ts";
+import { findRemote, type RemoteImage, readManifests } from "./remote.ts";
+
+/** How many digests are asked about at a time. */
+const AT_ONCE = 6;
+
+/**
+ * What refers to an image in its registry, as the registry lists it or under tags: the manifests are read, and nothing else.
+ * @throws registry, digest-differs
+ */
+export function findReferrers(
+  image: RemoteImage,
+  along: Along,
+  whole: Descriptor = image.descriptor,
+): Promise<Attached<RemoteImage>> {
+  const { from } = image;
+  return attach({ image, whole }, along, async (subjects) => {
+    const found = await inParallel(subjects, AT_ONCE, async (digest, stop) => {
+      const isRoot = digest === whole.digest || digest === image.descriptor.digest;
+      const suffixes = along === "all" || isRoot ? COSIGN_SUFFIXES : COSIGN_SUFFIXES.slice(0, 1);
+      const there = from.until(stop);
+      return [...(await listed(digest, there)), ...(await tagged(digest, suffixes, there))];
+    });
+    return found.flat().map((one) => ({ ...one, from }));
+  });
+}
+
+/** What the registry lists, or the list under the tag, with all manifests that it has. */
+async function listed(subject: Digest, from: Repository): Promise<Referring<RemoteImage>[]> {
+  const found: Referring<RemoteImage>[] = [];
+  for (const { descriptor, bytes } of (await from.readReferrers(subject)).found) {
+    const store = new MemoryStore(from.at);
+    store.put(bytes);
+    await readManifests(from, descriptor, store);
+    found.push({ reference: descriptor.digest, descriptor, store, from, refers: { subject } });
+  }
+  return found;
+}
+
+async function tagged(
+  subject: Digest,
+  suffixes: readonly CosignSuffix[],
+  from: Repository,
+): Promise<Referring<RemoteImage>[]> {
+  const found: Referring<RemoteImage>[] = [];
+  for (const suffix of suffixes) {
+    const tag = referrersTag(subject) + suffix;
+    if ((await from.findBeside(subject, suffix)) === undefined) continue;
+    const image = await findRemote(from, tag, { reference: tag });
+    found.push({ ...image, refers: { subject, suffix } });
+  }
+  return found;
+}
