@@ -105,10 +105,6 @@ test("what ingot says yes to is what clients written in Go load", async (t) => {
   await importArchive({ bytes: base(), at: "base" }, store, alone());
   const asker = new Asker(files, store);
   const seeds = await allSeeds();
-  if (process.env.GO_READING_SHOW)
-    console.log(
-      seeds.map((s) => `${s.name} ${s.pieces.length} ${archiveOf(s.pieces).length}`).join("\n"),
-    );
   assert.ok(seeds.length >= 12);
   const judge = async (
     { seed, bytes, what }: Mutant,
@@ -163,11 +159,7 @@ test("what ingot says yes to is what clients written in Go load", async (t) => {
     [...tally.values()].every(([yes, no]) => no > yes / 100 && yes + no > 0),
     counted,
   );
-  assert.deepEqual(
-    wrong.slice(0, Number(process.env.GO_READING_SHOW ?? 20)),
-    [],
-    `${wrong.length} of ${COUNT}`,
-  );
+  assert.deepEqual(wrong.slice(0, 20), [], `${wrong.length} of ${COUNT}`);
 });
 
 const ONE_OF: readonly Way[] = [
@@ -239,11 +231,12 @@ testWith(["go"], "the model of Go reads as Go does", async (t) => {
   for (const { bytes, what, seed } of mutants(seeds, count)) {
     // Of sparse files the model says only that nobody should need them.
     if (bytes.includes("GNU.sparse.")) continue;
+    const { members, failed } = readGoTar(bytes);
+    if (members.some(({ isOpen }) => isOpen)) continue;
     const length = Buffer.alloc(4);
     length.writeUInt32BE(bytes.length);
     child.stdin.write(length);
     if (!child.stdin.write(bytes)) await new Promise((done) => child.stdin.once("drain", done));
-    const { members, failed } = readGoTar(bytes);
     const found = members.map(({ name, type, link, body }) => ({
       name,
       type,

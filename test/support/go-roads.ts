@@ -87,6 +87,8 @@ export interface Part {
   /** Of the layers as they are in the archive, and uncompressed, as the config says: as far as the road knows them. */
   readonly layers?: readonly string[];
   readonly diffIDs?: readonly string[];
+  /** Whether its config is a container's, as far as the road knows. */
+  readonly isContainer?: boolean;
 }
 
 /** What a road has loaded. Names as they stand, completed where Docker completes them; undefined: none. */
@@ -95,7 +97,7 @@ export interface Loaded {
   /** Of the image; undefined where there is no manifest. */
   readonly digest: string | undefined;
   readonly parts: Parts;
-  /** Whether its manifest says what it refers to. */
+  /** Whether it refers to an image and is none. */
   readonly isReferrer?: boolean;
 }
 
@@ -200,6 +202,7 @@ function partsOf(
     parts.push({
       config: found.config.digest,
       layers: (found.layers ?? []).map((layer: Decoded) => layer.digest),
+      isContainer: CONTAINERS.test(found.config.mediaType),
     });
   };
   follow(root, 0);
@@ -229,10 +232,27 @@ const IMAGE_NAME = "io.containerd.image.name";
 const REF_NAME = "org.opencontainers.image.ref.name";
 const BLOBS = "blobs/sha256/";
 
-/** Whether what was read of the root says a subject. */
+const SUBJECT = "io.containerd.manifest.subject";
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+/** The tag of the list of what refers to an image, and with a suffix, a tag of cosign's. */
+const LIST_TAG = /(?:^|:)sha256-[0-9a-f]{64}$/;
+export const COSIGN_TAG = /(?:^|:)sha256-[0-9a-f]{64}\.(?:sig|att|sbom)$/;
+
+/**
+ * Whether an entry refers to an image and is none: by cosign's tag, or without the name of an image by its annotation, by the subject
+ * of its manifest, or as the list of what refers to one. An entry that has an image's name in either annotation is that image.
+ */
 function refers(root: Decoded, find: (digest: string) => Buffer | undefined): boolean {
-  const found = find(root.digest);
-  return found !== undefined && decode(found, DOCUMENT).subject !== null;
+  const { annotations } = root;
+  const names: string[] = [annotations?.[IMAGE_NAME], annotations?.[REF_NAME]].filter(Boolean);
+  const isTagOf = (name: string) => LIST_TAG.test(name) || COSIGN_TAG.test(name);
+  if (names.some((name) => /[/:@]/.test(name) && !isTagOf(name))) return false;
+  if (names.some((name) => COSIGN_TAG.test(name))) return true;
+  if (DIGEST.test(annotations?.[SUBJECT] ?? "")) return true;
+  const bytes = find(root.digest);
+  const found = bytes && decode(bytes, DOCUMENT);
+  const isList = found?.manifests && names.some((name) => LIST_TAG.test(name));
+  return (found?.subject ?? null) !== null || Boolean(isList);
 }
 
 const road = (name: string, act: () => readonly Loaded[]): Road => {

@@ -10,6 +10,8 @@ export interface GoMember {
   readonly link: string;
   readonly size: number;
   readonly body: Buffer;
+  /** Whether Go gives it one name or another: it merges records in no order, until one is wrong. */
+  readonly isOpen?: boolean;
 }
 
 const BLOCK = 512;
@@ -60,8 +62,11 @@ function readNext(bytes: Buffer, from: number): { member: GoMember; end: number 
       if (type === "x") pax = records(body);
       else if (type === "g") {
         // Its records become those of a header that is given out, as far as they can be read: that they cannot is no error.
-        records(body);
-        return { member: { ...head, size: 0, body: Buffer.alloc(0) }, end: at };
+        const isOpen = !isMerged(head, records(body));
+        return {
+          member: { ...head, link: "", size: 0, body: Buffer.alloc(0), ...(isOpen && { isOpen }) },
+          end: at,
+        };
       } else if (type === "L") longName = upToNul(body.toString("latin1"));
       else longLink = upToNul(body.toString("latin1"));
       continue;
@@ -187,6 +192,19 @@ function records(body: Buffer): Map<string, string> {
     rest = rest.slice(length);
   }
   return found;
+}
+
+/** Whether all records of a global header could be merged; its name is the one of `path` then. */
+function isMerged(head: Head, pax: ReadonlyMap<string, string>): boolean {
+  const path = pax.get("path");
+  if (path) head.name = path;
+  try {
+    merge({ ...head }, pax);
+    return true;
+  } catch (error) {
+    if (error instanceof GoError) return !path;
+    throw error;
+  }
 }
 
 const INTEGER = /^[+-]?[0-9]{1,18}$/;

@@ -443,7 +443,7 @@ const TEXT_CHANGES: Readonly<Record<string, (text: string, random: Random) => st
 };
 
 /** Afterwards what names the piece by its digest names it again, and so on upwards. */
-function rehash(pieces: Piece[], changed: Piece, before: Buffer): void {
+export function rehash(pieces: Piece[], changed: Piece, before: Buffer): void {
   const todo: [Piece, Buffer][] = [[changed, before]];
   for (let next = todo.pop(), i = 0; next !== undefined && i < 50; next = todo.pop(), i++) {
     const [piece, old] = next;
@@ -521,14 +521,14 @@ function changeJson(pieces: Piece[], random: Random): string {
   return `${nameOf(piece)}: ${what}: ${key}`;
 }
 
-const record = (key: string, value: string): string => {
+export const record = (key: string, value: string): string => {
   const rest = ` ${key}=${value}\n`;
   let length = rest.length;
   while (`${length}`.length + rest.length !== length) length = `${length}`.length + rest.length;
   return `${length}${rest}`;
 };
 
-const extended = (type: string, body: string | Buffer): Piece => {
+export const extended = (type: string, body: string | Buffer): Piece => {
   const bytes = Buffer.from(body as string);
   return {
     header: headerOf(
@@ -552,7 +552,7 @@ const FIELDS = [
   [124, 12],
 ] as const;
 
-const put = (piece: Piece, bytes: Uint8Array | string, at: number) => {
+export const put = (piece: Piece, bytes: Uint8Array | string, at: number) => {
   piece.header.set(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes, at);
   piece.header = Buffer.from(rechecked(piece.header));
 };

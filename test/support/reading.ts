@@ -17,7 +17,7 @@ import { isContainerConfig, isImage } from "../../src/oci/media.ts";
 import type { FolderStore } from "../../src/store/folder.ts";
 import { fetch, type ReadStore } from "../../src/store/store.ts";
 import { alone } from "./archive.ts";
-import { complete, digestOf, type Loaded, type Part, type Road } from "./go-roads.ts";
+import { COSIGN_TAG, complete, digestOf, type Loaded, type Part, type Road } from "./go-roads.ts";
 
 export const WAYS = [
   "verify",
@@ -163,6 +163,13 @@ const completed = (name: string | undefined): string | undefined => {
   }
 };
 
+/** ig completes a name without a host in its own way. */
+function nameOfGadget(name: string): string | undefined {
+  const [first = "", ...rest] = name.split("/");
+  if (rest.length > 0 && (/[.:]/.test(first) || first === "localhost")) return undefined;
+  return completed(`ghcr.io/${rest.length > 0 ? "" : "inspektor-gadget/gadget/"}${name}`);
+}
+
 const isTag = (name: string | undefined) => name === undefined || !/[/:]/.test(name);
 const key = (parts: readonly Part[]) =>
   JSON.stringify(parts.map(({ config, layers }) => [config, layers]));
@@ -178,7 +185,7 @@ export function disagreement(
     if (loaded === undefined) return `${road}: it cannot be loaded: ${why}`;
     const names = new Map<string, string>();
     for (const { name, digest, parts, isReferrer } of loaded) {
-      if (isReferrer === true || /:sha256-[0-9a-f]{64}(?:\.[a-z]+)?$/.test(name ?? "")) continue;
+      if (isReferrer ?? COSIGN_TAG.test(name ?? "")) continue;
       const full = completed(name);
       if (full !== undefined && !isTag(name) && digest !== undefined) {
         // oras has a tag for each, of which containerd's annotation makes names.
@@ -194,7 +201,9 @@ export function disagreement(
       const isNamed = road !== "oras" && road !== "the first of each name" && !isTag(name);
       if (isImport && !isNamed) continue;
       if (same.length === 0) return `${road}: it loads ${full} ${digest ?? ""} ${key(parts)}`;
-      if (isNamed && !same.some((image) => completed(image.name) === full))
+      const isGadget = parts.length > 0 && parts.every(({ isContainer }) => isContainer === false);
+      const either = [full, isGadget && isNamed ? nameOfGadget(name!) : undefined];
+      if (isNamed && !same.some((image) => either.includes(completed(image.name))))
         return `${road}: it calls ${same[0]!.digest} ${full}`;
     }
     // Docker's list may have fewer: what Docker cannot load is not in it.
