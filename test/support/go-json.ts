@@ -191,6 +191,16 @@ function into(before: Decoded, ast: Ast, schema: Schema, errors: string[]): Deco
     const value = BigInt(ast.text);
     return value === BigInt.asIntN(64, value) ? Number(value) : wrong();
   }
+  if (schema === "bytes" && ast.kind === "list") {
+    // A list of numbers is bytes as well.
+    const old = Buffer.from(before ?? "", "base64");
+    const bytes = ast.items.map((item, i) => {
+      if (item.kind === "null") return old[i] ?? 0;
+      const is = item.kind === "number" && /^[0-9]{1,3}$/.test(item.text) ? Number(item.text) : 256;
+      return is < 256 ? is : wrong();
+    });
+    return Buffer.from(bytes).toString("base64");
+  }
   if (ast.kind !== "string") return wrong();
   if (schema === "string") return ast.value;
   // time.Time takes the bytes between the quotes as they stand.

@@ -249,6 +249,7 @@ function refers(root: Decoded, find: (digest: string) => Buffer | undefined): bo
   if (names.some((name) => /[/:@]/.test(name) && !isTagOf(name))) return false;
   if (names.some((name) => COSIGN_TAG.test(name))) return true;
   if (DIGEST.test(annotations?.[SUBJECT] ?? "")) return true;
+  if (!INDEXES.test(root.mediaType) && !MANIFESTS.test(root.mediaType)) return false;
   const bytes = find(root.digest);
   const found = bytes && decode(bytes, DOCUMENT);
   const isList = found?.manifests && names.some((name) => LIST_TAG.test(name));
@@ -382,7 +383,8 @@ export function complete(name: string): string {
 
 /** Every road that an archive's members lead on. */
 export function roadsOf(members: readonly GoMember[], failed: boolean, ask: Ask): Road[] {
-  const names = new Set(members.map(({ name }) => clean(nameText(name))));
+  const files = members.filter(({ type }) => type !== "5");
+  const names = new Set(files.map(({ name }) => clean(nameText(name))));
   const isLayout = names.has("oci-layout") || names.has("index.json");
   if (failed) return [{ road: "tar", loaded: undefined, why: "it cannot be read to its end" }];
   const layout: Road[] = isLayout

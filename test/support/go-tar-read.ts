@@ -75,10 +75,10 @@ function readNext(bytes: Buffer, from: number): { member: GoMember; end: number 
     if (longName !== "") head.name = longName;
     if (longLink !== "") head.link = longLink;
     if (head.type === "\0") head.type = head.name.endsWith("/") ? "5" : "0";
-    if (head.size < 0) throw new GoError("negative size");
     if (head.type === "S" || [...pax.keys()].some((key) => key.startsWith("GNU.sparse.")))
       throw new GoError("sparse: not part of the model");
     const size = HEADER_ONLY.includes(head.type) ? 0 : head.size;
+    if (size < 0) throw new GoError("negative size");
     const body = bodyOf(bytes, at, size);
     return { member: { ...head, body }, end: endOf(bytes, at, size) };
   }
