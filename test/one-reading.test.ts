@@ -69,11 +69,7 @@ const path = (name: string) => record("path", name);
 const REFUSED: Readonly<Record<string, Change>> = {
   "index.json: a key that folds to a known one": replaced(index, '"manifests"', '"Manifests"'),
   "index.json: the same, by the long s": replaced(index, '"manifests"', '"manife\u017ft\u017f"'),
-  "index.json: two keys that fold alike": replaced(
-    index,
-    /^\{/,
-    '{"Manifests":[],"schemaVersion":2,',
-  ),
+  "index.json: two keys that fold alike": replaced(index, /^\{/, '{"Manifests":[],'),
   "index.json: an unknown key twice, folded": replaced(index, /^\{/, '{"other":1,"Other":2,'),
   "index.json: a size of 92e0": replaced(index, /"size":(\d+)/, '"size":$1e0'),
   "index.json: a size with a point": replaced(index, /"size":(\d+)/, '"size":$1.0'),
@@ -133,12 +129,23 @@ const twin: Change = (all) => {
   all.push({ header: Buffer.from(piece.header), body: Buffer.from(piece.body) });
 };
 
+/** Changes of the same places that leave one reading: what is refused above is refused for what it says. */
+const TAKEN: Readonly<Record<string, Change>> = {
+  "the archive as it is": () => {},
+  "a member twice, and they are the same": twin,
+  "another key in index.json": replaced(index, /^\{/, '{"other":2.0,'),
+  "another key in a manifest": replaced(manifest, /^\{/, '{"other":2.0,'),
+  "another key in a config": replaced(config, /^\{/, '{"other":92e0,'),
+  "another key in manifest.json": replaced(docker, '{"Config"', '{"other":1,"Config"'),
+  "another key in oci-layout": replaced(oci, /^\{/, '{"other":1,'),
+  "an extended header": before(uid()),
+  "an extended header after a global one": before(global(), uid()),
+  "the type of old headers": field("\0", 156),
+  "GNU's magic": field("ustar  \0", 257),
+};
+
 describe("one reading", () => {
-  for (const [name, change] of Object.entries({
-    "the archive as it is": () => {},
-    "a member twice, and they are the same": twin,
-    ...REFUSED,
-  }))
+  for (const [name, change] of Object.entries({ ...TAKEN, ...REFUSED }))
     test(`${name in REFUSED ? "refuses" : "takes"} ${name}`, async (t) => {
       const dir = tempDir(t);
       mkdirSync(join(dir, "files"));
