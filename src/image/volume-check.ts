@@ -4,6 +4,7 @@ import { stat } from "../base/file.ts";
 import { work } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
+import { refersOf } from "../oci/referrer.ts";
 import { type Finding, finding } from "./finding.ts";
 import type { Inventory } from "./inventory.ts";
 import { listOf, lookAt, placeByName, type VolumeFile, type VolumeList } from "./volume-look.ts";
@@ -36,10 +37,12 @@ export function mustBeWhole({ list, files }: VolumeSet): void {
   throw new Fault("unproven", { at: list.at, findings, hint });
 }
 
-/** Whether the archive has the images that the list says, in their order. */
+/** Whether the archive has the images that the list says, in their order. The list does not tell of what refers to them. */
 export function checkList({ list }: VolumeSet, { roots }: Pick<Inventory, "roots">): Finding[] {
   const said = list.images.map(({ reference, digest }) => `${reference} ${digest}`);
-  const are = roots.map((root) => `${nameOf(root) ?? "(no name)"} ${root.digest}`);
+  const are = roots
+    .filter((root) => refersOf(root) === undefined)
+    .map((root) => `${nameOf(root) ?? "(no name)"} ${root.digest}`);
   const at = said.findIndex((image, i) => image !== are[i]);
   if (at < 0 && are.length === said.length) return [];
   const first = at < 0 ? said.length : at;

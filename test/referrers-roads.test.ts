@@ -1,0 +1,74 @@
+/** Referrers on roads where they were lost: volumes, two subjects, long chains, lists of earlier versions, names that look like lists. */
+import assert from "node:assert/strict";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { serveLayout } from "./support/layout-registry.ts";
+import { type Blob, OCI, put, putContainer } from "./support/platforms.ts";
+import { ask, say } from "./support/say.ts";
+import { type Ends, tempDir } from "./support/temp.ts";
+
+const REF = "org.opencontainers.image.ref.name";
+const SUBJECT = "io.containerd.manifest.subject";
+const EMPTY = "application/vnd.oci.empty.v1+json";
+const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
+const SPDX = "application/spdx+json";
+const APP = "r.test/app:v1";
+
+const plain = ({ mediaType, digest, size }: Blob): Blob => ({ mediaType, digest, size });
+const hexOf = ({ digest }: Blob) => digest.slice("sha256:".length);
+
+/** A manifest of that type; without a subject it is as cosign attaches SBOMs. */
+const putReferrer = (layout: string, type: string, subject?: Blob, text = "") =>
+  put(layout, OCI.manifest, {
+    schemaVersion: 2,
+    mediaType: OCI.manifest,
+    config: put(layout, EMPTY, {}),
+    layers: [put(layout, type, Buffer.from(`${type} ${text}`))],
+    ...(subject && { artifactType: type, subject: plain(subject) }),
+  });
+
+const putIndex = (layout: string, manifests: readonly Blob[]) =>
+  put(layout, OCI.index, { schemaVersion: 2, mediaType: OCI.index, manifests });
+
+type Entry = readonly [blob: Blob, annotations: Record<string, string>];
+
+function writeIndex(layout: string, entries: readonly Entry[]): void {
+  const manifests = entries.map(([blob, annotations]) => ({ ...plain(blob), annotations }));
+  writeFileSync(join(layout, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+  writeFileSync(join(layout, "index.json"), JSON.stringify({ schemaVersion: 2, manifests }));
+}
+
+/** A layout with an image of two platforms, and room for an archive. */
+function stage(t: Ends) {
+  const dir = tempDir(t);
+  const layout = join(dir, "layout");
+  const image = putContainer(layout, "app");
+  const named = [image, { [REF]: APP }] as const;
+  const archive = join(dir, "app.tar");
+  const store = join(dir, "store");
+  return { dir, layout, image, named, archive, store };
+}
+
+async function done(...words: string[]) {
+  const { code, document, err } = await ask(words);
+  assert.equal(code, 0, `${words.join(" ")}\n${err}${JSON.stringify(document)}`);
+  return document;
+}
+
+const subjects = (list: readonly { readonly subject: string }[]) =>
+  list.map(({ subject }) => subject).sort();
+const digests = (list: readonly { readonly digest: string }[]) =>
+  list.map(({ digest }) => digest).sort();
+
+test("volumes of a signed image verify, and can be imported", async (t) => {
+  const { layout, image, named, archive, store } = stage(t);
+  const signature = putReferrer(layout, BUNDLE, image);
+  writeIndex(layout, [named, [signature, { [SUBJECT]: image.digest }]]);
+  await done("export", layout, "-o", archive, "--split", "1MiB");
+  const { sources } = await done("verify", "--canonical", `${archive}.volumes.json`);
+  assert.deepEqual(digests(sources[0].referrers), [signature.digest]);
+  const { referrers } = await done("import", `${archive}.volumes.json`, "--store", store);
+  assert.deepEqual(digests(referrers), [signature.digest]);
+});
+
