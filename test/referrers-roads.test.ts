@@ -72,3 +72,12 @@ test("volumes of a signed image verify, and can be imported", async (t) => {
   assert.deepEqual(digests(referrers), [signature.digest]);
 });
 
+test("a delta whose base is in the store is imported without warnings", async (t) => {
+  const { dir, layout, named, archive, store } = stage(t);
+  writeIndex(layout, [named]);
+  await done("export", layout, "-o", archive);
+  const delta = join(dir, "delta.tar");
+  await done("export", layout, "--base", archive, "-o", delta);
+  await done("import", archive, "--store", store);
+  assert.deepEqual((await done("import", delta, "--store", store)).warnings, []);
+});

@@ -108,7 +108,9 @@ export async function prove(
     absent: judgement.absent,
     warnings: [
       ...findings.filter(
-        ({ code }) => !(code === "unreachable" || (isPart && code === "platform-absent")),
+        // What a delta leaves out was looked for in the store: whoever has it there need not be warned.
+        ({ code }) =>
+          code !== "unreachable" && code !== "left-out" && !(isPart && code === "platform-absent"),
       ),
       ...nameless,
       ...left,
