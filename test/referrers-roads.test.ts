@@ -72,6 +72,49 @@ test("volumes of a signed image verify, and can be imported", async (t) => {
   assert.deepEqual(digests(referrers), [signature.digest]);
 });
 
+test("a list of referrers that lacks one of them is not whole", async (t) => {
+  const { layout, image, named, store } = stage(t);
+  const there = putReferrer(layout, BUNDLE, image);
+  const absent = putReferrer(layout, BUNDLE, image, "absent");
+  const list = putIndex(layout, [there, absent]);
+  writeIndex(layout, [named, [list, { [REF]: `r.test/app:sha256-${hexOf(image)}` }]]);
+  await done("verify", layout);
+  rmSync(join(layout, "blobs/sha256", hexOf(absent)));
+  const { code, document } = await ask(["verify", layout]);
+  assert.equal(code, 1);
+  const { findings } = document.sources[0];
+  assert.ok(
+    findings.some(
+      ({ at, code }: { at: string; code: string }) =>
+        at === absent.digest && code === "blob-missing",
+    ),
+  );
+  assert.equal((await say(["import", layout, "--store", store])).code, 2);
+});
+
+test("an image whose tag looks like that of a list is an image", async (t) => {
+  const { layout, image, archive, store } = stage(t);
+  const name = `r.test/app:sha256-${hexOf(image)}`;
+  writeIndex(layout, [[image, { [REF]: name }]]);
+  await done("export", layout, "-o", archive);
+  const { sources } = await done("verify", archive);
+  assert.deepEqual(sources[0].images, [{ reference: name, digest: image.digest }]);
+  await done("import", archive, "--store", store);
+  const { images, referrers } = await done("list", "--store", store);
+  assert.deepEqual(digests(images), [image.digest]);
+  assert.deepEqual(referrers, []);
+  const { images: pushed } = await done(
+    "push",
+    "--all",
+    "--to",
+    "h.test",
+    "--dry-run",
+    "--store",
+    store,
+  );
+  assert.equal(pushed.length, 1);
+});
+
 test("a delta whose base is in the store is imported without warnings", async (t) => {
   const { dir, layout, named, archive, store } = stage(t);
   writeIndex(layout, [named]);

@@ -42,7 +42,8 @@ export interface Entries {
 
 /**
  * Sorts out the entries of an index. A referrer has containerd's annotation for its subject, or cosign's tag for a name, or no
- * image's name and a manifest with a `subject`. A list under the tag `sha256-HEX` stands for the referrers that it lists.
+ * image's name and a manifest with a `subject`. A list under the tag `sha256-HEX` stands for the referrers that it lists, also for
+ * those that are not here; an index with that tag that lists other manifests is an image.
  * Only manifests of entries without an image's name are read; one that cannot be read is left for the judge.
  */
 export function readEntries(store: ReadStore, roots = store.images()): Entries {
@@ -79,10 +80,19 @@ function referrersAt(root: Descriptor, store: ReadStore): Referrer[] | undefined
   if (subject !== undefined) return [{ descriptor: root, refers: { subject } }];
   const listed = name === undefined ? undefined : parseReferrersTag(name)?.subject;
   if (listed === undefined || content?.index === undefined) return undefined;
-  const referring = content.index.manifests.filter(
-    (child) => isImage(child.mediaType) && subjectIn(readable(child, store)) === listed,
-  );
-  return referring.map((descriptor) => ({ descriptor, refers: { subject: listed } }));
+  const children = content.index.manifests
+    .filter((child) => isImage(child.mediaType))
+    .map((descriptor) => ({ descriptor, content: readable(descriptor, store) }));
+  const referring = children.filter((child) => subjectIn(child.content) === listed);
+  const isPlain = (child: (typeof children)[number]) =>
+    child.content !== undefined && subjectIn(child.content) === undefined;
+  // Mirrors give images such tags, too.
+  if (referring.length === 0 && children.some(isPlain)) return undefined;
+  const absent = children.filter(({ descriptor: { digest } }) => store.find(digest) === undefined);
+  return [...referring, ...absent].map(({ descriptor }) => ({
+    descriptor,
+    refers: { subject: listed },
+  }));
 }
 
 /** The suffix is said by an annotation where the content does not tell it. */
