@@ -81,7 +81,7 @@ test("remove takes them with the last name of their image, and says how many", a
   const { code, out, err } = await say(["remove", "r.test/app:v1", "--store", store]);
   assert.equal(code, 0, err);
   assert.equal(out, `r.test/app:v1 ${app.digest}\n`);
-  assert.equal(err, "ingot remove: removed with them: 3 other referrers of these images\n");
+  assert.equal(err, "ingot remove: removed with the images: 3 other referrers\n");
   assert.deepEqual(await there(), [otherSignature.digest]);
   const pruned = await ask(["prune", "--store", store]);
   assert.deepEqual([pruned.code, pruned.document.orphans], [0, []]);

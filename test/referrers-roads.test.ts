@@ -115,6 +115,39 @@ test("an image whose tag looks like that of a list is an image", async (t) => {
   assert.equal(pushed.length, 1);
 });
 
+test("remove takes a referrer out of a list that an earlier version wrote", async (t) => {
+  const { layout: store, image, named } = stage(t);
+  const one = putReferrer(store, BUNDLE, image);
+  const other = putReferrer(store, BUNDLE, image, "other");
+  const nameless = putReferrer(store, BUNDLE, image, "nameless");
+  const list = putIndex(store, [one, other]);
+  writeIndex(store, [
+    named,
+    [list, { [REF]: `r.test/app:sha256-${hexOf(image)}` }],
+    [nameless, {}],
+  ]);
+  const there = async () => digests((await done("list", "--store", store)).referrers);
+  assert.deepEqual(await there(), digests([one, other, nameless]));
+  const removed = await say(["remove", one.digest, "--store", store]);
+  assert.equal(removed.err, "ingot remove: removed: 1 signature\n");
+  assert.deepEqual(await there(), digests([other, nameless]));
+  await done("remove", nameless.digest, "--store", store);
+  assert.deepEqual(await there(), [other.digest]);
+  await done("remove", APP, "--store", store);
+  assert.deepEqual(await there(), []);
+  await done("prune", "--store", store);
+  assert.deepEqual(JSON.parse(readFileSync(join(store, "index.json"), "utf8")).manifests, []);
+});
+
+test("prune takes the referrers of images that are gone out of such lists, once", async (t) => {
+  const { layout: store, image } = stage(t);
+  const signature = putReferrer(store, BUNDLE, image);
+  const list = putIndex(store, [signature]);
+  writeIndex(store, [[list, { [REF]: `r.test/app:sha256-${hexOf(image)}` }]]);
+  assert.deepEqual(digests((await done("prune", "--store", store)).orphans), [signature.digest]);
+  assert.deepEqual((await done("prune", "--store", store)).orphans, []);
+});
+
 test("a delta whose base is in the store is imported without warnings", async (t) => {
   const { dir, layout, named, archive, store } = stage(t);
   writeIndex(layout, [named]);

@@ -3,6 +3,8 @@ import { isFault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
+import { refersOf } from "../oci/referrer.ts";
+import type { FolderStore } from "../store/folder.ts";
 import type { Named, ReadStore } from "../store/store.ts";
 import { bySubject, type Entries, type NamedReferrer, readEntries } from "./entries.ts";
 import { subjectsOf } from "./walk.ts";
@@ -31,6 +33,21 @@ export function orphanedBy(removed: readonly Named[], store: ReadStore): NamedRe
   );
   const candidates = others.filter(({ refers }) => affected.has(refers.subject));
   return [...own, ...unneeded(candidates, { images: left, referrers: others, store })];
+}
+
+/**
+ * Gives each referrer an entry of its own, with its subject, so that it can be removed alone. Earlier versions wrote lists under the
+ * tags `sha256-HEX`, and other tools write manifests without a name.
+ */
+export async function separateReferrers(store: FolderStore): Promise<void> {
+  const old = store
+    .images()
+    .filter((root) => refersOf(root) === undefined)
+    .filter((root) => readEntries(store, [root]).images.length === 0);
+  if (old.length === 0) return;
+  const { referrers } = readEntries(store, old);
+  const there = referrers.filter(({ descriptor }) => store.find(descriptor.digest) !== undefined);
+  await store.tag(there, old);
 }
 
 /** The referrers whose subject no image has. None where an image cannot be read: nobody can say what it has. */

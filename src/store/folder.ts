@@ -105,25 +105,37 @@ export class FolderStore extends Layout {
 
   /**
    * Afterwards each image has its name, and nothing else has it; what refers to an image has an entry that says so. Its blobs must be
-   * here. @throws blob-missing when it was pruned
+   * here.
+   * @param instead entries that go, which have no subject in an annotation @throws blob-missing when it was pruned
    */
-  async tag(images: readonly Named[]): Promise<void> {
+  async tag(images: readonly Named[], instead: readonly Descriptor[] = []): Promise<void> {
+    const keyOfOld = (entry: Descriptor) => `${nameOf(entry) ?? ""} ${entry.digest}`;
+    const gone = new Set(instead.map(keyOfOld));
     await this.#replaceIndex((entries) => {
       const added = new Map(images.map((image) => [keyOf(image), entryOf(image)]));
       for (const { digest } of added.values()) {
         if (this.find(digest) === undefined)
           throw new Fault("blob-missing", { digest, at: this.at });
       }
-      return [...entries.filter((entry) => !added.has(keyOfEntry(entry))), ...added.values()];
+      const stays = (entry: Descriptor) =>
+        !added.has(keyOfEntry(entry)) &&
+        (refersOf(entry) !== undefined || !gone.has(keyOfOld(entry)));
+      return [...entries.filter(stays), ...added.values()];
     });
   }
 
-  /** Afterwards none of `names` names anything, and the index has none of these referrers. Their blobs stay until `prune`. */
-  async untag(names: readonly string[], referrers: readonly Named[] = []): Promise<void> {
-    const removed = new Set([...names, ...referrers.map(keyOf)]);
-    await this.#replaceIndex((entries) =>
-      entries.filter((entry) => !removed.has(keyOfEntry(entry))),
-    );
+  /**
+   * Afterwards none of `names` names anything, and the index has none of these referrers. Their blobs stay until `prune`.
+   * @param referrers asked with the index as it is while nobody can add to it
+   */
+  async untag(
+    names: readonly string[],
+    referrers: () => readonly Named[] = () => [],
+  ): Promise<void> {
+    await this.#replaceIndex((entries) => {
+      const removed = new Set([...names, ...referrers().map(keyOf)]);
+      return entries.filter((entry) => !removed.has(keyOfEntry(entry)));
+    });
   }
 
   /**

@@ -1,4 +1,4 @@
-import { orphansIn } from "../../image/orphans.ts";
+import { orphansIn, separateReferrers } from "../../image/orphans.ts";
 import { pruneStore } from "../../image/prune.ts";
 import { FolderStore } from "../../store/folder.ts";
 import { command } from "../command.ts";
@@ -19,9 +19,14 @@ export const pruneCommand = command({
     '{"store", "removed": [{"digest", "size"}], "bytes",\n "orphans": the referrers that were removed because no image has their subject [{"subject", "digest"}]}',
   async run({ store: folder }, { talk, settings }) {
     const store = new FolderStore(storePath(settings, folder));
-    const orphaned = orphansIn(store);
+    await separateReferrers(store);
+    let orphaned = orphansIn(store);
+    if (orphaned.length > 0)
+      await store.untag([], () => {
+        orphaned = orphansIn(store);
+        return orphaned;
+      });
     const kinds = referrerCount(kindsOf(orphaned, store));
-    if (orphaned.length > 0) await store.untag([], orphaned);
     if (kinds !== "") talk.info(`removed ${kinds}: no image in the store has what they refer to`);
     const removed = await pruneStore(store);
     const bytes = removed.reduce((sum, { size }) => sum + size, 0);

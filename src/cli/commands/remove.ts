@@ -1,7 +1,7 @@
 import { Fault } from "../../base/fault.ts";
 import { sortedBy } from "../../base/order.ts";
-import { readEntries } from "../../image/entries.ts";
-import { orphanedBy } from "../../image/orphans.ts";
+import { type NamedReferrer, readEntries } from "../../image/entries.ts";
+import { orphanedBy, separateReferrers } from "../../image/orphans.ts";
 import { isDigest } from "../../oci/digest.ts";
 import { nameOf } from "../../oci/layout.ts";
 import { FolderStore } from "../../store/folder.ts";
@@ -36,18 +36,24 @@ export const removeCommand = command({
   document: '{"removed": [{"reference", "digest"}], "referrers": [{"subject", "digest"}]}',
   async run({ reference: texts, store: folder }, { talk, settings }) {
     const store = new FolderStore(storePath(settings, folder));
+    await separateReferrers(store);
     const found = new Map<string, Named>();
     for (const text of texts)
       for (const image of namesOf(store, text)) found.set(keyOf(image), image);
     const images = [...found.values()].filter(({ refers }) => refers === undefined);
-    const orphaned = orphanedBy([...found.values()], store);
     const names = images.map(({ reference }) => reference);
-    await store.untag(names, orphaned);
+    let orphaned: readonly NamedReferrer[] = [];
+    await store.untag(names, () => {
+      orphaned = orphanedBy([...found.values()], store);
+      return orphaned;
+    });
     const removed = brief(images);
     const referrers = referrersJson(orphaned);
     for (const image of removed) talk.print(imageLine(image));
     if (orphaned.length > 0)
-      talk.info(`removed with them: ${referrerCount(kindsOf(orphaned, store))} of these images`);
+      talk.info(
+        `removed${images.length === 0 ? "" : " with the images"}: ${referrerCount(kindsOf(orphaned, store))}`,
+      );
     talk.document({ removed, referrers });
     return 0;
   },
