@@ -134,6 +134,7 @@ test("with --platform its signatures and attestations stay; one of the whole ind
         one.why,
       ]);
       const whole = [it.cosign, it.bundle, it.notation].map(({ digest }) => [digest, "platform"]);
+      whole.push([it.sbom.digest, "not asked for"]);
       assert.deepEqual(misfits.sort(), whole.sort());
       files.push(file);
     }

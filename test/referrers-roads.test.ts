@@ -72,6 +72,95 @@ test("volumes of a signed image verify, and can be imported", async (t) => {
   assert.deepEqual(digests(referrers), [signature.digest]);
 });
 
+test("one SBOM of two platforms stays with both", async (t) => {
+  const { dir, layout, image, named, archive, store } = stage(t);
+  const sbom = putReferrer(layout, "text/spdx+json");
+  const both = image.platforms.map(({ digest }) => digest).sort();
+  const tags = Object.fromEntries(
+    image.platforms.map((platform) => [`sha256-${hexOf(platform)}.sbom`, sbom.digest]),
+  );
+  writeIndex(layout, [
+    named,
+    ...Object.keys(tags).map((tag): Entry => [sbom, { [REF]: `r.test/app:${tag}` }]),
+  ]);
+  await done("import", layout, "--store", store);
+  const host = await serveLayout(t, { layout, tags: { v1: image.digest, ...tags }, lists: true });
+  const pulled = join(dir, "pulled");
+  await done("pull", `${host}/app:v1`, "--referrers", "--as", APP, "--store", pulled);
+  for (const words of [[layout], [APP, "--store", store], [APP, "--store", pulled]]) {
+    await done("export", ...words, "--referrers", "-o", archive);
+    const { sources } = await done("verify", "--canonical", archive);
+    assert.deepEqual(subjects(sources[0].referrers), both);
+    const { err } = await say(["export", ...words, "--referrers", "-o", archive]);
+    assert.match(err, /with 2 SBOMs/);
+  }
+  // The list of an archive has them without a name each.
+  const { referrers } = await done("import", archive, "--store", join(dir, "again"));
+  assert.deepEqual(subjects(referrers), both);
+});
+
+test("signatures of signatures are followed a long way, and never dropped in silence", async (t) => {
+  const { layout, image, named, archive } = stage(t);
+  const entries: Entry[] = [named];
+  const extend = (length: number) => {
+    for (let last = entries.at(-1)![0]; entries.length <= length; ) {
+      const next = putReferrer(layout, BUNDLE, last);
+      entries.push([next, { [SUBJECT]: last.digest }]);
+      last = next;
+    }
+    writeIndex(layout, entries);
+  };
+  extend(7);
+  const { referrers } = await done("export", layout, "-o", archive);
+  assert.equal(referrers.length, 7);
+  assert.equal(
+    referrers.some(({ subject }: { subject: string }) => subject === image.digest),
+    true,
+  );
+  extend(33);
+  const { code, err } = await say(["export", layout, "-o", archive]);
+  assert.equal(code, 2);
+  assert.match(err, /chain of referrers/);
+  await done("export", layout, "-o", archive, "--no-referrers");
+});
+
+test("with --platform what refers to the whole index is named, also what nobody asked for", async (t) => {
+  const { layout, image, named, archive } = stage(t);
+  const signature = putReferrer(layout, BUNDLE, image);
+  const sbom = putReferrer(layout, SPDX, image);
+  const of = { [SUBJECT]: image.digest };
+  writeIndex(layout, [named, [signature, of], [sbom, of]]);
+  const words = ["export", layout, "-o", archive, "--platform", "linux/amd64"];
+  const why = (left: readonly { digest: string; why: string }[]) =>
+    Object.fromEntries(left.map((one) => [one.digest, one.why]));
+  const { left } = await done(...words);
+  assert.deepEqual(why(left), { [signature.digest]: "platform", [sbom.digest]: "not asked for" });
+  const { left: all } = await done(...words, "--referrers");
+  assert.deepEqual(why(all), { [signature.digest]: "platform", [sbom.digest]: "platform" });
+});
+
+test("a signature that is both listed and under cosign's tag gives one archive in any order", async (t) => {
+  const { dir, layout, image, named } = stage(t);
+  const signature = putReferrer(layout, BUNDLE, image);
+  const ways: readonly Entry[] = [
+    [signature, { [SUBJECT]: image.digest }],
+    [signature, { [REF]: `r.test/app:sha256-${hexOf(image)}.sig` }],
+  ];
+  const archives: Buffer[] = [];
+  for (const [i, order] of [ways, [...ways].reverse()].entries()) {
+    writeIndex(layout, [named, ...order]);
+    const archive = join(dir, `${i}.tar`);
+    await done("export", layout, "-o", archive);
+    archives.push(readFileSync(archive));
+  }
+  const tags = { v1: image.digest, [`sha256-${hexOf(image)}.sig`]: signature.digest };
+  const host = await serveLayout(t, { layout, tags, lists: true });
+  const copied = join(dir, "copied.tar");
+  await done("copy", `docker://${host}/app:v1`, `oci-archive:${copied}:${APP}`);
+  archives.push(readFileSync(copied));
+  for (const other of archives) assert.deepEqual(other, archives[0]);
+});
+
 test("a list of referrers that lacks one of them is not whole", async (t) => {
   const { layout, image, named, store } = stage(t);
   const there = putReferrer(layout, BUNDLE, image);

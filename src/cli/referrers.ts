@@ -22,14 +22,14 @@ export function referrerCount(kinds: readonly ReferrerKind[]): string {
     .join(", ");
 }
 
-/** The same of the referrers among images, each digest once. */
+/** The same of the referrers among images, each once for each subject. */
 export function referrersInWords(images: readonly Pushable[]): string {
   const referring = new Map(
     images.flatMap((image) => {
       const { refers } = image;
       return refers === undefined
         ? []
-        : [[image.descriptor.digest, kindOf({ ...image, refers })] as const];
+        : [[`${image.descriptor.digest} ${refers.subject}`, kindOf({ ...image, refers })] as const];
     }),
   );
   return referrerCount([...referring.values()]);

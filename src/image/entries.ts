@@ -51,7 +51,8 @@ export function readEntries(store: ReadStore, roots = store.images()): Entries {
   const referrers = new Map<string, NamedReferrer>();
   const add = (descriptor: Descriptor, refers: Refers) => {
     const key = `${descriptor.digest} ${refers.subject}`;
-    if (!referrers.has(key))
+    const before = referrers.get(key);
+    if (before === undefined || (refers.suffix !== undefined && !before.refers.suffix))
       referrers.set(key, { reference: descriptor.digest, descriptor, refers });
   };
   for (const root of roots) {

@@ -3,7 +3,7 @@ import { isFault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
 import { blobPath, DOCKER_FILE, INDEX_FILE, nameOf } from "../oci/layout.ts";
 import type { Descriptor, Manifest } from "../oci/manifest.ts";
-import { isImage, isManifest, REF_NAME } from "../oci/media.ts";
+import { COSIGN_TAG, isImage, isManifest, REF_NAME, SUBJECT } from "../oci/media.ts";
 import { completeName, type Kind } from "../oci/reference.ts";
 import { refersOf } from "../oci/referrer.ts";
 import type { ReadStore } from "../store/store.ts";
@@ -46,7 +46,12 @@ export function nameRoots(
     return found.length === 0 ? [root] : found.map((full) => withName(root, full));
   });
   const once = new Map<string, Descriptor>(
-    named.map((root) => [`${root.digest} ${nameOf(root) ?? ""}`, root]),
+    named.map((root) => [
+      [root.digest, nameOf(root), root.annotations?.[SUBJECT], root.annotations?.[COSIGN_TAG]].join(
+        " ",
+      ),
+      root,
+    ]),
   );
   return [...once.values()];
 }

@@ -23,7 +23,9 @@ export function referrersOf(
   for (const one of all) {
     const { digest } = one.descriptor;
     if (one.refers.suffix === undefined && inside.has(digest)) continue;
-    waiting.set(`${digest} ${one.refers.subject}`, one);
+    const key = `${digest} ${one.refers.subject}`;
+    // Of one that is both listed and under cosign's tag, the tag is kept, in whatever order they come.
+    if (waiting.get(key)?.refers.suffix === undefined) waiting.set(key, one);
   }
   const there = new Set(inside);
   const found: ReferringImage[] = [];

@@ -55,10 +55,10 @@ export const pushReferrer = (
   working: Working,
 ): Promise<Pushed> => pushImage(one, { ...target, tag: cosignTag(one.refers) }, working);
 
-/** Afterwards the registry lists those that were pushed by digest, itself or under the tags of their subjects. @throws registry */
+/** Afterwards the registry lists those that name their subject, itself or under the tags of their subjects. @throws registry */
 export const listReferrers = (referring: readonly Referring[], to: Repository): Promise<void> =>
   to.addReferrers(
     referring
-      .filter(({ refers }) => refers.suffix === undefined)
+      .filter((one) => one.refers.suffix === undefined || hasSubject(one))
       .map(({ descriptor, store }) => ({ descriptor, bytes: fetch(store, descriptor) })),
   );

@@ -1,4 +1,5 @@
 /** What travels with an image: its signatures, and whatever else refers to it. */
+import { Fault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { ATTESTS, isIndex } from "../oci/media.ts";
@@ -29,8 +30,10 @@ export interface Attached<P extends Selected = Selected> {
   readonly left: readonly LeftBehind[];
 }
 
-/** Referrers have referrers: they are followed this far from the image. */
-const DEEPEST = 3;
+/** Referrers have referrers: they are followed this far from the image, and what is farther is refused rather than lost. */
+const DEEPEST = 32;
+
+const keyOf = ({ descriptor, refers }: Referring) => `${descriptor.digest} ${refers.subject}`;
 
 const leave = (one: Referring, why: LeftBehind["why"]): LeftBehind => ({
   kind: kindOf(one),
@@ -47,7 +50,8 @@ interface Chosen<P extends Selected> {
 
 /**
  * Follows what refers to the image, to its manifests, and to what refers to them. What the image names itself is part of it.
- * @param lookUp what refers to each of some digests
+ * One that refers to several of these comes once for each; where it is both listed and under cosign's tag, it keeps the tag.
+ * @param lookUp what refers to each of some digests @throws too-large where referrers have referrers without end
  */
 export async function attach<P extends Selected>(
   { image, whole }: Chosen<P>,
@@ -60,13 +64,15 @@ export async function attach<P extends Selected>(
   const left: LeftBehind[] = [];
   let subjects = [...inside, ...referring.flatMap(subjectsOf)];
   const seen = new Set(subjects);
-  const taken = new Set(referring.map(({ descriptor }) => descriptor.digest));
-  for (let depth = 0; depth < DEEPEST && subjects.length > 0; depth++) {
+  const taken = new Set(referring.map(keyOf));
+  for (let depth = 0; subjects.length > 0; depth++) {
     const next: Digest[] = [];
-    for (const one of await lookUp(subjects)) {
-      const { digest } = one.descriptor;
-      if (taken.has(digest) || (one.refers.suffix === undefined && inside.has(digest))) continue;
-      taken.add(digest);
+    for (const one of tagsFirst(await lookUp(subjects))) {
+      const key = keyOf(one);
+      const isPart = one.refers.suffix === undefined && inside.has(one.descriptor.digest);
+      if (taken.has(key) || isPart) continue;
+      if (depth === DEEPEST) throw tooDeep(image);
+      taken.add(key);
       if (along === "all" || kindOf(one) === "signature") {
         referring.push(one);
         next.push(...subjectsOf(one));
@@ -76,10 +82,28 @@ export async function attach<P extends Selected>(
     for (const digest of subjects) seen.add(digest);
   }
   if (!inside.has(whole.digest))
-    for (const one of await lookUp([whole.digest]))
-      if (along === "all" || kindOf(one) === "signature") left.push(leave(one, "platform"));
+    for (const one of tagsFirst(await lookUp([whole.digest]))) {
+      const isAsked = along === "all" || kindOf(one) === "signature";
+      if (taken.has(keyOf(one))) continue;
+      taken.add(keyOf(one));
+      left.push(leave(one, isAsked ? "platform" : "not asked for"));
+    }
   return { referring, left };
 }
+
+const tagsFirst = <R extends Referring>(found: readonly R[]): R[] => [
+  ...found.filter(({ refers }) => refers.suffix !== undefined),
+  ...found.filter(({ refers }) => refers.suffix === undefined),
+];
+
+const tooDeep = ({ reference }: Selected) =>
+  new Fault("too-large", {
+    what: "the chain of referrers that refer to one another",
+    at: reference,
+    actual: DEEPEST + 1,
+    limit: DEEPEST,
+    unit: "referrers",
+  });
 
 /** BuildKit's attestation manifests for the one platform of an index that is the image now: they are no part of it any more, and stay with it. */
 function attestationsFor<P extends Selected>({ image, whole }: Chosen<P>): Referring<P>[] {
@@ -124,7 +148,9 @@ export const underName = <P extends Referring>(referring: readonly P[], referenc
     return { ...each, reference: tag ? `${repository}:${tag}` : `${repository}@${digest}` };
   });
 
-/** Each name once: what refers to an image that has two names would come twice. */
+/** Each name once for each subject: what refers to an image that has two names would come twice. */
 export const oncePerName = <P extends Selected>(images: readonly P[]): P[] => [
-  ...new Map(images.map((image) => [image.reference, image])).values(),
+  ...new Map(
+    images.map((image) => [`${image.reference} ${image.refers?.subject ?? ""}`, image]),
+  ).values(),
 ];
