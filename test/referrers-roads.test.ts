@@ -237,6 +237,24 @@ test("prune takes the referrers of images that are gone out of such lists, once"
   assert.deepEqual((await done("prune", "--store", store)).orphans, []);
 });
 
+test("a signature that the registry lists and cannot be read is named", async (t) => {
+  const { dir, layout, image, archive } = stage(t);
+  const there = putReferrer(layout, BUNDLE, image);
+  const absent = { ...putReferrer(layout, BUNDLE, image, "absent"), artifactType: BUNDLE };
+  const list = putIndex(layout, [there, absent]);
+  rmSync(join(layout, "blobs/sha256", hexOf(absent)));
+  const tags = { v1: image.digest, [`sha256-${hexOf(image)}`]: list.digest };
+  const host = await serveLayout(t, { layout, tags, lists: false });
+  const words = ["copy", `docker://${host}/app:v1`, `oci-archive:${archive}:${APP}`];
+  const { referrers, left } = await done(...words);
+  assert.deepEqual(digests(referrers), [there.digest]);
+  assert.deepEqual(left, [
+    { kind: "signature", subject: image.digest, digest: absent.digest, why: "not readable" },
+  ]);
+  const { err } = await say(["pull", `${host}/app:v1`, "--store", join(dir, "store")]);
+  assert.match(err, /left behind: 1 signature that the registry lists/);
+});
+
 test("a delta whose base is in the store is imported without warnings", async (t) => {
   const { dir, layout, named, archive, store } = stage(t);
   writeIndex(layout, [named]);

@@ -50,7 +50,8 @@ export const leftJson = (left: readonly LeftBehind[]): Json[] =>
 export function tellLeft(left: readonly LeftBehind[], talk: Talk): void {
   const of = (why: LeftBehind["why"]) =>
     referrerCount(left.filter((one) => one.why === why).map(({ kind }) => kind));
-  const [unasked, misfit, unlisted] = [of("not asked for"), of("platform"), of("no subject")];
+  const [unasked, misfit] = [of("not asked for"), of("platform")];
+  const [unlisted, unread] = [of("no subject"), of("not readable")];
   if (unasked !== "") talk.info(`left behind: ${unasked} (--referrers takes everything)`);
   if (misfit !== "")
     talk.warn(
@@ -61,5 +62,10 @@ export function tellLeft(left: readonly LeftBehind[], talk: Talk): void {
     talk.warn(
       `left behind: ${unlisted} whose manifest has no subject: a registry cannot list them`,
       "without --platform they travel inside the index",
+    );
+  if (unread !== "")
+    talk.warn(
+      `left behind: ${unread} that the registry lists, and whose manifest cannot be read`,
+      "the registry does not have it, or it is malformed or of a type that is not supported; --json lists the digests",
     );
 }

@@ -16,12 +16,12 @@ export type Along = "all" | "signatures" | "none";
 /** An image that refers to another. */
 export type Referring<P extends Selected = Selected> = P & { readonly refers: Refers };
 
-/** A referrer that does not travel, and why: nobody asked for it, its subject is the index that platforms were chosen from, or no registry can list it. */
+/** A referrer that does not travel, and why: nobody asked for it, its subject is the index that platforms were chosen from, no registry can list it, or the registry that lists it gives nothing that can be read. */
 export interface LeftBehind {
   readonly kind: ReferrerKind;
   readonly digest: Digest;
   readonly subject: Digest;
-  readonly why: "not asked for" | "platform" | "no subject";
+  readonly why: "not asked for" | "platform" | "no subject" | "not readable";
 }
 
 /** What travels with an image, and what does not. */

@@ -1,11 +1,17 @@
 /** Referrers of images in registries. */
+import { sortedBy } from "../base/order.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import { COSIGN_SUFFIXES, type CosignSuffix, referrersTag } from "../oci/referrer.ts";
+import {
+  COSIGN_SUFFIXES,
+  type CosignSuffix,
+  kindOfReferrer,
+  referrersTag,
+} from "../oci/referrer.ts";
 import { MemoryStore } from "../store/memory.ts";
 import type { Repository } from "../store/registry.ts";
 import { inParallel } from "./parallel.ts";
-import { type Along, type Attached, attach, type Referring } from "./referrers.ts";
+import { type Along, type Attached, attach, type LeftBehind, type Referring } from "./referrers.ts";
 import { findRemote, type RemoteImage, readManifests } from "./remote.ts";
 
 /** How many digests are asked about at a time. */
@@ -15,27 +21,40 @@ const AT_ONCE = 6;
  * What refers to an image in its registry, as the registry lists it or under tags: the manifests are read, and nothing else.
  * @throws registry, digest-differs
  */
-export function findReferrers(
+export async function findReferrers(
   image: RemoteImage,
   along: Along,
   whole: Descriptor = image.descriptor,
 ): Promise<Attached<RemoteImage>> {
   const { from } = image;
-  return attach({ image, whole }, along, async (subjects) => {
+  const unread: LeftBehind[] = [];
+  const { referring, left } = await attach({ image, whole }, along, async (subjects) => {
     const found = await inParallel(subjects, AT_ONCE, async (digest, stop) => {
       const isRoot = digest === whole.digest || digest === image.descriptor.digest;
       const suffixes = along === "all" || isRoot ? COSIGN_SUFFIXES : COSIGN_SUFFIXES.slice(0, 1);
       const there = from.until(stop);
-      return [...(await listed(digest, there)), ...(await tagged(digest, suffixes, there))];
+      return [...(await listed(digest, there, unread)), ...(await tagged(digest, suffixes, there))];
     });
     return found.flat().map((one) => ({ ...one, from }));
   });
+  return { referring, left: [...left, ...sortedBy(unread, ({ digest }) => digest)] };
 }
 
-/** What the registry lists, or the list under the tag, with all manifests that it has. */
-async function listed(subject: Digest, from: Repository): Promise<Referring<RemoteImage>[]> {
+/** What the registry lists, or the list under the tag, with all manifests that it has. @param unread gets what it lists and does not give */
+async function listed(
+  subject: Digest,
+  from: Repository,
+  unread: LeftBehind[],
+): Promise<Referring<RemoteImage>[]> {
   const found: Referring<RemoteImage>[] = [];
-  for (const { descriptor, bytes } of (await from.readReferrers(subject)).found) {
+  const { found: read, skipped } = await from.readReferrers(subject);
+  for (const { descriptor, why } of skipped) {
+    if (why === "other-subject") continue;
+    const { digest, artifactType } = descriptor;
+    const kind = kindOfReferrer({ artifactType }, { subject });
+    unread.push({ kind, digest, subject, why: "not readable" });
+  }
+  for (const { descriptor, bytes } of read) {
     const store = new MemoryStore(from.at);
     store.put(bytes);
     await readManifests(from, descriptor, store);
