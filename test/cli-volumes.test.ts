@@ -179,7 +179,7 @@ describe("import of volumes", () => {
       assert.match(alone.err, /the delta leaves it out, and it is not in the store/);
       const unsure = await say(["verify", list]);
       assert.equal(unsure.code, 2);
-      assert.match(unsure.out, /^COULD NOT SAY .*, 5 volumes$/m);
+      assert.match(unsure.out, new RegExp(`^COULD NOT SAY .*, ${files.length} volumes$`, "m"));
       const sure = await say(["verify", list, "--base", layout, "--canonical"]);
       assert.deepEqual([sure.code, sure.out.split("\n")[0]!.slice(0, 3)], [0, "OK "], sure.out);
       const base = join(dir, "whole.tar");
