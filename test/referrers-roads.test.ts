@@ -264,3 +264,23 @@ test("a delta whose base is in the store is imported without warnings", async (t
   await done("import", archive, "--store", store);
   assert.deepEqual((await done("import", delta, "--store", store)).warnings, []);
 });
+
+test("an entry that names another subject than its manifest is refused", async (t) => {
+  const { dir, layout, image, named, archive, store } = stage(t);
+  const other = putContainer(layout, "other");
+  const signature = putReferrer(layout, BUNDLE, image);
+  const names: readonly Entry[] = [named, [other, { [REF]: "r.test/other:v1" }]];
+  writeIndex(layout, [...names, [signature, { [SUBJECT]: other.digest }]]);
+  const { code, document } = await ask(["verify", layout]);
+  assert.equal(code, 1);
+  const codes = document.sources[0].findings.map(({ code }: { code: string }) => code);
+  assert.deepEqual(codes, ["subject-differs"]);
+  assert.equal((await say(["import", layout, "--store", store])).code, 2);
+  const exported = await say(["export", layout, "-o", archive]);
+  assert.equal(exported.code, 2);
+  assert.match(exported.err, /its manifest refers to/);
+  // A tag of cosign's says nothing of a subject.
+  writeIndex(layout, [...names, [signature, { [REF]: `r.test/other:sha256-${hexOf(other)}.sig` }]]);
+  await done("export", layout, "-o", join(dir, "tagged.tar"));
+  await done("verify", "--canonical", join(dir, "tagged.tar"));
+});

@@ -20,6 +20,7 @@ import { bytesOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
 import { leftOut, surplusOf } from "./delta.ts";
 import { checkDocker } from "./docker.ts";
+import { checkSubjects } from "./entries.ts";
 import { collect, type Finding, finding, note, unchecked, uniqueFindings } from "./finding.ts";
 import { checkClaims } from "./hash-all.ts";
 import { dockerOf, type Held, type Inventory } from "./inventory.ts";
@@ -156,6 +157,7 @@ function readIndex(inventory: Inventory, repository: string | undefined): void {
     );
   const entries = isOther ? [] : (found?.manifests ?? []);
   findings.addAll(checkAnnotations(entries));
+  findings.addAll(checkSubjects(entries, inventory));
   inventory.roots = readRoots(entries, inventory, { docker: dockerOf(inventory), repository });
 }
 

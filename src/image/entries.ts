@@ -6,6 +6,7 @@ import type { Descriptor } from "../oci/manifest.ts";
 import { COSIGN_TAG, isImage, SUBJECT } from "../oci/media.ts";
 import { cosignTag, parseReferrersTag, type Refers, refersOf, suffixOf } from "../oci/referrer.ts";
 import type { Named, ReadStore } from "../store/store.ts";
+import { type Finding, finding } from "./finding.ts";
 import { isTagOnly } from "./name.ts";
 import { type Reached, read } from "./walk.ts";
 
@@ -103,6 +104,25 @@ function withSuffix(root: Descriptor, refers: Refers, store: ReadStore): Refers 
   const suffix = content && suffixOf(content);
   return suffix === undefined ? refers : { ...refers, suffix };
 }
+
+/**
+ * Referrers whose entry names another subject than their manifest: clients that go by the one and clients that go by the other would
+ * find them at two images. What is under cosign's tag may have any subject.
+ */
+export function checkSubjects(roots: readonly Descriptor[], store: ReadStore): Finding[] {
+  return roots.flatMap((root) => {
+    const refers = refersOf(root);
+    if (refers === undefined || refers.suffix !== undefined) return [];
+    const subject = subjectIn(readable(root, store));
+    return subject === undefined || subject === refers.subject
+      ? []
+      : [finding("subject-differs", root.digest, saidOfSubjects(refers, subject))];
+  });
+}
+
+/** What is wrong where an entry and its manifest name two subjects. */
+export const saidOfSubjects = ({ subject }: Refers, own: Digest): string =>
+  `its entry says that it refers to ${subject}, its manifest refers to ${own}`;
 
 const subjectIn = (content: Reached | undefined): Digest | undefined =>
   (content?.manifest ?? content?.index)?.subject?.digest;

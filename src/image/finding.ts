@@ -12,6 +12,7 @@ export type FindingCode =
   | "duplicate-member"
   | "duplicate-name"
   | "name-differs"
+  | "subject-differs"
   | "digest-differs"
   | "size-differs"
   | "type-differs"

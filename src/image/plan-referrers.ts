@@ -1,8 +1,10 @@
 /** What refers to the images of an archive to be: which of it is in the archive, and how index.json says so. */
+import { Fault } from "../base/fault.ts";
 import { sortedBy } from "../base/order.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { type Refers, referrerEntry } from "../oci/referrer.ts";
+import { saidOfSubjects } from "./entries.ts";
 import { isGadget, type Selected } from "./select.ts";
 import { type Reached, read } from "./walk.ts";
 
@@ -41,7 +43,10 @@ export function referrersOf(
   return sortedBy(found, ({ descriptor, refers }) => `${descriptor.digest} ${refers.subject}`);
 }
 
-/** The lines of referrers in index.json. What refers to gadgets keeps cosign's tags as names: `ig` looks for them. */
+/**
+ * The lines of referrers in index.json. What refers to gadgets keeps cosign's tags as names: `ig` looks for them.
+ * @throws malformed where an entry names another subject than its manifest
+ */
 export function referrerEntries(
   referring: readonly ReferringImage[],
   named: readonly Selected[],
@@ -55,6 +60,14 @@ export function referrerEntries(
   );
   return referring.map(({ descriptor, store, refers }) => {
     const { manifest, index } = read(descriptor, store);
-    return referrerEntry(descriptor, refers, manifest ?? index, gadgets.has(refers.subject));
+    const content = manifest ?? index;
+    const own = content?.subject?.digest;
+    if (refers.suffix === undefined && own !== undefined && own !== refers.subject)
+      throw new Fault("malformed", {
+        what: "the referrer",
+        at: descriptor.digest,
+        why: saidOfSubjects(refers, own),
+      });
+    return referrerEntry(descriptor, refers, content, gadgets.has(refers.subject));
   });
 }
