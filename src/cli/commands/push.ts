@@ -86,7 +86,7 @@ export const pushCommand = command({
     },
   ],
   document:
-    '{"reference", "digest", "blobs", "sent", "mounted", "bytes", "referrers": [{"reference", "digest"}]}; with --to\n {"images": [{"source", "reference", "digest"}], "referrers": [the same], "blobs", "sent", "mounted", "bytes"};\n with --dry-run {"images", "referrers"}',
+    '{"reference", "digest", "blobs", "sent", "mounted", "bytes", "referrers": [{"reference", "digest"}],\n "left": [{"kind", "subject", "digest", "why"}], "absent": [{"platform", "digest"}]}; with --to\n {"images": [{"source", "reference", "digest"}], "referrers": [the same], "blobs", "sent", "mounted", "bytes", "left", "absent"};\n with --dry-run {"images", "referrers", "left", "absent"}',
   async run(words, context) {
     const { source: texts, to, all, platform, jobs, store: folder } = words;
     const { talk } = context;
