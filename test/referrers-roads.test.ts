@@ -284,3 +284,14 @@ test("an entry that names another subject than its manifest is refused", async (
   await done("export", layout, "-o", join(dir, "tagged.tar"));
   await done("verify", "--canonical", join(dir, "tagged.tar"));
 });
+
+test("import of a platform that is absent names those that are complete", async (t) => {
+  const { layout, image, named, store } = stage(t);
+  writeIndex(layout, [named]);
+  rmSync(join(layout, "blobs/sha256", hexOf(image.platforms[1]!)));
+  const words = ["import", layout, "--store", store, "--platform"];
+  const { code, err } = await say([...words, "linux/arm64"]);
+  assert.equal(code, 2);
+  assert.match(err, /--platform linux\/amd64\n/);
+  await done(...words, "linux/amd64");
+});

@@ -1,5 +1,6 @@
 /** Which images of an archive are taken into the store, and under which names. */
 import { Fault } from "../base/fault.ts";
+import { sortedUnique } from "../base/order.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { DOCKER_FILE, INDEX_FILE, nameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
@@ -57,15 +58,22 @@ export async function prove(
 ): Promise<Proven> {
   const { at } = inventory;
   const hint = kept ? { hint: BROKE_OFF } : {};
-  const refuse = (found: Iterable<Finding>, level: Finding["level"] = "finding") => {
+  const refuse = (
+    found: Iterable<Finding>,
+    level: Finding["level"] = "finding",
+    present: readonly string[] = [],
+  ) => {
     const grave = uniqueFindings(found).filter((it) => it.level === level);
-    if (grave.length > 0) throw new Fault("unproven", { at, findings: grave, ...hint });
+    if (grave.length === 0) return;
+    const isPartial = present.length > 0 && grave.every(({ code }) => code === "platform-absent");
+    const others = `nothing was changed: take the platforms that are complete with --platform ${present.join(",")}`;
+    throw new Fault("unproven", { at, findings: grave, ...(isPartial ? { hint: others } : hint) });
   };
   refuse(inventory.findings);
   if (!inventory.isDocker) readBase(inventory);
   const concluded = conclude(inventory, { isTaking: true, platforms, foreign, repository });
   const { judgement, judging, findings } = concluded;
-  refuse(findings);
+  refuse(findings, "finding", sortedUnique([...judgement.present]));
   if ("volumes" in source) refuse(checkList(source.volumes, inventory));
   if (inventory.isOwn) refuse(await checkCanonical(inventory, foreign));
   const isMade = name !== undefined && giveName(inventory, name);
