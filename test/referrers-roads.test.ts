@@ -295,3 +295,15 @@ test("import of a platform that is absent names those that are complete", async 
   assert.match(err, /--platform linux\/amd64\n/);
   await done(...words, "linux/amd64");
 });
+
+test("copy names the source that lacks a blob of a signature, and what needs it", async (t) => {
+  const { dir, layout, image, named } = stage(t);
+  const signature = putReferrer(layout, BUNDLE, image);
+  writeIndex(layout, [named, [signature, { [SUBJECT]: image.digest }]]);
+  const layer = put(layout, BUNDLE, Buffer.from(`${BUNDLE} `));
+  rmSync(join(layout, "blobs/sha256", hexOf(layer)));
+  const { code, err } = await say(["copy", layout, `oci:${join(dir, "copied")}`]);
+  assert.equal(code, 2);
+  assert.ok(err.includes(`${layer.digest} is not in "${layout}"`), err);
+  assert.ok(err.includes(signature.digest), err);
+});

@@ -1,4 +1,5 @@
 /** Images from wherever they are to wherever they are to be; their bytes stay what they are. */
+import { Fault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
 import { formatRemote } from "../oci/remote.ts";
 import { FolderStore } from "../store/folder.ts";
@@ -139,6 +140,8 @@ export async function takeImages(
       for (const digest of reached) {
         taken.add(digest);
         const content = from.find(digest);
+        if (content === undefined)
+          throw new Fault("blob-missing", { digest, at: from.at, neededBy: descriptor.digest });
         if (content instanceof Uint8Array) session.put(digest, content);
       }
       await takeAll(from, new Set(reached), session, working);
