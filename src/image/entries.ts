@@ -19,13 +19,10 @@ export const isFromCosign = ({ annotations }: Descriptor): boolean =>
   annotations?.[KIND]?.startsWith(COSIGN) === true;
 
 /** What the signatures and attestations of cosign before version 3 refer to: the image beside them. */
-function refersFromCosign(root: Descriptor, roots: readonly Descriptor[]): Refers | undefined {
+function refersFromCosign(root: Descriptor, image: Descriptor | undefined): Refers | undefined {
   const kind = root.annotations?.[KIND];
   const suffix = kind === `${COSIGN}sigs` ? ".sig" : kind === `${COSIGN}atts` ? ".att" : undefined;
-  const isSubject = ({ annotations }: Descriptor) =>
-    annotations?.[KIND]?.startsWith(`${COSIGN}image`);
-  const subject = suffix && roots.find(isSubject)?.digest;
-  return subject && { subject, suffix };
+  return suffix && image && { subject: image.digest, suffix };
 }
 
 /** Something that refers to an image, with what it refers to. */
@@ -56,8 +53,9 @@ export function readEntries(store: ReadStore, roots = store.images()): Entries {
     if (before === undefined || (refers.suffix !== undefined && !before.refers.suffix))
       referrers.set(key, { reference: descriptor.digest, descriptor, refers });
   };
+  const saved = roots.find(({ annotations }) => annotations?.[KIND]?.startsWith(`${COSIGN}image`));
   for (const root of roots) {
-    const old = refersFromCosign(root, roots);
+    const old = refersFromCosign(root, saved);
     const found = old ? [{ descriptor: root, refers: old }] : referrersAt(root, store);
     if (found === undefined) images.push(root);
     else for (const { descriptor, refers } of found) add(descriptor, refers);
