@@ -1,5 +1,5 @@
 #!/bin/sh
-# sh scripts/wasm.sh            compiles scripts/deflate/assembly/encoder.ts into src/base/gzip-wasm.ts
+# sh scripts/wasm.sh            compiles scripts/deflate/assembly/encoder.ts into src/base/compression/deflate-wasm.ts
 # sh scripts/wasm.sh --check    says whether that file is what the source gives, and changes nothing
 #
 # The compiler is the pinned one of package.json. It writes the same bytes on every machine.
@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 asc=${ASC:-node_modules/.bin/asc}
-target=src/base/gzip-wasm.ts
+target=src/base/compression/deflate-wasm.ts
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -4,7 +4,7 @@ import { isMainThread } from "node:worker_threads";
 if (isMainThread) {
   const [{ crash, run }, { beforeUndos, cleanUp }] = await Promise.all([
     import("./cli/run.ts"),
-    import("./base/file-cleanup.ts"),
+    import("./base/fs/exit-hooks.ts"),
   ]);
   const start = {
     words: process.argv.slice(2),
@@ -26,8 +26,8 @@ if (isMainThread) {
   leave(await run(start));
 } else {
   const [{ serve }, { perform }] = await Promise.all([
-    import("./base/worker.ts"),
-    import("./image/work.ts"),
+    import("./base/workers/worker.ts"),
+    import("./jobs/perform.ts"),
   ]);
   serve(perform);
 }

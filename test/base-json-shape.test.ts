@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { foldsAlike } from "../src/base/json-fold.ts";
-import { list, map, parseShaped, type Shape, struct } from "../src/base/json-shape.ts";
+import { foldsAlike } from "../src/base/json/fold.ts";
+import { list, map, parseShaped, type Shape, struct } from "../src/base/json/shape.ts";
 import { ascii } from "./support/archive.ts";
 import { faultOf } from "./support/fault.ts";
 

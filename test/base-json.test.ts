@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { utf8 } from "../src/base/bytes.ts";
-import { formatJson, type Json, parseJson } from "../src/base/json.ts";
+import { formatJson, type Json, parseJson } from "../src/base/json/json.ts";
 import { faultOf } from "./support/fault.ts";
 
 const bounds = { bytes: 1 << 20 };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { masked } from "../src/base/mask.ts";
+import { masked } from "../src/base/redact.ts";
 
 test("who logs in is masked, and nothing else", () => {
   const cases: readonly (readonly [string, string])[] = [

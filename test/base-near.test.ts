@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nearest } from "../src/base/near.ts";
+import { nearest } from "../src/base/suggest.ts";
 
 test("a missing, surplus, wrong or swapped letter is near", () => {
   for (const slip of [

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { hasFlag, parseArgs, splitCommand } from "../src/cli/args.ts";
-import { GLOBALS, type Options } from "../src/cli/options.ts";
+import { GLOBALS, type Options } from "../src/cli/args/options.ts";
+import { hasFlag, parseArgs, splitCommand } from "../src/cli/args/parse.ts";
 import { faultOf } from "./support/fault.ts";
 
 const options = {

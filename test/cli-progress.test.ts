@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { formatProgress, formatSeconds, Rate } from "../src/cli/progress.ts";
+import { formatProgress, formatSeconds, Rate } from "../src/cli/output/progress.ts";
 
 const MIB = 1024 * 1024;
 

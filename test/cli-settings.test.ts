@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { readSettings, sourceDateEpoch, storePath } from "../src/cli/settings.ts";
+import { readSettings, sourceDateEpoch, storePath } from "../src/cli/args/settings.ts";
 import { faultOf } from "./support/fault.ts";
 
 const settings = (environment: Record<string, string | undefined>) =>

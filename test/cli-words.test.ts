@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Fault, type FaultCode, type Faults } from "../src/base/fault.ts";
-import { clean, cleanLine, count, formatBytes, quote, quotePlace, table } from "../src/cli/text.ts";
-import { alternatives, formatProblem, sentence } from "../src/cli/words.ts";
+import { Fault, type FaultCode, type Faults } from "../src/base/error.ts";
+import { alternatives, formatProblem, sentence } from "../src/cli/output/error-messages.ts";
+import {
+  clean,
+  cleanLine,
+  count,
+  formatBytes,
+  quote,
+  quotePlace,
+  table,
+} from "../src/cli/output/text.ts";
 
 const A = `sha256:${"a".repeat(64)}`;
 const B = `sha256:${"b".repeat(64)}`;

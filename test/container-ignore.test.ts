@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { utf8 } from "../src/base/bytes.ts";
-import { IGNORE_LIMIT, ignoreFiles, ignoreFor } from "../src/container/ignore.ts";
+import { IGNORE_LIMIT, ignoreFiles, ignoreFor } from "../src/dockerfile/dockerignore.ts";
 import { faultOf } from "./support/fault.ts";
 
 const ignore = (...lines: string[]) => ignoreFor(utf8(lines.join("\n")), ".dockerignore");

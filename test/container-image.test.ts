@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { text, utf8 } from "../src/base/bytes.ts";
-import { formatJson } from "../src/base/json.ts";
-import { emptyConfig, type History, parseContainerConfig } from "../src/container/config.ts";
-import { containerImage, containerIndex, type ImageParts } from "../src/container/image.ts";
+import { formatJson } from "../src/base/json/json.ts";
+import { emptyConfig, type History, parseContainerConfig } from "../src/dockerfile/image/config.ts";
+import { containerImage, containerIndex, type ImageParts } from "../src/dockerfile/image/image.ts";
 import { digestOf } from "../src/oci/digest.ts";
 import { parseConfig, parseIndex, parseManifest } from "../src/oci/manifest.ts";
 import { AMD64, work } from "./support/container.ts";

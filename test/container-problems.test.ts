@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf8 } from "../src/base/bytes.ts";
-import { DOCKERFILE_LIMIT, parseDockerfile } from "../src/container/dockerfile.ts";
-import { unusedArgs } from "../src/container/stage.ts";
+import { unusedArgs } from "../src/dockerfile/evaluate/stage.ts";
+import { DOCKERFILE_LIMIT, parseDockerfile } from "../src/dockerfile/read.ts";
 import { scopeOf, shown, work } from "./support/container.ts";
 import { faultOf } from "./support/fault.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { text, utf8 } from "../src/base/bytes.ts";
-import { emptyConfig } from "../src/container/config.ts";
-import { parseDockerfile } from "../src/container/dockerfile.ts";
-import { evaluate, fromOf, neededStages } from "../src/container/stage.ts";
+import { evaluate, fromOf, neededStages } from "../src/dockerfile/evaluate/stage.ts";
+import { emptyConfig } from "../src/dockerfile/image/config.ts";
+import { parseDockerfile } from "../src/dockerfile/read.ts";
 import { AMD64, copiesOf, scopeOf, shown, work } from "./support/container.ts";
 import { faultOf } from "./support/fault.ts";
 

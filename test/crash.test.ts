@@ -4,11 +4,11 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSy
 import { join } from "node:path";
 import { describe, it, test } from "node:test";
 import { sha256Hex } from "../src/base/hash.ts";
-import { Tally } from "../src/base/pool.ts";
-import { isProven } from "../src/image/finding.ts";
-import { verifyLayout } from "../src/image/verify.ts";
+import { Tally } from "../src/base/workers/pool.ts";
+import { isProven } from "../src/image/findings.ts";
 import { nameOf } from "../src/oci/layout.ts";
-import { FolderStore } from "../src/store/folder.ts";
+import { FolderStore } from "../src/store/folder-store.ts";
+import { verifyLayout } from "../src/verify/verify.ts";
 import { Child, type Ended, pause } from "./support/child.ts";
 import { command, ingot, plainEnvironment, root } from "./support/ingot.ts";
 import { noise, writeLayout } from "./support/layout.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Crew } from "../src/base/crew.ts";
-import { isFault } from "../src/base/fault.ts";
+import { isFault } from "../src/base/error.ts";
+import { Crew } from "../src/base/workers/worker-pool.ts";
 import type { CrewTask } from "./support/crew-worker.ts";
 
 const entry = new URL("./support/crew-worker.ts", import.meta.url);

@@ -4,16 +4,16 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { Fault } from "../src/base/fault.ts";
-import { holdingsOf } from "../src/image/bases.ts";
-import { planArchive, streamArchive } from "../src/image/export.ts";
-import { isProven, isSound } from "../src/image/finding.ts";
-import { formatHoldings, parseHoldings } from "../src/image/holdings.ts";
-import { importArchive } from "../src/image/import.ts";
-import { verifyArchive } from "../src/image/verify.ts";
+import { planArchive, streamArchive } from "../src/archive/write.ts";
+import { Fault } from "../src/base/error.ts";
+import { isProven, isSound } from "../src/image/findings.ts";
+import { formatHoldings, parseHoldings } from "../src/image/layer-list.ts";
 import { Archive } from "../src/store/archive.ts";
-import { FolderStore } from "../src/store/folder.ts";
-import { MemoryStore } from "../src/store/memory.ts";
+import { FolderStore } from "../src/store/folder-store.ts";
+import { MemoryStore } from "../src/store/memory-store.ts";
+import { holdingsOf } from "../src/transfer/delta-bases.ts";
+import { importArchive } from "../src/verify/import.ts";
+import { verifyArchive } from "../src/verify/verify.ts";
 import {
   alone,
   ascii,

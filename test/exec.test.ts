@@ -3,8 +3,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { run, shellLine, statusText, which } from "../src/base/exec.ts";
-import { type Fault, isFault } from "../src/base/fault.ts";
+import { type Fault, isFault } from "../src/base/error.ts";
+import { run, shellLine, statusText, which } from "../src/base/process/run.ts";
 import { testWith } from "./support/needs.ts";
 import { tempDir } from "./support/temp.ts";
 

@@ -4,8 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Tally } from "../src/base/pool.ts";
-import { planArchive, type Written, writeArchive } from "../src/image/export.ts";
+import { planArchive, type Written, writeArchive } from "../src/archive/write.ts";
+import { Tally } from "../src/base/workers/pool.ts";
 import { Layout } from "../src/store/layout.ts";
 import * as resume from "./support/broken-export.ts";
 import { Child } from "./support/child.ts";

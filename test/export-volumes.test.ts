@@ -4,11 +4,11 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { basename, join } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { Asides } from "../src/base/file-asides.ts";
-import { parseSize } from "../src/cli/size.ts";
-import { planArchive } from "../src/image/export.ts";
-import { placeVolumes, type Split, volumesOf } from "../src/image/split.ts";
-import { parseVolumes } from "../src/image/volumes.ts";
+import { parseVolumes } from "../src/archive/volumes/format.ts";
+import { planArchive } from "../src/archive/write.ts";
+import { placeVolumes, type Split, volumesOf } from "../src/archive/write-volumes.ts";
+import { Asides } from "../src/base/fs/atomic-files.ts";
+import { parseSize } from "../src/cli/args/size.ts";
 import { Layout } from "../src/store/layout.ts";
 import * as resume from "./support/broken-export.ts";
 import { Child } from "./support/child.ts";

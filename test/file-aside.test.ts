@@ -12,8 +12,8 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import { Aside, writeWhole } from "../src/base/file-aside.ts";
-import { cleanUp } from "../src/base/file-cleanup.ts";
+import { Aside, writeWhole } from "../src/base/fs/atomic-file.ts";
+import { cleanUp } from "../src/base/fs/exit-hooks.ts";
 import { Child, script, until } from "./support/child.ts";
 import { faultOf } from "./support/fault.ts";
 import { tempDir } from "./support/temp.ts";

@@ -13,10 +13,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Asides } from "../src/base/file-asides.ts";
-import { cleanUp } from "../src/base/file-cleanup.ts";
-import { owner } from "../src/base/file-owner.ts";
-import { Parts } from "../src/base/file-parts.ts";
+import { Asides } from "../src/base/fs/atomic-files.ts";
+import { cleanUp } from "../src/base/fs/exit-hooks.ts";
+import { owner } from "../src/base/fs/process-id.ts";
+import { Parts } from "../src/base/fs/segmented-file.ts";
 import { faultOf } from "./support/fault.ts";
 import { tempDir } from "./support/temp.ts";
 

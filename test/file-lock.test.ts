@@ -9,8 +9,8 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import { withLock } from "../src/base/file-lock.ts";
-import { judgeOwner, owner } from "../src/base/file-owner.ts";
+import { withLock } from "../src/base/fs/lock.ts";
+import { judgeOwner, owner } from "../src/base/fs/process-id.ts";
 import { Child, pause, script, until } from "./support/child.ts";
 import { faultOf } from "./support/fault.ts";
 import { tempDir } from "./support/temp.ts";

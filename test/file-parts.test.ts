@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Parts, placeIn } from "../src/base/file-parts.ts";
+import { Parts, placeIn } from "../src/base/fs/segmented-file.ts";
 import { faultOf } from "./support/fault.ts";
 import { tempDir } from "./support/temp.ts";
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { OpenFile, openWrite } from "../src/base/file.ts";
-import { Syncs } from "../src/base/file-sync.ts";
+import { OpenFile, openWrite } from "../src/base/fs/file.ts";
+import { Syncs } from "../src/base/fs/sync-queue.ts";
 import { faultOf } from "./support/fault.ts";
 import { tempDir } from "./support/temp.ts";
 

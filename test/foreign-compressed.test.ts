@@ -4,10 +4,10 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { importArchive } from "../src/image/import.ts";
-import { openSources } from "../src/image/source.ts";
-import { verifyArchive } from "../src/image/verify.ts";
-import { FolderStore } from "../src/store/folder.ts";
+import { openSources } from "../src/source/source.ts";
+import { FolderStore } from "../src/store/folder-store.ts";
+import { importArchive } from "../src/verify/import.ts";
+import { verifyArchive } from "../src/verify/verify.ts";
 import {
   alone,
   canonical,

@@ -4,11 +4,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { isProven } from "../src/image/finding.ts";
-import { importArchive } from "../src/image/import.ts";
-import { openSources } from "../src/image/source.ts";
-import { verifyArchive, verifyLayout } from "../src/image/verify.ts";
-import { FolderStore } from "../src/store/folder.ts";
+import { isProven } from "../src/image/findings.ts";
+import { openSources } from "../src/source/source.ts";
+import { FolderStore } from "../src/store/folder-store.ts";
+import { importArchive } from "../src/verify/import.ts";
+import { verifyArchive, verifyLayout } from "../src/verify/verify.ts";
 import { alone, ascii, pieces, type RawMember, rawTar, seeded, sha256 } from "./support/archive.ts";
 import {
   configOf,

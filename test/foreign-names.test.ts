@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { importArchive } from "../src/image/import.ts";
-import { openSources } from "../src/image/source.ts";
-import { verifyArchive, verifyLayout } from "../src/image/verify.ts";
 import type { Descriptor } from "../src/oci/manifest.ts";
-import { FolderStore } from "../src/store/folder.ts";
+import { openSources } from "../src/source/source.ts";
+import { FolderStore } from "../src/store/folder-store.ts";
+import { importArchive } from "../src/verify/import.ts";
+import { verifyArchive, verifyLayout } from "../src/verify/verify.ts";
 import {
   alone,
   ascii,

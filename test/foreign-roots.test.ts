@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { isProven } from "../src/image/finding.ts";
-import { importArchive } from "../src/image/import.ts";
-import { verifyArchive } from "../src/image/verify.ts";
+import { isProven } from "../src/image/findings.ts";
 import { nameOf } from "../src/oci/layout.ts";
 import type { Descriptor } from "../src/oci/manifest.ts";
 import { refersOf } from "../src/oci/referrer.ts";
-import { FolderStore } from "../src/store/folder.ts";
+import { FolderStore } from "../src/store/folder-store.ts";
+import { importArchive } from "../src/verify/import.ts";
+import { verifyArchive } from "../src/verify/verify.ts";
 import {
   alone,
   Blobs,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Arch, compileProgram, type Program } from "../src/gadget/clang.ts";
+import { type Arch, compileProgram, type Program } from "../src/gadget/compile/clang.ts";
 import { faultOf } from "./support/fault.ts";
 import { testWith } from "./support/needs.ts";
 import { run } from "./support/run.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { compileProgram } from "../src/gadget/clang.ts";
+import { compileProgram } from "../src/gadget/compile/clang.ts";
 import { testUnless, which } from "./support/needs.ts";
 import { run, succeed } from "./support/run.ts";
 import { tempDir } from "./support/temp.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { buildWasm } from "../src/gadget/wasm.ts";
+import { buildWasm } from "../src/gadget/compile/wasm.ts";
 import { faultOf } from "./support/fault.ts";
 import { testUnless, which } from "./support/needs.ts";
 import { run, succeed } from "./support/run.ts";

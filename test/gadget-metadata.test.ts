@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { utf8 } from "../src/base/bytes.ts";
-import { parseMetadata } from "../src/gadget/metadata.ts";
+import { parseMetadata } from "../src/gadget/spec/metadata.ts";
 import { shown } from "./support/gadget-problems.ts";
 
 const parse = (source: string) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf8 } from "../src/base/bytes.ts";
-import { parseMetadata } from "../src/gadget/metadata.ts";
+import { parseMetadata } from "../src/gadget/spec/metadata.ts";
 import { shown } from "./support/gadget-problems.ts";
 
 /** Each case is a source and its problems. A first line `name: x` is added: the cases begin on line 2. */

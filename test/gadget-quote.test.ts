@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf8 } from "../src/base/bytes.ts";
-import { parseMetadata } from "../src/gadget/metadata.ts";
-import { quote, tame } from "../src/gadget/quote.ts";
+import { parseMetadata } from "../src/gadget/spec/metadata.ts";
+import { quote, tame } from "../src/gadget/yaml/quote.ts";
 import { shown } from "./support/gadget-problems.ts";
 
 test("foreign text is quoted on one line, cut, and without what steers a terminal", () => {

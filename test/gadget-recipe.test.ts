@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { utf8 } from "../src/base/bytes.ts";
-import { parseRecipe, type Recipe } from "../src/gadget/recipe.ts";
+import { parseRecipe, type Recipe } from "../src/gadget/spec/build-file.ts";
 import { shown } from "./support/gadget-problems.ts";
 
 const parse = (source: string) => {

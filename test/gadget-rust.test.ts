@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeWasm } from "../examples/gadget/hello/make-wasm.ts";
-import { buildWasm } from "../src/gadget/wasm.ts";
+import { buildWasm } from "../src/gadget/compile/wasm.ts";
 import { faultOf } from "./support/fault.ts";
 import { testUnless, testWith, which } from "./support/needs.ts";
 import { run } from "./support/run.ts";

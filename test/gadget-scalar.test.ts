@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf8 } from "../src/base/bytes.ts";
-import { runtimeText, type ScalarType, scalarText, scalarType } from "../src/gadget/scalar.ts";
-import { readYaml } from "../src/gadget/yaml.ts";
+import { runtimeText, type ScalarType, scalarText, scalarType } from "../src/gadget/yaml/scalar.ts";
+import { readYaml } from "../src/gadget/yaml/yaml.ts";
 
 test("scalars have the type and the text that Inspektor Gadget sees", () => {
   const cases: [string, ScalarType, string, string | undefined][] = [

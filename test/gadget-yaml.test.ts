@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { utf8 } from "../src/base/bytes.ts";
-import type { Problem } from "../src/base/fault.ts";
-import { readYaml } from "../src/gadget/yaml.ts";
-import { type Node, YAML_LIMITS } from "../src/gadget/yaml-tree.ts";
+import type { Problem } from "../src/base/error.ts";
+import { type Node, YAML_LIMITS } from "../src/gadget/yaml/tree.ts";
+import { readYaml } from "../src/gadget/yaml/yaml.ts";
 
 const read = (source: string | Uint8Array) =>
   readYaml(typeof source === "string" ? utf8(source) : source, "f.yaml");

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import * as zlib from "node:zlib";
 import fc from "fast-check";
 import type { Bytes } from "../src/base/bytes.ts";
-import { decompressed } from "../src/base/gzip-decode.ts";
+import { decompressed } from "../src/base/compression/decompress.ts";
 import { noise, pieces } from "./support/archive.ts";
 import { faultOf } from "./support/fault.ts";
 import { testWith } from "./support/needs.ts";

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { applyLayer } from "../src/layer/apply.ts";
-import { type Changes, countChanges } from "../src/layer/changes.ts";
-import { entriesOf } from "../src/layer/entries.ts";
-import type { Entry, Node } from "../src/layer/entry.ts";
-import { join, memberName, nameOf, parentOf } from "../src/layer/path.ts";
-import type { Times } from "../src/layer/times.ts";
-import { Tree } from "../src/layer/tree.ts";
+import { entriesOf } from "../src/layer/pack/entries.ts";
+import { type Changes, countChanges } from "../src/layer/tree/changes.ts";
+import type { Entry, Node } from "../src/layer/tree/entry.ts";
+import { join, memberName, nameOf, parentOf } from "../src/layer/tree/path.ts";
+import type { Times } from "../src/layer/tree/times.ts";
+import { Tree } from "../src/layer/tree/tree.ts";
+import { applyLayer } from "../src/layer/unpack/apply.ts";
 import { faultOf } from "./support/fault.ts";
 import {
   members,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type Above, BadPattern, hasWildcard, partMatcher } from "../src/base/pattern.ts";
-import { listPattern, Patterns } from "../src/layer/match.ts";
+import { type Above, BadPattern, hasWildcard, partMatcher } from "../src/base/glob/pattern.ts";
+import { listPattern, Patterns } from "../src/layer/copy/pattern-list.ts";
 
 /** The table of Go's own test (path/filepath/match_test.go), without the slashes that a part of a path cannot have. */
 const GO: readonly (readonly [pattern: string, name: string, fits: boolean | "bad"])[] = [

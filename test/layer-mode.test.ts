@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseMode } from "../src/layer/mode.ts";
+import { parseMode } from "../src/layer/copy/chmod.ts";
 import { faultOf } from "./support/fault.ts";
 
 const octal = (mode: number) => mode.toString(8).padStart(4, "0");

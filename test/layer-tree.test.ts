@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { byBytes } from "../src/base/order.ts";
-import { clean, follow, join, nameOf, parentOf } from "../src/layer/path.ts";
-import { Tree } from "../src/layer/tree.ts";
+import { clean, follow, join, nameOf, parentOf } from "../src/layer/tree/path.ts";
+import { Tree } from "../src/layer/tree/tree.ts";
 import { faultOf } from "./support/fault.ts";
 import { line, node, pathsOf, show, someNode, somePath, treeOf } from "./support/layer-trees.ts";
 

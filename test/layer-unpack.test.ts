@@ -3,15 +3,15 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { isFault } from "../src/base/fault.ts";
+import { isFault } from "../src/base/error.ts";
 import { sortedBy } from "../src/base/order.ts";
-import { readNode } from "../src/layer/contents.ts";
-import type { Entry, Packed } from "../src/layer/entry.ts";
-import { pack } from "../src/layer/pack.ts";
-import { unpack } from "../src/layer/unpack.ts";
-import { isKeptXattr } from "../src/layer/xattrs.ts";
-import { scanEntries } from "../src/tar/entry-scan.ts";
+import { pack } from "../src/layer/pack/pack.ts";
+import { readNode } from "../src/layer/tree/contents.ts";
+import type { Entry, Packed } from "../src/layer/tree/entry.ts";
+import { isKeptXattr } from "../src/layer/tree/xattrs.ts";
+import { unpack } from "../src/layer/unpack/unpack.ts";
 import { StreamInput } from "../src/tar/input.ts";
+import { scanEntries } from "../src/tar/layer/scan.ts";
 import {
   ascii,
   noise,

@@ -13,10 +13,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { importArchive } from "../src/image/import.ts";
 import { pruneStore } from "../src/image/prune.ts";
 import type { Digest } from "../src/oci/digest.ts";
-import { FolderStore } from "../src/store/folder.ts";
+import { FolderStore } from "../src/store/folder-store.ts";
+import { importArchive } from "../src/verify/import.ts";
 import { alone } from "./support/archive.ts";
 import { faultOf } from "./support/fault.ts";
 import { chanceFrom } from "./support/faulty.ts";

@@ -4,8 +4,8 @@ import { existsSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { describe } from "node:test";
-import { isProven } from "../src/image/finding.ts";
-import { verifyLayout } from "../src/image/verify.ts";
+import { isProven } from "../src/image/findings.ts";
+import { verifyLayout } from "../src/verify/verify.ts";
 import {
   alone,
   ascii,

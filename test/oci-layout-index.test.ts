@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isFault } from "../src/base/fault.ts";
+import { isFault } from "../src/base/error.ts";
 import { formatLayoutIndex } from "../src/oci/layout.ts";
 import { parseLayoutIndex } from "../src/oci/layout-index.ts";
 import { type Descriptor, INDEX_LIMIT, parseIndex } from "../src/oci/manifest.ts";
-import { REF_NAME } from "../src/oci/media.ts";
+import { REF_NAME } from "../src/oci/media-types.ts";
 
 const hex = fc.array(fc.constantFrom(..."0123456789abcdef"), { minLength: 64, maxLength: 64 });
 const word = fc.oneof(

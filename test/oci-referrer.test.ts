@@ -1,7 +1,7 @@
 /** Descriptors of referrers, from the manifests alone (distribution-spec, "Listing Referrers"). */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { INDEX, MANIFEST } from "../src/oci/media.ts";
+import { INDEX, MANIFEST } from "../src/oci/media-types.ts";
 import { readReferrer, referrerDescriptor } from "../src/oci/referrer.ts";
 import { faultOf } from "./support/fault.ts";
 import { indexOf, manifestOf, sha256 } from "./support/odd-registry.ts";

@@ -4,13 +4,13 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { isFault } from "../src/base/fault.ts";
-import type { Report } from "../src/image/finding.ts";
-import { isProven, isUnchecked } from "../src/image/finding.ts";
-import { type Imported, importArchive } from "../src/image/import.ts";
-import { verifyArchive } from "../src/image/verify.ts";
+import { isFault } from "../src/base/error.ts";
+import type { Report } from "../src/image/findings.ts";
+import { isProven, isUnchecked } from "../src/image/findings.ts";
 import type { Descriptor } from "../src/oci/manifest.ts";
-import { FolderStore } from "../src/store/folder.ts";
+import { FolderStore } from "../src/store/folder-store.ts";
+import { type Imported, importArchive } from "../src/verify/import.ts";
+import { verifyArchive } from "../src/verify/verify.ts";
 import {
   alone,
   ascii,
@@ -366,6 +366,9 @@ test("--canonical --layers: a wrong diffID is that, in an archive that is canoni
 
 test("as many wrong names as a list can have are told as too many", async (t) => {
   const names = Array.from({ length: 400_000 }, (_, i) => `a:${i}`);
-  const { said } = await answers(t, layout(blobs, [named(one, ME)], [{ ...loads(one), RepoTags: names }]));
+  const { said } = await answers(
+    t,
+    layout(blobs, [named(one, ME)], [{ ...loads(one), RepoTags: names }]),
+  );
   assert.deepEqual(said, ["no", "no", "no", "no"]);
 });

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { verifyArchive } from "../src/image/verify.ts";
-import { FolderStore } from "../src/store/folder.ts";
+import { FolderStore } from "../src/store/folder-store.ts";
+import { verifyArchive } from "../src/verify/verify.ts";
 import { alone } from "./support/archive.ts";
 import {
   archiveOf,

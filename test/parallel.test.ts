@@ -1,8 +1,8 @@
 /** Many things at a time: how they end together. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isFault } from "../src/base/fault.ts";
-import { inParallel, stopped } from "../src/image/parallel.ts";
+import { isFault } from "../src/base/error.ts";
+import { inParallel, stopped } from "../src/jobs/parallel.ts";
 
 /** Ends when it is told to, and not before. */
 const stopping = (stop: AbortSignal): Promise<never> =>

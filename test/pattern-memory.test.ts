@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { partMatcher, pathMatcher } from "../src/base/pattern.ts";
-import { PatternMemory } from "../src/base/pattern-steps.ts";
+import { PatternMemory } from "../src/base/glob/matcher.ts";
+import { partMatcher, pathMatcher } from "../src/base/glob/pattern.ts";
 
 /** Holds nothing beyond the very last step: every set of states is worked out anew. */
 const forgetful = () => new PatternMemory(0);

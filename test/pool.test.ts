@@ -3,8 +3,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { sha256Hex } from "../src/base/hash.ts";
-import { Tally, work } from "../src/base/pool.ts";
-import { type Checked, type CheckTask, perform, type Task } from "../src/image/work.ts";
+import { Tally, work } from "../src/base/workers/pool.ts";
+import { type Checked, type CheckTask, perform, type Task } from "../src/jobs/perform.ts";
 import { faultOf } from "./support/fault.ts";
 import { tempDir } from "./support/temp.ts";
 

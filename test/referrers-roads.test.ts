@@ -4,7 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readEntries } from "../src/image/entries.ts";
-import { MemoryStore } from "../src/store/memory.ts";
+import { MemoryStore } from "../src/store/memory-store.ts";
 import { serveLayout } from "./support/layout-registry.ts";
 import { type Blob, OCI, put, putContainer } from "./support/platforms.ts";
 import { ask, say } from "./support/say.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { describe, test } from "node:test";
-import { INDEX } from "../src/oci/media.ts";
+import { INDEX } from "../src/oci/media-types.ts";
 import { faultOf } from "./support/fault.ts";
 import {
   type Asked,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { describe, test } from "node:test";
-import type { Upload } from "../src/store/registry-upload.ts";
+import type { Upload } from "../src/registry/blob-upload.ts";
 import { faultOf } from "./support/fault.ts";
 import { noise } from "./support/layout.ts";
 import { type Asked, type Habits, sha256, startOddRegistry } from "./support/odd-registry.ts";

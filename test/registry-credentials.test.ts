@@ -7,7 +7,7 @@ import {
   credentialsIn,
   forgetCredentials,
   keepCredentials,
-} from "../src/store/registry-credentials.ts";
+} from "../src/registry/auth/credentials.ts";
 import { faultOf } from "./support/fault.ts";
 import { ingot } from "./support/ingot.ts";
 import { testWith } from "./support/needs.ts";

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { Digest } from "../src/oci/digest.ts";
-import { MANIFEST } from "../src/oci/media.ts";
-import { Registry } from "../src/store/registry.ts";
-import type { Fetched } from "../src/store/registry-manifest.ts";
+import { MANIFEST } from "../src/oci/media-types.ts";
+import type { Fetched } from "../src/registry/manifests.ts";
+import { Registry } from "../src/registry/registry.ts";
 import { faultOf } from "./support/fault.ts";
 import { testWith } from "./support/needs.ts";
 import {

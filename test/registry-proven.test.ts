@@ -1,7 +1,7 @@
 /** Referrers that are proven: the manifests decide, not what a registry lists. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { INDEX, MANIFEST } from "../src/oci/media.ts";
+import { INDEX, MANIFEST } from "../src/oci/media-types.ts";
 import { faultOf } from "./support/fault.ts";
 import {
   indexOf,

@@ -4,9 +4,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createServer as createListener } from "node:net";
 import { describe, test } from "node:test";
 import type { Digest } from "../src/oci/digest.ts";
-import { MANIFEST } from "../src/oci/media.ts";
-import { Registry, type Repository } from "../src/store/registry.ts";
-import type { RegistryOptions } from "../src/store/registry-client.ts";
+import { MANIFEST } from "../src/oci/media-types.ts";
+import type { RegistryOptions } from "../src/registry/client.ts";
+import { Registry, type Repository } from "../src/registry/registry.ts";
 import { until } from "./support/child.ts";
 import { type Ends, tidily } from "./support/temp.ts";
 

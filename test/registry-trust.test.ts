@@ -1,8 +1,8 @@
 /** What a registry may not make us do: leave encryption, or show to others what is for it alone. */
 import assert from "node:assert/strict";
 import { createServer } from "node:tls";
-import { Registry } from "../src/store/registry.ts";
-import type { RegistryOptions } from "../src/store/registry-client.ts";
+import type { RegistryOptions } from "../src/registry/client.ts";
+import { Registry } from "../src/registry/registry.ts";
 import { type Certificates, makeCertificates, read } from "./support/certificates.ts";
 import { faultOf } from "./support/fault.ts";
 import { testWith } from "./support/needs.ts";

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { gadgetImage } from "../src/gadget/image.ts";
 import { platformOf, select } from "../src/image/select.ts";
 import { walk } from "../src/image/walk.ts";
-import { CONFIG, INDEX, MANIFEST } from "../src/oci/media.ts";
+import { CONFIG, INDEX, MANIFEST } from "../src/oci/media-types.ts";
 import { formatPlatform, parsePlatforms } from "../src/oci/platform.ts";
-import { MemoryStore } from "../src/store/memory.ts";
+import { MemoryStore } from "../src/store/memory-store.ts";
 import { faultOf } from "./support/fault.ts";
 
 /** A gadget whose two architectures have one and the same manifest, as one without eBPF has. */

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { nameOf } from "../src/oci/layout.ts";
-import { FolderStore } from "../src/store/folder.ts";
+import { FolderStore } from "../src/store/folder-store.ts";
 import { Child, pause } from "./support/child.ts";
 import { command, ingot, plainEnvironment } from "./support/ingot.ts";
 import { writeLayout } from "./support/layout.ts";

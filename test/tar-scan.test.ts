@@ -3,11 +3,11 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import fc from "fast-check";
-import { openRead } from "../src/base/file.ts";
+import { openRead } from "../src/base/fs/file.ts";
+import { type End, type Member, scan } from "../src/tar/canonical/scan.ts";
 import { headerWriter } from "../src/tar/header.ts";
 import { FileInput, type Input, StreamInput } from "../src/tar/input.ts";
-import { cleanName } from "../src/tar/name.ts";
-import { type End, type Member, scan } from "../src/tar/scan.ts";
+import { cleanName } from "../src/tar/member-name.ts";
 import {
   ascii,
   canonical,

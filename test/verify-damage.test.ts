@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { Fault } from "../src/base/fault.ts";
-import { isProven } from "../src/image/finding.ts";
-import { importArchive } from "../src/image/import.ts";
-import { verifyArchive, verifyLayout } from "../src/image/verify.ts";
-import { FolderStore } from "../src/store/folder.ts";
+import { Fault } from "../src/base/error.ts";
+import { isProven } from "../src/image/findings.ts";
+import { FolderStore } from "../src/store/folder-store.ts";
+import { importArchive } from "../src/verify/import.ts";
+import { verifyArchive, verifyLayout } from "../src/verify/verify.ts";
 import {
   alone,
   ascii,

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import { type Finding, type FindingCode, isProven, type Report } from "../src/image/finding.ts";
-import { verifyArchive, verifyLayout } from "../src/image/verify.ts";
+import { type Finding, type FindingCode, isProven, type Report } from "../src/image/findings.ts";
 import type { Descriptor } from "../src/oci/manifest.ts";
+import { verifyArchive, verifyLayout } from "../src/verify/verify.ts";
 import {
   alone,
   ascii,

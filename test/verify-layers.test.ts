@@ -5,8 +5,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { openSources } from "../src/image/source.ts";
-import { verifyArchive, verifyImage, verifyLayout } from "../src/image/verify.ts";
+import { openSources } from "../src/source/source.ts";
+import { verifyArchive, verifyImage, verifyLayout } from "../src/verify/verify.ts";
 import {
   alone,
   Blobs,

@@ -10,7 +10,7 @@ import {
   type Volumes,
   volumeName,
   volumeSizes,
-} from "../src/image/volumes.ts";
+} from "../src/archive/volumes/format.ts";
 import { ascii, sha256 } from "./support/archive.ts";
 import { faultOf } from "./support/fault.ts";
 

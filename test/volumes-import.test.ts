@@ -14,12 +14,12 @@ import { basename, join } from "node:path";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { isProven } from "../src/image/finding.ts";
-import { importArchive } from "../src/image/import.ts";
-import { verifyArchive } from "../src/image/verify.ts";
-import { checkCuts, verifyVolume } from "../src/image/volume-check.ts";
-import { openVolumes } from "../src/image/volume-set.ts";
-import { FolderStore } from "../src/store/folder.ts";
+import { checkCuts, verifyVolume } from "../src/archive/volumes/check.ts";
+import { openVolumes } from "../src/archive/volumes/find.ts";
+import { isProven } from "../src/image/findings.ts";
+import { FolderStore } from "../src/store/folder-store.ts";
+import { importArchive } from "../src/verify/import.ts";
+import { verifyArchive } from "../src/verify/verify.ts";
 import {
   alone,
   Blobs,

@@ -3,9 +3,9 @@ import * as fs from "node:fs";
 import { isMainThread } from "node:worker_threads";
 import { Gzip } from "fflate";
 import type { Bytes } from "../../src/base/bytes.ts";
-import { encoders, gzip } from "../../src/base/gzip.ts";
-import { encodeTask } from "../../src/base/gzip-encode.ts";
-import { serve } from "../../src/base/worker.ts";
+import { encodeTask } from "../../src/base/compression/deflate-chunk.ts";
+import { encoders, gzip } from "../../src/base/compression/gzip.ts";
+import { serve } from "../../src/base/workers/worker.ts";
 
 if (!isMainThread) serve(encodeTask);
 else {

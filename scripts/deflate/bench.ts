@@ -9,10 +9,10 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { isMainThread } from "node:worker_threads";
 import type { Bytes } from "../../src/base/bytes.ts";
-import { encoders, gzip } from "../../src/base/gzip.ts";
-import { encodeTask } from "../../src/base/gzip-encode.ts";
+import { encodeTask } from "../../src/base/compression/deflate-chunk.ts";
+import { encoders, gzip } from "../../src/base/compression/gzip.ts";
 import { Sha256 } from "../../src/base/hash.ts";
-import { serve } from "../../src/base/worker.ts";
+import { serve } from "../../src/base/workers/worker.ts";
 
 if (!isMainThread) serve(encodeTask);
 else {

@@ -7,7 +7,7 @@
  */
 import { inflateRawSync } from "node:zlib";
 import { sameBytes } from "../../src/base/bytes.ts";
-import { ChunkEncoder, WINDOW } from "../../src/base/gzip-encode.ts";
+import { ChunkEncoder, WINDOW } from "../../src/base/compression/deflate-chunk.ts";
 import { Sha256 } from "../../src/base/hash.ts";
 import { Dice, kindNames, make } from "../../test/support/deflate-corpus.ts";
 import { encodeTwin } from "../../test/support/deflate-twin.ts";

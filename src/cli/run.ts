@@ -1,15 +1,15 @@
 /** From words to an exit code. */
 import { isatty } from "node:tty";
-import { Fault } from "../base/fault.ts";
-import { nearest } from "../base/near.ts";
-import { hasFlag, splitCommand } from "./args.ts";
-import type { Command, ExitCode } from "./command.ts";
-import { commandHelp, overview } from "./help.ts";
-import { GLOBALS } from "./options.ts";
-import { commands, DESCRIPTION, VERSION } from "./root.ts";
-import { type Environment, readSettings, type Settings } from "./settings.ts";
-import { Talk } from "./talk.ts";
-import { alternatives, sentence } from "./words.ts";
+import { Fault } from "../base/error.ts";
+import { nearest } from "../base/suggest.ts";
+import type { Command, ExitCode } from "./args/define-command.ts";
+import { commandHelp, overview } from "./args/help.ts";
+import { GLOBALS } from "./args/options.ts";
+import { hasFlag, splitCommand } from "./args/parse.ts";
+import { type Environment, readSettings, type Settings } from "./args/settings.ts";
+import { commands, DESCRIPTION, VERSION } from "./commands.ts";
+import { alternatives, sentence } from "./output/error-messages.ts";
+import { Talk } from "./output/reporter.ts";
 
 export interface Start {
   /** The words after the program's name. */

@@ -1,9 +1,9 @@
 /** What there is to build in a gadget folder. */
 import * as path from "node:path";
-import { Fault } from "../base/fault.ts";
-import { readDirectory, stat } from "../base/file.ts";
-import { nearest } from "../base/near.ts";
+import { Fault } from "../base/error.ts";
+import { readDirectory, stat } from "../base/fs/file.ts";
 import { sortedUnique } from "../base/order.ts";
+import { nearest } from "../base/suggest.ts";
 
 /** The names that build.yaml gives. Undefined: the usual name, if it is there. Empty: none, even if it is there. */
 export interface Names {

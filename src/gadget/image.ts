@@ -1,5 +1,5 @@
 import { utf8 } from "../base/bytes.ts";
-import { formatJson, type Json } from "../base/json.ts";
+import { formatJson, type Json } from "../base/json/json.ts";
 import { sortedBy } from "../base/order.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import type { Annotations, Descriptor } from "../oci/manifest.ts";
@@ -11,7 +11,7 @@ import {
   GADGET_WASM,
   INDEX,
   MANIFEST,
-} from "../oci/media.ts";
+} from "../oci/media-types.ts";
 
 /** What `builder.version` says unless told otherwise: no semantic version, so that a release changes no digest. */
 export const BUILDER_VERSION = "ingot";

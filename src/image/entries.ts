@@ -1,13 +1,13 @@
 /** The entries of an index: which are images, and which refer to one (docs/canonical-archive.md, "index.json"). */
-import { isFault } from "../base/fault.ts";
+import { isFault } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import { COSIGN_TAG, isImage, SUBJECT } from "../oci/media.ts";
+import { COSIGN_TAG, isImage, SUBJECT } from "../oci/media-types.ts";
 import { cosignTag, parseReferrersTag, type Refers, refersOf, suffixOf } from "../oci/referrer.ts";
 import type { Named, ReadStore } from "../store/store.ts";
-import { type Finding, finding } from "./finding.ts";
-import { isTagOnly } from "./name.ts";
+import { isTagOnly } from "./complete-name.ts";
+import { type Finding, finding } from "./findings.ts";
 import { type Reached, read } from "./walk.ts";
 
 /** What `cosign save` writes beside the image's digest: what an entry is. */

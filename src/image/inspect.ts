@@ -1,7 +1,7 @@
 import { sortedUnique } from "../base/order.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Annotations, type Descriptor, parseConfig } from "../oci/manifest.ts";
-import { isContainerConfig } from "../oci/media.ts";
+import { isContainerConfig } from "../oci/media-types.ts";
 import { formatPlatform } from "../oci/platform.ts";
 import { fetch } from "../store/store.ts";
 import { isGadget, platformOf, type Selected } from "./select.ts";

@@ -1,9 +1,9 @@
 /** What a member of an archive is to an inventory. */
 import type { Digest } from "../oci/digest.ts";
 import { BASE_FILE, DOCKER_FILE, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
-import type { MemberType } from "../tar/decode.ts";
-import { cleanName } from "../tar/name.ts";
-import type { Member } from "../tar/scan.ts";
+import type { MemberType } from "../tar/canonical/decode.ts";
+import type { Member } from "../tar/canonical/scan.ts";
+import { cleanName } from "../tar/member-name.ts";
 
 /** The files of a layout, and of an archive, beside the blobs. */
 export type LayoutFile =

@@ -1,10 +1,10 @@
 /** Referrers whose subject is in no image of the store any more. */
-import { isFault } from "../base/fault.ts";
+import { isFault } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { refersOf } from "../oci/referrer.ts";
-import type { FolderStore } from "../store/folder.ts";
+import type { FolderStore } from "../store/folder-store.ts";
 import type { Named, ReadStore } from "../store/store.ts";
 import { bySubject, type Entries, type NamedReferrer, readEntries } from "./entries.ts";
 import { subjectsOf } from "./walk.ts";

@@ -1,8 +1,8 @@
-import { Fault, isFault } from "../base/fault.ts";
+import { Fault, isFault } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import type { FolderStore } from "../store/folder.ts";
+import type { FolderStore } from "../store/folder-store.ts";
 import type { ReadStore } from "../store/store.ts";
 import { walk } from "./walk.ts";
 

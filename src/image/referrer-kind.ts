@@ -1,6 +1,6 @@
 /** Of what kind the referrers of an image are. */
-import { isFault } from "../base/fault.ts";
-import { isImage } from "../oci/media.ts";
+import { isFault } from "../base/error.ts";
+import { isImage } from "../oci/media-types.ts";
 import { kindOfReferrer, type ReferrerKind, type Refers } from "../oci/referrer.ts";
 import type { Selected } from "./select.ts";
 import { read } from "./walk.ts";

@@ -1,11 +1,11 @@
 /** What travels with an image: its signatures, and whatever else refers to it. */
-import { Fault } from "../base/fault.ts";
+import { Fault } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import { ATTESTS, isIndex } from "../oci/media.ts";
+import { ATTESTS, isIndex } from "../oci/media-types.ts";
 import { cosignTag, type ReferrerKind, type Refers } from "../oci/referrer.ts";
+import { isTagOnly } from "./complete-name.ts";
 import { bySubject, readEntries } from "./entries.ts";
-import { isTagOnly } from "./name.ts";
 import { kindOf } from "./referrer-kind.ts";
 import type { Selected } from "./select.ts";
 import { read, subjectsOf } from "./walk.ts";

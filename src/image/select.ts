@@ -1,6 +1,6 @@
 import { utf8 } from "../base/bytes.ts";
-import { Fault } from "../base/fault.ts";
-import { formatJson, type Json, parseJson } from "../base/json.ts";
+import { Fault } from "../base/error.ts";
+import { formatJson, type Json, parseJson } from "../base/json/json.ts";
 import { sortedUnique } from "../base/order.ts";
 import { digestOf } from "../oci/digest.ts";
 import { type Descriptor, MANIFEST_LIMIT, parseConfig } from "../oci/manifest.ts";
@@ -11,9 +11,9 @@ import {
   isContainerConfig,
   isIndex,
   isManifest,
-} from "../oci/media.ts";
+} from "../oci/media-types.ts";
 import { formatPlatform, matchesPlatform, type Platform, placesFor } from "../oci/platform.ts";
-import { MemoryStore } from "../store/memory.ts";
+import { MemoryStore } from "../store/memory-store.ts";
 import { fetch, type Named, type ReadStore } from "../store/store.ts";
 import { read } from "./walk.ts";
 

@@ -1,4 +1,4 @@
-import { Fault } from "../base/fault.ts";
+import { Fault } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
   type Descriptor,
@@ -7,7 +7,7 @@ import {
   parseIndex,
   parseManifest,
 } from "../oci/manifest.ts";
-import { ATTESTS, isForeign, isImage, isIndex, isManifest } from "../oci/media.ts";
+import { ATTESTS, isForeign, isImage, isIndex, isManifest } from "../oci/media-types.ts";
 import { fetch, type ReadStore } from "../store/store.ts";
 
 /** A blob that an image reaches. Manifests and indexes come with their bytes, read and proven. */

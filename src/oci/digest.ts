@@ -1,4 +1,4 @@
-import { Fault } from "../base/fault.ts";
+import { Fault } from "../base/error.ts";
 import { sha256Hex } from "../base/hash.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { text } from "../base/bytes.ts";
 import { isDigest } from "./digest.ts";
 import { type Descriptor, INDEX_LIMIT, type Index, parseAnyIndex } from "./manifest.ts";
-import { INDEX, REF_NAME, SUBJECT } from "./media.ts";
+import { INDEX, REF_NAME, SUBJECT } from "./media-types.ts";
 
 /** What the `index.json` of a layout names. */
 export interface LayoutIndex {

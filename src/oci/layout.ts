@@ -1,11 +1,11 @@
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
-import { Fault } from "../base/fault.ts";
-import { formatJson, type Json } from "../base/json.ts";
-import { parseShaped } from "../base/json-shape.ts";
+import { Fault } from "../base/error.ts";
+import { formatJson, type Json } from "../base/json/json.ts";
+import { parseShaped } from "../base/json/shape.ts";
 import { type Digest, digestOf, hexOf } from "./digest.ts";
 import { type Descriptor, INDEX_LIMIT } from "./manifest.ts";
-import { INDEX, LIST_DIGEST, REF_NAME } from "./media.ts";
+import { INDEX, LIST_DIGEST, REF_NAME } from "./media-types.ts";
 import { LAYOUT_SHAPE } from "./shape.ts";
 
 /** The names in an image layout (image-spec, image-layout.md). */

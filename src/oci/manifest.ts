@@ -1,7 +1,7 @@
 import * as v from "valibot";
-import { Fault } from "../base/fault.ts";
-import { excerpt } from "../base/json.ts";
-import { parseShaped, type Struct } from "../base/json-shape.ts";
+import { Fault } from "../base/error.ts";
+import { excerpt } from "../base/json/json.ts";
+import { parseShaped, type Struct } from "../base/json/shape.ts";
 import { type Digest, isDigest, isOtherDigest } from "./digest.ts";
 import type { Platform } from "./platform.ts";
 import { DOCUMENT, IMAGE_CONFIG } from "./shape.ts";

@@ -1,4 +1,4 @@
-import { Fault } from "../base/fault.ts";
+import { Fault } from "../base/error.ts";
 import { sortedBy } from "../base/order.ts";
 
 /** What an image is made for (image-spec, image-index.md, "platform"). Members in the order they are written. */

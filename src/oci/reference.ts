@@ -1,5 +1,5 @@
-import { Fault } from "../base/fault.ts";
-import { masked } from "../base/mask.ts";
+import { Fault } from "../base/error.ts";
+import { masked } from "../base/redact.ts";
 import { type Digest, isDigest } from "./digest.ts";
 
 /**

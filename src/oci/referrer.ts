@@ -8,7 +8,7 @@ import {
   parseIndex,
   parseManifest,
 } from "./manifest.ts";
-import { COSIGN_TAG, isIndex, REF_NAME, SUBJECT } from "./media.ts";
+import { COSIGN_TAG, isIndex, REF_NAME, SUBJECT } from "./media-types.ts";
 
 /** What cosign appends to the tag `sha256-HEX` of a subject: for signatures, attestations and SBOMs without a `subject` of their own. */
 export type CosignSuffix = ".sig" | ".att" | ".sbom";

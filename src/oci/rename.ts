@@ -1,7 +1,7 @@
 /** New names for images that move to another registry, by rule. */
 
-import { Fault } from "../base/fault.ts";
-import { masked } from "../base/mask.ts";
+import { Fault } from "../base/error.ts";
+import { masked } from "../base/redact.ts";
 import { completeName } from "./reference.ts";
 
 /** `OLD=NEW`: names that begin with OLD begin with NEW instead. */

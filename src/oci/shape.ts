@@ -2,7 +2,7 @@
  * What the clients written in Go decode an image's JSON into: the specification's structs, and what Docker, containerd, Podman and
  * skopeo add. A key that is not here is nobody's.
  */
-import { list, map, type Shape, struct } from "../base/json-shape.ts";
+import { list, map, type Shape, struct } from "../base/json/shape.ts";
 
 const strings = list("string");
 /** A set, as Docker writes it: an object for each key. */

@@ -1,6 +1,6 @@
 import * as path from "node:path";
-import { Fault } from "../base/fault.ts";
-import { openRead } from "../base/file.ts";
+import { Fault } from "../base/error.ts";
+import { openRead } from "../base/fs/file.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
   BASE_FILE,
@@ -12,10 +12,10 @@ import {
 } from "../oci/layout.ts";
 import { parseLayoutIndex } from "../oci/layout-index.ts";
 import { type Descriptor, INDEX_LIMIT } from "../oci/manifest.ts";
+import { scan } from "../tar/canonical/scan.ts";
 import { headerWriter } from "../tar/header.ts";
 import { FileInput } from "../tar/input.ts";
-import { cleanName } from "../tar/name.ts";
-import { scan } from "../tar/scan.ts";
+import { cleanName } from "../tar/member-name.ts";
 import { bytesOf, type Content, type Extent, readExtent, sameContent } from "./content.ts";
 import type { ReadStore } from "./store.ts";
 

@@ -1,6 +1,6 @@
 import { sameBytes } from "../base/bytes.ts";
-import { Fault } from "../base/fault.ts";
-import { openRead } from "../base/file.ts";
+import { Fault } from "../base/error.ts";
+import { openRead } from "../base/fs/file.ts";
 import { digestOf } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 

@@ -2,10 +2,10 @@
 import * as path from "node:path";
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
-import { isFault } from "../base/fault.ts";
-import { discard, makeDirectory, readDirectory, readFile, remove, stat } from "../base/file.ts";
-import { writeWhole } from "../base/file-aside.ts";
-import { formatJson, parseJson } from "../base/json.ts";
+import { isFault } from "../base/error.ts";
+import { writeWhole } from "../base/fs/atomic-file.ts";
+import { discard, makeDirectory, readDirectory, readFile, remove, stat } from "../base/fs/file.ts";
+import { formatJson, parseJson } from "../base/json/json.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
 
 /** A layer's blob, and what it is uncompressed. */

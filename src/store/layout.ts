@@ -1,6 +1,6 @@
 import * as path from "node:path";
-import { Fault } from "../base/fault.ts";
-import { readDirectory, readFile, stat } from "../base/file.ts";
+import { Fault } from "../base/error.ts";
+import { readDirectory, readFile, stat } from "../base/fs/file.ts";
 import { type Digest, hexOf, isDigest } from "../oci/digest.ts";
 import { BLOBS, checkLayout, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
 import { type LayoutIndex, parseLayoutIndex } from "../oci/layout-index.ts";

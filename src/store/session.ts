@@ -1,15 +1,15 @@
 import * as path from "node:path";
-import { Fault, isFault } from "../base/fault.ts";
-import { discard, freeSpace, lstat, remove, rename, stat, syncDirectory } from "../base/file.ts";
-import { atExit } from "../base/file-cleanup.ts";
+import { Fault, isFault } from "../base/error.ts";
+import { atExit } from "../base/fs/exit-hooks.ts";
+import { discard, freeSpace, lstat, remove, rename, stat, syncDirectory } from "../base/fs/file.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { BLOBS } from "../oci/layout.ts";
-import { Arrival, type Coming } from "./arrival.ts";
+import { Arrival, type Coming } from "./blob-writer.ts";
 import type { Content } from "./content.ts";
 import type { LayerCache } from "./layer-cache.ts";
 import type { Layout } from "./layout.ts";
-import { hasUseful, type Leftovers } from "./leftovers.ts";
-import type { Partials } from "./partial.ts";
+import type { Partials } from "./partial-blobs.ts";
+import { hasUseful, type Leftovers } from "./resumable-sessions.ts";
 import type { Named } from "./store.ts";
 
 /** What a session needs of the store it works for. */

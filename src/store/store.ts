@@ -1,6 +1,6 @@
-import { Fault } from "../base/fault.ts";
-import { nearest } from "../base/near.ts";
+import { Fault } from "../base/error.ts";
 import { sortedUnique } from "../base/order.ts";
+import { nearest } from "../base/suggest.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
 import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";

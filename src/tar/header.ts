@@ -1,6 +1,6 @@
 import { pack } from "tar-stream";
 import { concat, utf8 } from "../base/bytes.ts";
-import { Fault } from "../base/fault.ts";
+import { Fault } from "../base/error.ts";
 
 /** Bytes in a block: headers are one, bodies are padded to whole ones. */
 export const BLOCK = 512;

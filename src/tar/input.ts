@@ -1,6 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
-import { Fault } from "../base/fault.ts";
-import type { OpenFile } from "../base/file.ts";
+import { Fault } from "../base/error.ts";
+import type { OpenFile } from "../base/fs/file.ts";
 
 /** Bytes that are read once, from front to back. What `take` and `each` give is valid until the next call. */
 export interface Input {

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { Tally } from "../../src/base/pool.ts";
-import { planArchive, streamArchive } from "../../src/image/export.ts";
-import type { Working } from "../../src/image/working.ts";
+import { planArchive, streamArchive } from "../../src/archive/write.ts";
+import { Tally } from "../../src/base/workers/pool.ts";
+import type { Working } from "../../src/jobs/job-context.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import type { Descriptor } from "../../src/oci/manifest.ts";
-import { MemoryStore } from "../../src/store/memory.ts";
+import { MemoryStore } from "../../src/store/memory-store.ts";
 
 /** One thread, nothing shown. */
 export const alone = (): Working => ({ entry: undefined, threads: 1, tally: new Tally() });

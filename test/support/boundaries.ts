@@ -1,7 +1,7 @@
 /** Sizes where buffered readers and writers have gone wrong, and images of blobs of such sizes. */
 import { join } from "node:path";
-import { planArchive } from "../../src/image/export.ts";
-import type { Plan } from "../../src/image/plan.ts";
+import type { Plan } from "../../src/archive/plan.ts";
+import { planArchive } from "../../src/archive/write.ts";
 import { Layout } from "../../src/store/layout.ts";
 import { type ImageOptions, writeLayout } from "./layout.ts";
 

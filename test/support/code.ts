@@ -1,6 +1,6 @@
 /**
  * Just enough of TypeScript's lexical grammar to tell code from comments and strings. No parser: the
- * rules of the house look at words, and a word in a comment or a string is none.
+ * rules of the architecture look at words, and words in comments and strings do not count.
  */
 
 /** After these, a slash begins a regular expression. After a name, a number or a `)`, it divides. */

@@ -1,15 +1,19 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../../src/base/bytes.ts";
-import type { Problem } from "../../src/base/fault.ts";
-import { type ContainerConfig, emptyConfig, type History } from "../../src/container/config.ts";
-import { parseDockerfile } from "../../src/container/dockerfile.ts";
+import type { Problem } from "../../src/base/error.ts";
 import {
   evaluate,
   fromOf,
   neededStages,
   type Scope,
   type Step,
-} from "../../src/container/stage.ts";
+} from "../../src/dockerfile/evaluate/stage.ts";
+import {
+  type ContainerConfig,
+  emptyConfig,
+  type History,
+} from "../../src/dockerfile/image/config.ts";
+import { parseDockerfile } from "../../src/dockerfile/read.ts";
 import type { Platform } from "../../src/oci/platform.ts";
 
 export const AMD64: Platform = { architecture: "amd64", os: "linux" };

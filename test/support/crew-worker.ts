@@ -1,6 +1,6 @@
 /** The entry of the threads that test/crew.test.ts starts. */
-import { Fault } from "../../src/base/fault.ts";
-import { serve } from "../../src/base/worker.ts";
+import { Fault } from "../../src/base/error.ts";
+import { serve } from "../../src/base/workers/worker.ts";
 
 /** What a thread is to do. */
 export type CrewTask =

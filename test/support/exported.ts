@@ -1,5 +1,5 @@
-import { Tally } from "../../src/base/pool.ts";
-import { planArchive, streamArchive } from "../../src/image/export.ts";
+import { planArchive, streamArchive } from "../../src/archive/write.ts";
+import { Tally } from "../../src/base/workers/pool.ts";
 import type { Selected } from "../../src/image/select.ts";
 
 /** The archive of these images, as export streams it. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Fault, type FaultCode, isFault } from "../../src/base/fault.ts";
+import { type Fault, type FaultCode, isFault } from "../../src/base/error.ts";
 
 /** The facts of the Fault `code` that `act` ends in. Fails when there is none, or another one. */
 export async function faultOf<C extends FaultCode>(

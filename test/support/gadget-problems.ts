@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Problem } from "../../src/base/fault.ts";
+import type { Problem } from "../../src/base/error.ts";
 
 /** `2:1 error: message [hint]` for each problem, all of which must be of `file`. */
 export function shown(problems: readonly Problem[], file: string): string[] {

@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { CHUNK, ChunkEncoder, WINDOW } from "../../src/base/gzip-encode.ts";
+import { CHUNK, ChunkEncoder, WINDOW } from "../../src/base/compression/deflate-chunk.ts";
 
 /** One gzip member that holds `bytes`, put together from its chunks one after the other: what `gzip` is to give. */
 export function gzipMember(bytes: Uint8Array): Buffer {

@@ -1,7 +1,8 @@
 /** The entry of the threads that test/gzip.test.ts starts: encodes, and fails where a test wants it to. */
-import { Fault } from "../../src/base/fault.ts";
-import { type EncodeTask, encodeTask } from "../../src/base/gzip-encode.ts";
-import { serve } from "../../src/base/worker.ts";
+
+import { type EncodeTask, encodeTask } from "../../src/base/compression/deflate-chunk.ts";
+import { Fault } from "../../src/base/error.ts";
+import { serve } from "../../src/base/workers/worker.ts";
 
 /** A chunk that begins with these bytes makes a thread fail. */
 const POISON = "the thread is to fail";

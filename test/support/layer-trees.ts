@@ -1,7 +1,7 @@
 import fc from "fast-check";
-import type { Entry, Meta, Node } from "../../src/layer/entry.ts";
-import { join, parentOf } from "../../src/layer/path.ts";
-import { type ReadTree, Tree } from "../../src/layer/tree.ts";
+import type { Entry, Meta, Node } from "../../src/layer/tree/entry.ts";
+import { join, parentOf } from "../../src/layer/tree/path.ts";
+import { type ReadTree, Tree } from "../../src/layer/tree/tree.ts";
 
 /** A node as tests write it: text is a file's content, `-> x` a link, `/` a folder; with it what differs from 0644 or 0755, 0:0, 0. */
 export type Short = string | readonly [what: string, meta: Partial<Meta>];

@@ -4,8 +4,8 @@
  * lock-child.ts aside FILE               begins to write FILE, creates FILE.begun, and never ends
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { Aside } from "../../src/base/file-aside.ts";
-import { withLock } from "../../src/base/file-lock.ts";
+import { Aside } from "../../src/base/fs/atomic-file.ts";
+import { withLock } from "../../src/base/fs/lock.ts";
 
 const [mode = "", at = "", file = "", times = "0"] = process.argv.slice(2);
 const forever = () => new Promise<never>(() => setInterval(() => {}, 1000));

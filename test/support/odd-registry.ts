@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Digest } from "../../src/oci/digest.ts";
 import type { Descriptor } from "../../src/oci/manifest.ts";
-import { INDEX, MANIFEST } from "../../src/oci/media.ts";
-import { Registry } from "../../src/store/registry.ts";
-import type { RegistryOptions } from "../../src/store/registry-client.ts";
-import type { Fetched } from "../../src/store/registry-manifest.ts";
+import { INDEX, MANIFEST } from "../../src/oci/media-types.ts";
+import type { RegistryOptions } from "../../src/registry/client.ts";
+import type { Fetched } from "../../src/registry/manifests.ts";
+import { Registry } from "../../src/registry/registry.ts";
 import type { Ends } from "./temp.ts";
 
 /** A request, its body read. */

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { judgeOwner, owner } from "../../src/base/file-owner.ts";
+import { judgeOwner, owner } from "../../src/base/fs/process-id.ts";
 import { Child } from "./child.ts";
 import { command, ingot, plainEnvironment } from "./ingot.ts";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { nameOf } from "../../src/oci/layout.ts";
-import { FolderStore } from "../../src/store/folder.ts";
+import { FolderStore } from "../../src/store/folder-store.ts";
 import { ingot } from "./ingot.ts";
 import { writeLayout } from "./layout.ts";
 import type { Ran } from "./run.ts";

@@ -1,7 +1,7 @@
 /** Archives cut into volumes by the tests' own hands. */
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { formatVolumes, volumeSizes } from "../../src/image/volumes.ts";
+import { formatVolumes, volumeSizes } from "../../src/archive/volumes/format.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import { sha256 } from "./archive.ts";
 

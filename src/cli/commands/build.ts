@@ -1,8 +1,8 @@
-import { kindOf } from "../../image/kind.ts";
-import { runContainer } from "../build-container.ts";
-import { runGadget } from "../build-gadget.ts";
-import { BUILD_OPTIONS, checkFlags } from "../build-options.ts";
-import { command } from "../command.ts";
+import { kindOf } from "../../build/detect-kind.ts";
+import { command } from "../args/define-command.ts";
+import { runContainer } from "../build/container.ts";
+import { runGadget } from "../build/gadget.ts";
+import { BUILD_OPTIONS, checkFlags } from "../build/options.ts";
 
 export const buildCommand = command({
   name: "build",

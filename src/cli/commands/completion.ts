@@ -1,5 +1,5 @@
-import { command } from "../command.ts";
-import { completionScript } from "../completion.ts";
+import { command } from "../args/define-command.ts";
+import { completionScript } from "../completion/index.ts";
 
 export const completionCommand = command({
   name: "completion",

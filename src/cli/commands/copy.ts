@@ -1,10 +1,16 @@
-import { planCopy } from "../../image/copy.ts";
-import { choose, parseDestination } from "../../image/endpoint.ts";
-import { absentJson, tellAbsent } from "../absent.ts";
-import { command, type ExitCode } from "../command.ts";
-import { passingOver, REPOSITORY, tellUnloadable } from "../names.ts";
-import { leftJson, tellLeft } from "../referrers.ts";
-import { alongOf, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
+import { planCopy } from "../../transfer/copy.ts";
+import { choose, parseDestination } from "../../transfer/endpoint.ts";
+import { command, type ExitCode } from "../args/define-command.ts";
+import { absentJson, tellAbsent } from "../shared/absent-platforms.ts";
+import { passingOver, REPOSITORY, tellUnloadable } from "../shared/name-flags.ts";
+import { leftJson, tellLeft } from "../shared/referrer-flags.ts";
+import {
+  alongOf,
+  REFERRERS,
+  REGISTRY,
+  TRANSFERS,
+  withRegistries,
+} from "../shared/registry-flags.ts";
 import {
   FOREIGN,
   imageLine,
@@ -13,7 +19,7 @@ import {
   storeOpener,
   threadsFor,
   watched,
-} from "../task.ts";
+} from "../shared/task.ts";
 
 export const copyCommand = command({
   name: "copy",

@@ -1,17 +1,18 @@
-import type { Written } from "../../image/export.ts";
-import { planRemote } from "../../image/remote-archive.ts";
-import { listName } from "../../image/volumes.ts";
-import { absentJson, tellAbsent } from "../absent.ts";
-import { command, type ExitCode } from "../command.ts";
-import { BASE, baseOf, leftOutOf, saveInventory } from "../delta.ts";
-import { exportSources } from "../export-sources.ts";
-import { passingOver, REPOSITORY, tellUnloadable } from "../names.ts";
-import { leftJson, referrersInWords, tellLeft } from "../referrers.ts";
-import { alongOf, REFERRERS, REGISTRY, withRegistries } from "../registry.ts";
-import { parseSize } from "../size.ts";
-import { allSources, SOURCE_LIST } from "../source-list.ts";
-import type { Json } from "../talk.ts";
-import { archiveTarget } from "../target.ts";
+import { listName } from "../../archive/volumes/format.ts";
+import type { Written } from "../../archive/write.ts";
+import { planRemote } from "../../transfer/export-remote.ts";
+import { command, type ExitCode } from "../args/define-command.ts";
+import { parseSize } from "../args/size.ts";
+import { allSources, SOURCE_LIST } from "../args/source-list.ts";
+import type { Json } from "../output/reporter.ts";
+import { formatBytes } from "../output/text.ts";
+import { absentJson, tellAbsent } from "../shared/absent-platforms.ts";
+import { archiveTarget } from "../shared/archive-target.ts";
+import { BASE, baseOf, leftOutOf, saveInventory } from "../shared/delta-flags.ts";
+import { exportSources } from "../shared/export-sources.ts";
+import { passingOver, REPOSITORY, tellUnloadable } from "../shared/name-flags.ts";
+import { leftJson, referrersInWords, tellLeft } from "../shared/referrer-flags.ts";
+import { alongOf, REFERRERS, REGISTRY, withRegistries } from "../shared/registry-flags.ts";
 import {
   FOREIGN,
   imageLine,
@@ -21,8 +22,7 @@ import {
   storeOpener,
   threadsFor,
   watched,
-} from "../task.ts";
-import { formatBytes } from "../text.ts";
+} from "../shared/task.ts";
 
 const LEAST_VOLUME = 1024 * 1024;
 

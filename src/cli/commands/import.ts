@@ -1,13 +1,15 @@
-import type { Finding } from "../../image/finding.ts";
-import { importArchive } from "../../image/import.ts";
-import { tallyOf } from "../../image/volume-set.ts";
-import { FolderStore } from "../../store/folder.ts";
-import { absentJson } from "../absent.ts";
-import { command } from "../command.ts";
-import { summaryJson } from "../delta.ts";
-import { REPOSITORY } from "../names.ts";
-import { kindsOf, referrerCount, referrersJson } from "../referrers.ts";
-import { storePath } from "../settings.ts";
+import { tallyOf } from "../../archive/volumes/find.ts";
+import type { Finding } from "../../image/findings.ts";
+import { FolderStore } from "../../store/folder-store.ts";
+import { importArchive } from "../../verify/import.ts";
+import { command } from "../args/define-command.ts";
+import { storePath } from "../args/settings.ts";
+import { findingJson, formatFinding } from "../output/error-messages.ts";
+import { count, formatBytes } from "../output/text.ts";
+import { absentJson } from "../shared/absent-platforms.ts";
+import { summaryJson } from "../shared/delta-flags.ts";
+import { REPOSITORY } from "../shared/name-flags.ts";
+import { kindsOf, referrerCount, referrersJson } from "../shared/referrer-flags.ts";
 import {
   FOREIGN,
   imageLine,
@@ -16,10 +18,8 @@ import {
   parsePlatformFlag,
   threadsFor,
   watched,
-} from "../task.ts";
-import { count, formatBytes } from "../text.ts";
-import { archiveOf } from "../volumes.ts";
-import { findingJson, formatFinding } from "../words.ts";
+} from "../shared/task.ts";
+import { archiveOf } from "../shared/volume-args.ts";
 
 const isUnchecked = ({ level }: Finding) => level === "unchecked";
 

@@ -1,12 +1,12 @@
 import { type Description, describeImage, type ManifestDescription } from "../../image/inspect.ts";
 import { select } from "../../image/select.ts";
-import { openSources } from "../../image/source.ts";
-import { absentJson, absentWords } from "../absent.ts";
-import { command } from "../command.ts";
-import { REPOSITORY } from "../names.ts";
-import type { Json } from "../talk.ts";
-import { PLATFORM, parsePlatformFlag, storeOpener } from "../task.ts";
-import { formatBytes, table } from "../text.ts";
+import { openSources } from "../../source/source.ts";
+import { command } from "../args/define-command.ts";
+import type { Json } from "../output/reporter.ts";
+import { formatBytes, table } from "../output/text.ts";
+import { absentJson, absentWords } from "../shared/absent-platforms.ts";
+import { REPOSITORY } from "../shared/name-flags.ts";
+import { PLATFORM, parsePlatformFlag, storeOpener } from "../shared/task.ts";
 
 export const inspectCommand = command({
   name: "inspect",

@@ -1,11 +1,11 @@
 import { byBytes } from "../../base/order.ts";
 import { readEntries } from "../../image/entries.ts";
 import { nameOf } from "../../oci/layout.ts";
-import { FolderStore } from "../../store/folder.ts";
-import { command } from "../command.ts";
-import { referrersJson } from "../referrers.ts";
-import { storePath } from "../settings.ts";
-import { count, table } from "../text.ts";
+import { FolderStore } from "../../store/folder-store.ts";
+import { command } from "../args/define-command.ts";
+import { storePath } from "../args/settings.ts";
+import { count, table } from "../output/text.ts";
+import { referrersJson } from "../shared/referrer-flags.ts";
 
 /** As many characters of a digest as tell images apart at sight. */
 const SHORT = "sha256:".length + 12;

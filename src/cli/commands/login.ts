@@ -1,7 +1,8 @@
-import { Fault } from "../../base/fault.ts";
-import { Registry } from "../../store/registry.ts";
-import { keepCredentials } from "../../store/registry-credentials.ts";
-import { command } from "../command.ts";
+import { Fault } from "../../base/error.ts";
+import { keepCredentials } from "../../registry/auth/credentials.ts";
+import { Registry } from "../../registry/registry.ts";
+import { command } from "../args/define-command.ts";
+import { registryName } from "../args/registry-name.ts";
 import {
   helperPlace,
   LOGIN,
@@ -9,8 +10,7 @@ import {
   REGISTRY,
   readLogin,
   registryOptions,
-} from "../registry.ts";
-import { registryName } from "../registry-name.ts";
+} from "../shared/registry-flags.ts";
 
 export const loginCommand = command({
   name: "login",

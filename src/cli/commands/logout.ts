@@ -1,7 +1,7 @@
-import { forgetCredentials } from "../../store/registry-credentials.ts";
-import { command } from "../command.ts";
-import { authFiles, helperPlace, REGISTRY } from "../registry.ts";
-import { registryName } from "../registry-name.ts";
+import { forgetCredentials } from "../../registry/auth/credentials.ts";
+import { command } from "../args/define-command.ts";
+import { registryName } from "../args/registry-name.ts";
+import { authFiles, helperPlace, REGISTRY } from "../shared/registry-flags.ts";
 
 export const logoutCommand = command({
   name: "logout",

@@ -1,10 +1,10 @@
 import { orphansIn, separateReferrers } from "../../image/orphans.ts";
 import { pruneStore } from "../../image/prune.ts";
-import { FolderStore } from "../../store/folder.ts";
-import { command } from "../command.ts";
-import { kindsOf, referrerCount, referrersJson } from "../referrers.ts";
-import { storePath } from "../settings.ts";
-import { count, formatBytes } from "../text.ts";
+import { FolderStore } from "../../store/folder-store.ts";
+import { command } from "../args/define-command.ts";
+import { storePath } from "../args/settings.ts";
+import { count, formatBytes } from "../output/text.ts";
+import { kindsOf, referrerCount, referrersJson } from "../shared/referrer-flags.ts";
 
 export const pruneCommand = command({
   name: "prune",

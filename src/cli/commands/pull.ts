@@ -1,12 +1,20 @@
-import { Fault } from "../../base/fault.ts";
-import { type Chosen, chooseRemote, renamed } from "../../image/endpoint.ts";
-import { bytesOf, pullImages, reachOf } from "../../image/pull.ts";
+import { Fault } from "../../base/error.ts";
 import { oncePerName, underName } from "../../image/referrers.ts";
-import type { RemoteImage } from "../../image/remote.ts";
-import { parseRemote } from "../../oci/remote.ts";
-import { command, type ExitCode } from "../command.ts";
-import { leftJson, tellLeft } from "../referrers.ts";
-import { alongOf, LOGIN, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
+import { parseRemote } from "../../oci/remote-reference.ts";
+import { type Chosen, chooseRemote, renamed } from "../../transfer/endpoint.ts";
+import { bytesOf, pullImages, reachOf } from "../../transfer/pull.ts";
+import type { RemoteImage } from "../../transfer/remote-image.ts";
+import { command, type ExitCode } from "../args/define-command.ts";
+import { count, formatBytes } from "../output/text.ts";
+import { leftJson, tellLeft } from "../shared/referrer-flags.ts";
+import {
+  alongOf,
+  LOGIN,
+  REFERRERS,
+  REGISTRY,
+  TRANSFERS,
+  withRegistries,
+} from "../shared/registry-flags.ts";
 import {
   imageLine,
   PLATFORM,
@@ -14,8 +22,7 @@ import {
   storeOpener,
   threadsFor,
   watched,
-} from "../task.ts";
-import { count, formatBytes } from "../text.ts";
+} from "../shared/task.ts";
 
 export const pullCommand = command({
   name: "pull",

@@ -1,19 +1,27 @@
-import { Fault } from "../../base/fault.ts";
-import type { Choice } from "../../image/endpoint.ts";
+import { Fault } from "../../base/error.ts";
 import { readEntries } from "../../image/entries.ts";
-import { type Move, movesByRule, movesTo, pushMoves } from "../../image/moving.ts";
-import { bytesToPush, type Pushed } from "../../image/push.ts";
 import { nameOf } from "../../oci/layout.ts";
-import { parseRemote } from "../../oci/remote.ts";
+import { parseRemote } from "../../oci/remote-reference.ts";
 import { parsePlace, parseRule, Renaming } from "../../oci/rename.ts";
-import type { FolderStore } from "../../store/folder.ts";
-import { absentJson, tellAbsent } from "../absent.ts";
-import { command, type ExitCode } from "../command.ts";
-import { passingOver, REPOSITORY } from "../names.ts";
-import type { Values } from "../options.ts";
-import { leftJson, tellLeft } from "../referrers.ts";
-import { alongOf, LOGIN, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
-import type { Talk } from "../talk.ts";
+import type { FolderStore } from "../../store/folder-store.ts";
+import type { Choice } from "../../transfer/endpoint.ts";
+import { bytesToPush, type Pushed } from "../../transfer/push.ts";
+import { type Move, movesByRule, movesTo, pushMoves } from "../../transfer/push-plan.ts";
+import { command, type ExitCode } from "../args/define-command.ts";
+import type { Values } from "../args/options.ts";
+import type { Talk } from "../output/reporter.ts";
+import { count, formatBytes } from "../output/text.ts";
+import { absentJson, tellAbsent } from "../shared/absent-platforms.ts";
+import { passingOver, REPOSITORY } from "../shared/name-flags.ts";
+import { leftJson, tellLeft } from "../shared/referrer-flags.ts";
+import {
+  alongOf,
+  LOGIN,
+  REFERRERS,
+  REGISTRY,
+  TRANSFERS,
+  withRegistries,
+} from "../shared/registry-flags.ts";
 import {
   imageLine,
   PLATFORM,
@@ -21,8 +29,7 @@ import {
   storeOpener,
   threadsFor,
   watched,
-} from "../task.ts";
-import { count, formatBytes } from "../text.ts";
+} from "../shared/task.ts";
 
 /** Where images go, where that is said by rule. */
 const RULES = {

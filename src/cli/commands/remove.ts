@@ -1,15 +1,15 @@
-import { Fault } from "../../base/fault.ts";
+import { Fault } from "../../base/error.ts";
 import { sortedBy } from "../../base/order.ts";
 import { type NamedReferrer, readEntries } from "../../image/entries.ts";
 import { orphanedBy, separateReferrers } from "../../image/orphans.ts";
 import { isDigest } from "../../oci/digest.ts";
 import { nameOf } from "../../oci/layout.ts";
-import { FolderStore } from "../../store/folder.ts";
+import { FolderStore } from "../../store/folder-store.ts";
 import { type Named, resolve } from "../../store/store.ts";
-import { command } from "../command.ts";
-import { kindsOf, referrerCount, referrersJson } from "../referrers.ts";
-import { storePath } from "../settings.ts";
-import { imageLine } from "../task.ts";
+import { command } from "../args/define-command.ts";
+import { storePath } from "../args/settings.ts";
+import { kindsOf, referrerCount, referrersJson } from "../shared/referrer-flags.ts";
+import { imageLine } from "../shared/task.ts";
 
 export const removeCommand = command({
   name: "remove",

@@ -1,10 +1,10 @@
-import { nameToGive } from "../../image/name.ts";
+import { nameToGive } from "../../image/complete-name.ts";
 import { isGadget } from "../../image/select.ts";
-import { FolderStore } from "../../store/folder.ts";
+import { FolderStore } from "../../store/folder-store.ts";
 import { resolve } from "../../store/store.ts";
-import { command } from "../command.ts";
-import { storePath } from "../settings.ts";
-import { imageLine } from "../task.ts";
+import { command } from "../args/define-command.ts";
+import { storePath } from "../args/settings.ts";
+import { imageLine } from "../shared/task.ts";
 
 export const tagCommand = command({
   name: "tag",

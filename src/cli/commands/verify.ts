@@ -1,17 +1,19 @@
-import { Fault } from "../../base/fault.ts";
-import { stat } from "../../base/file.ts";
-import { openLenders } from "../../image/bases.ts";
-import type { Report } from "../../image/finding.ts";
-import { openSources, parseSource } from "../../image/source.ts";
-import { verifyArchive, verifyImage, verifyLayout } from "../../image/verify.ts";
-import { verifyVolume } from "../../image/volume-check.ts";
+import { verifyVolume } from "../../archive/volumes/check.ts";
+import { Fault } from "../../base/error.ts";
+import { stat } from "../../base/fs/file.ts";
+import type { Report } from "../../image/findings.ts";
 import type { Platform } from "../../oci/platform.ts";
-import type { FolderStore } from "../../store/folder.ts";
+import { openSources, parseSource } from "../../source/source.ts";
+import type { FolderStore } from "../../store/folder-store.ts";
 import type { ReadStore } from "../../store/store.ts";
-import { absentJson } from "../absent.ts";
-import { type Context, command, type ExitCode } from "../command.ts";
-import { summaryJson } from "../delta.ts";
-import type { Json } from "../talk.ts";
+import { openLenders } from "../../transfer/delta-bases.ts";
+import { verifyArchive, verifyImage, verifyLayout } from "../../verify/verify.ts";
+import { type Context, command, type ExitCode } from "../args/define-command.ts";
+import { findingJson, formatFinding, sentence } from "../output/error-messages.ts";
+import type { Json } from "../output/reporter.ts";
+import { formatBytes } from "../output/text.ts";
+import { absentJson } from "../shared/absent-platforms.ts";
+import { summaryJson } from "../shared/delta-flags.ts";
 import {
   FOREIGN,
   JOBS,
@@ -20,11 +22,9 @@ import {
   storeOpener,
   threadsFor,
   watched,
-} from "../task.ts";
-import { formatBytes } from "../text.ts";
-import { codeOf, say, tellPartial, unsaid, VERDICTS } from "../verdict.ts";
-import { archiveOf, grouped, type Judged } from "../volumes.ts";
-import { findingJson, formatFinding, sentence } from "../words.ts";
+} from "../shared/task.ts";
+import { codeOf, say, tellPartial, unsaid, VERDICTS } from "../shared/verdict.ts";
+import { archiveOf, grouped, type Judged } from "../shared/volume-args.ts";
 
 export const verifyCommand = command({
   name: "verify",

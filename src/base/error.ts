@@ -1,0 +1,149 @@
+/**
+ * A Fault says "I could not say": bad usage, missing input, I/O, content that cannot be trusted.
+ * It carries facts; the words for people are in one table, `cli/output/error-messages.ts`, exhaustive by type.
+ * (What *is* wrong with an archive is no Fault but a Finding: it is returned, not thrown.)
+ */
+
+/** Every code with its facts. `at` names the file, blob or member in question, as a person would. */
+export interface Faults {
+  /** The command line, an environment variable or an option is not usable as given. */
+  usage: { message: string; hint?: string };
+  /** The operating system refused. `doing` is a verb phrase: "read", "write the archive". */
+  io: { doing: string; at: string; code: string; message: string };
+  /**
+   * Something that was named is not there. `as` are the complete names that it was looked for under, where it was named by a
+   * short one; `near` are names that are there and look alike.
+   */
+  "not-found": {
+    what: string;
+    at: string;
+    as?: readonly string[];
+    near?: readonly string[];
+    hint?: string;
+  };
+  /** A name fits several things; `matches` lists them. */
+  ambiguous: { what: string; at: string; matches: readonly string[] };
+  /** The bytes of a blob are not those its descriptor promises. */
+  "digest-differs": { at: string; expected: string; actual: string };
+  /** A blob, member or file has another size than it should. */
+  "size-differs": { at: string; expected: number; actual: number };
+  /** A blob that an image needs is not where it should be. */
+  "blob-missing": { digest: string; at: string; neededBy?: string };
+  /** Of an archive's volumes, those that are not there whole; `found` is a file that has the name and another size. Bytes. */
+  "volumes-missing": {
+    at: string;
+    count: number;
+    missing: readonly {
+      file: string;
+      number: number;
+      size: number;
+      digest: string;
+      found?: { path: string; size: number };
+    }[];
+    folders: readonly string[];
+  };
+  /** Content that is not well formed: JSON, YAML, a tar header, a reference, a wasm file. */
+  malformed: { what: string; at: string; why: string; hint?: string };
+  /** Content that exceeds a bound that protects memory, time or disk. Without `actual` nobody knows by how much. */
+  "too-large": { what: string; at: string; actual?: number; limit: number; unit?: string };
+  /** Well formed, but of a kind that is not handled. */
+  unsupported: { what: string; at: string; found: string; expected: string; hint?: string };
+  /** A file is no longer what it was when it was looked at. */
+  changed: { at: string; why: string };
+  /** A source file (build.yaml, gadget.yaml, …) has errors; each is one printable finding with its place. */
+  source: { what: string; at: string; problems: readonly Problem[] };
+  /** A program that is needed is not there. */
+  "program-missing": { program: string; needed: string; install: string };
+  /** A program ran and failed. `command` is what a person could type; `output` is what it said. */
+  "program-failed": {
+    program: string;
+    command: string;
+    status: string;
+    output: string;
+    hint?: string;
+  };
+  /** There is not enough room on the disk for what is about to be written. Bytes. */
+  "no-space": { at: string; needed: number; free: number };
+  /**
+   * A registry says no, or cannot be heard. `doing` is a verb phrase. `code` is the HTTP status, or what happened to the
+   * connection: a system's code, "tls", "cut", "timeout", "redirect", "answer". `after` = seconds until it wants to be asked again.
+   */
+  registry: { doing: string; at: string; code: string; why: string; after?: number; hint?: string };
+  /** Another process holds what is needed. */
+  busy: { what: string; at: string; holder: string };
+  /** The archive that was to be imported is not so; every finding is listed. */
+  unproven: {
+    at: string;
+    findings: readonly { code: string; at: string; message: string }[];
+    hint?: string;
+  };
+  /** A mistake of ours. */
+  internal: { message: string };
+}
+
+/** One mistake in a source file. Lines and columns count from 1. */
+export interface Problem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly level: "error" | "warning";
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export type FaultCode = keyof Faults;
+
+export class Fault<C extends FaultCode = FaultCode> extends Error {
+  readonly code: C;
+  readonly facts: Faults[C];
+  constructor(code: C, facts: Faults[C], options?: { cause?: unknown }) {
+    super(`${code} ${JSON.stringify(facts)}`, options);
+    this.name = "Fault";
+    this.code = code;
+    this.facts = facts;
+  }
+}
+
+/** Whether `error` is a Fault, of `code` when one is given. */
+export function isFault<C extends FaultCode>(error: unknown, code?: C): error is Fault<C> {
+  return error instanceof Fault && (code === undefined || error.code === code);
+}
+
+/** A Fault as plain data, to cross a thread. */
+export interface FaultData {
+  readonly code: FaultCode;
+  readonly facts: Faults[FaultCode];
+}
+
+/** What `error` says as plain data; anything that is no Fault becomes an `internal` one. */
+export function packFault(error: unknown): FaultData {
+  if (error instanceof Fault) return { code: error.code, facts: error.facts };
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: "internal", facts: { message } };
+}
+
+/** The Fault that `packFault` packed. */
+export function unpackFault(data: FaultData): Fault {
+  return new Fault(data.code, data.facts);
+}
+
+interface SystemError {
+  code?: string;
+  message: string;
+}
+
+/** Runs `act`; what the operating system refuses becomes an `io` Fault that names `doing` and `at`. */
+export function guard<T>(doing: string, at: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw ioFault(doing, at, error);
+  }
+}
+
+/** The `io` Fault for `error`; a Fault stays what it is. */
+export function ioFault(doing: string, at: string, error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  const { code = "EUNKNOWN", message } = error as SystemError;
+  return new Fault("io", { doing, at, code, message }, { cause: error });
+}

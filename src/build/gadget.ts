@@ -1,0 +1,209 @@
+import { join } from "node:path";
+import { Fault, type Problem } from "../base/error.ts";
+import { folderIn } from "../base/fs/atomic-file.ts";
+import { readFile, stat } from "../base/fs/file.ts";
+import { sortedUnique } from "../base/order.ts";
+import { rfc3339 } from "../base/time.ts";
+import { type Arch, compileProgram } from "../gadget/compile/clang.ts";
+import type { Tools, Work } from "../gadget/compile/toolchain.ts";
+import { buildWasm } from "../gadget/compile/wasm.ts";
+import { type GadgetFolder, readGadgetFolder } from "../gadget/folder.ts";
+import { BUILDER_VERSION, type GadgetMetadata, gadgetImage } from "../gadget/image.ts";
+import { lastCommit, newestChange } from "../gadget/source-epoch.ts";
+import { parseRecipe, type Recipe } from "../gadget/spec/build-file.ts";
+import { parseMetadata } from "../gadget/spec/metadata.ts";
+import { nameToGive } from "../image/complete-name.ts";
+import type { Selected } from "../image/select.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import type { Platform } from "../oci/platform.ts";
+import { formatPlatform } from "../oci/platform.ts";
+import type { FolderStore } from "../store/folder-store.ts";
+import { MemoryStore } from "../store/memory-store.ts";
+import type { EpochChoice } from "./epoch.ts";
+
+export interface BuildOptions {
+  readonly directory: string;
+  /** The recipe's path; undefined = `build.yaml` in the folder, if there is one. */
+  readonly recipeFile: string | undefined;
+  /** Names for the image, complete or short. */
+  readonly names: readonly string[];
+  /** Empty = linux/amd64 and linux/arm64. */
+  readonly platforms: readonly Platform[];
+  readonly epoch: EpochChoice;
+  readonly builderVersion: string | undefined;
+  /** Whether warnings in the YAML files are errors. */
+  readonly strict: boolean;
+  readonly tools: Tools;
+  readonly includes: readonly string[];
+  readonly headers: string | undefined;
+  /** A folder where compilers may leave files; a new one in it is used and removed. */
+  readonly scratch: string;
+  /** Told of the warnings about the YAML files before anything is compiled. */
+  readonly warn: (problems: readonly Problem[]) => void;
+}
+
+/** An image that was just made, nowhere yet but in memory. */
+export interface Built {
+  readonly images: readonly Selected[];
+  readonly descriptor: Descriptor;
+  readonly manifests: readonly Descriptor[];
+  readonly blobs: ReadonlyMap<Digest, Uint8Array>;
+  readonly created: string;
+  /** Warnings about the YAML files. */
+  readonly problems: readonly Problem[];
+  /** What compilers said though they succeeded. */
+  readonly compilers: readonly string[];
+}
+
+/** What a gadget can be built for. */
+const ARCHITECTURES: readonly Arch[] = ["amd64", "arm64"];
+
+/** The longest YAML file that is read. Bytes. */
+const YAML_LIMIT = 1024 * 1024;
+
+/**
+ * Builds the gadget in a folder. The result is a function of the sources, the compilers, `epoch` and `builderVersion`
+ * alone: not of where the folder lies, who builds, when or with what environment.
+ * @throws source with every problem, not-found, program-missing, program-failed, malformed
+ */
+export async function buildGadget(options: BuildOptions): Promise<Built> {
+  const { directory, names, builderVersion = BUILDER_VERSION } = options;
+  const references = sortedUnique(names.map((name) => nameToGive(name, "gadget")));
+  const architectures = architecturesOf(options.platforms);
+  const problems: Problem[] = [];
+  const { recipe, recipeFile } = readRecipe(options, problems);
+  refuse(problems, options);
+  const folder = readGadgetFolder(
+    directory,
+    recipe,
+    recipeFile === undefined ? {} : { recipeFile },
+  );
+  const metadata = readMetadata(folder, problems);
+  refuse(problems, options);
+  options.warn(problems);
+  const workDir = folderIn(options.scratch, "ingot");
+  try {
+    const work: Work = { tools: options.tools, epoch: 0, workDir: workDir.path };
+    const epoch = await epochOf(options.epoch, folder, work);
+    const { ebpf, wasm, compilers } = await compile(
+      folder,
+      architectures,
+      { ...work, epoch },
+      options,
+    );
+    const created = rfc3339(epoch);
+    const made = gadgetImage({ metadata, ebpf, wasm, architectures, created, builderVersion });
+    const store = new MemoryStore(directory);
+    for (const bytes of made.blobs.values()) store.put(bytes);
+    const images = references.map((reference) => ({
+      reference,
+      descriptor: made.descriptor,
+      store,
+    }));
+    return { ...made, images, created, problems, compilers };
+  } finally {
+    workDir.remove();
+  }
+}
+
+/** Afterwards the image is in the store, under each of its names. */
+export async function storeBuilt({ blobs, images }: Built, store: FolderStore): Promise<void> {
+  const session = await store.begin();
+  try {
+    for (const [digest, bytes] of blobs) session.put(digest, bytes);
+    await session.commit(new Set(blobs.keys()), images);
+  } finally {
+    session.drop();
+  }
+}
+
+function architecturesOf(platforms: readonly Platform[]): readonly Arch[] {
+  if (platforms.length === 0) return ARCHITECTURES;
+  return platforms.map((platform) => {
+    const { os, architecture, variant } = platform;
+    const known = ARCHITECTURES.find((arch) => arch === architecture);
+    if (os === "linux" && known !== undefined && variant === undefined) return known;
+    throw new Fault("unsupported", {
+      what: "the platform",
+      at: "--platform",
+      found: formatPlatform(platform),
+      expected: ARCHITECTURES.map((arch) => `linux/${arch}`).join(" or "),
+    });
+  });
+}
+
+function readRecipe(
+  { directory, recipeFile }: BuildOptions,
+  problems: Problem[],
+): { recipe: Recipe; recipeFile: string | undefined } {
+  const at = recipeFile ?? join(directory, "build.yaml");
+  if (recipeFile === undefined && stat(at) === undefined)
+    return { recipe: {}, recipeFile: undefined };
+  const read = parseRecipe(readFile(at, YAML_LIMIT), at);
+  problems.push(...read.problems);
+  return { recipe: read.value, recipeFile: at };
+}
+
+function readMetadata(
+  { root, metadata }: GadgetFolder,
+  problems: Problem[],
+): GadgetMetadata | undefined {
+  if (metadata === undefined) return undefined;
+  const at = join(root, metadata);
+  const bytes = readFile(at, YAML_LIMIT);
+  const read = parseMetadata(bytes, at);
+  problems.push(...read.problems);
+  return { ...read.value, bytes };
+}
+
+/** @throws source when something would build a wrong image, or is suspicious and `strict` */
+function refuse(problems: readonly Problem[], { directory, strict }: BuildOptions): void {
+  if (problems.some(({ level }) => strict || level === "error"))
+    throw new Fault("source", { what: "the gadget", at: directory, problems });
+}
+
+async function epochOf(choice: EpochChoice, folder: GadgetFolder, work: Work): Promise<number> {
+  if (choice === "mtime") return newestChange(folder);
+  if (choice === "git") return lastCommit(folder, work);
+  return choice;
+}
+
+/** Compiles everything side by side; the first failure ends the others. */
+async function compile(
+  folder: GadgetFolder,
+  architectures: readonly Arch[],
+  work: Work,
+  options: BuildOptions,
+) {
+  const { root, ebpfsource, wasm } = folder;
+  const abort = new AbortController();
+  const shared = { ...work, root, signal: abort.signal };
+  const { includes, headers } = options;
+  const programs = ebpfsource === undefined ? [] : architectures;
+  const compiling = Promise.all(
+    programs.map(async (arch) => {
+      const compiled = await compileProgram({
+        ...shared,
+        source: ebpfsource!,
+        arch,
+        includes,
+        ...(headers === undefined ? {} : { headers }),
+      });
+      return { arch, ...compiled };
+    }),
+  );
+  const building = wasm === undefined ? undefined : buildWasm({ ...shared, source: wasm });
+  try {
+    const [compiled, module] = await Promise.all([compiling, building]);
+    const ebpf = new Map<string, Uint8Array>(compiled.map(({ arch, object }) => [arch, object]));
+    const said = [...compiled.map(({ warnings }) => warnings), module?.warnings ?? ""].filter(
+      (text) => text !== "",
+    );
+    return { ebpf, wasm: module?.module, compilers: [...new Set(said)] };
+  } catch (error) {
+    abort.abort();
+    await Promise.allSettled([compiling, building]);
+    throw error;
+  }
+}

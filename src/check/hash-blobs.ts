@@ -1,0 +1,87 @@
+import { unpackFault } from "../base/error.ts";
+import { work } from "../base/workers/pool.ts";
+import { type Finding, finding, toFinding, unchecked } from "../image/findings.ts";
+import type { InflateTask, Inside, Looked } from "../jobs/diff-id.ts";
+import { batches, threadsFor, type Working } from "../jobs/job-context.ts";
+import { type Checked, type CheckTask, perform } from "../jobs/perform.ts";
+import { type Digest, isOtherDigest } from "../oci/digest.ts";
+import { compressionIn, isEncrypted } from "../oci/media-types.ts";
+import type { Extent } from "../store/content.ts";
+import type { Claim } from "./check-graph.ts";
+import { checkDigest, diffIDDiffers, type Held, type Inventory } from "./inventory.ts";
+
+type Item = { readonly digest: Digest; readonly held: Held; readonly content: Extent };
+
+/**
+ * Reads the blobs that have not been read, and the copies, once, in several threads when it is worth it. Those that are not what they are
+ * named go into the findings. @param layers whether to look what they are uncompressed, too
+ */
+export async function hashAll(
+  inventory: Inventory,
+  digests: Iterable<Digest>,
+  working: Working,
+  layers = false,
+): Promise<void> {
+  const blobs = [...digests].map((digest) => ({ digest, held: inventory.blobs.get(digest) }));
+  const copies = [...inventory.copies.values()];
+  inventory.copies.clear();
+  const items = [...blobs, ...copies].flatMap(({ digest, held }): Item[] => {
+    const content = held?.content;
+    if (held === undefined || content === undefined || content instanceof Uint8Array) return [];
+    return held.inside?.inflated === undefined ? [{ digest, held, content }] : [];
+  });
+  const groups = batches(items, ({ content }) => content.size);
+  const kind = layers ? "inflate" : "check";
+  const tasks = groups.map((group): CheckTask | InflateTask => ({
+    kind,
+    extents: group.map(({ content }) => content),
+  }));
+  const total = items.reduce((sum, { content }) => sum + content.size, 0);
+  const results = (await work(tasks, {
+    ...working,
+    threads: threadsFor(total, working),
+    handler: perform,
+  })) as (Checked | Looked)[][];
+  for (const [i, group] of groups.entries())
+    for (const [j, item] of group.entries()) settle(inventory, item, results[i]![j]!);
+}
+
+function settle(inventory: Inventory, { digest, held, content }: Item, found: Checked | Looked) {
+  const { findings, blobs } = inventory;
+  inventory.bytes += content.size;
+  if ("fault" in found) return findings.push(toFinding(unpackFault(found.fault)));
+  findings.push(...checkDigest(digest, found.digest, held.claimed));
+  if ("inside" in found && blobs.get(digest) === held)
+    blobs.set(digest, { ...held, inside: found.inside });
+}
+
+/** Whether the layers that were looked into are what configs say of them. What is missing or damaged is found elsewhere. */
+export function checkClaims(inventory: Inventory, claims: Iterable<Claim>): Finding[] {
+  return [...claims].flatMap((claim) => {
+    const { layer, diffID, config } = claim;
+    const { inside } = inventory.blobs.get(layer) ?? {};
+    const inflated = inside?.inflated;
+    if (inside === undefined || inflated === undefined || isEncrypted(claim.mediaType)) return [];
+    const mislabelled = checkType(claim, inside);
+    if ("fault" in inflated)
+      return [...mislabelled, { ...toFinding(unpackFault(inflated.fault)), at: layer }];
+    if (inflated.diffID === diffID) return mislabelled;
+    if (isOtherDigest(diffID))
+      return [
+        ...mislabelled,
+        unchecked(
+          layer,
+          `config ${config} gives its diffID as ${diffID}: only sha256 is supported`,
+        ),
+      ];
+    return [...mislabelled, diffIDDiffers(layer, inflated.diffID, diffID, config)];
+  });
+}
+
+/** A layer is compressed as its media type says: clients that go by the type cannot unpack it otherwise. */
+function checkType({ layer, mediaType }: Claim, { format = "" }: Inside): Finding[] {
+  const said = compressionIn(mediaType);
+  if (said === undefined || said === format) return [];
+  const is = format === "" ? "it is not compressed" : `it is compressed with ${format}`;
+  return [finding("type-differs", layer, `${is}, its media type is ${mediaType}`)];
+}

@@ -1,0 +1,159 @@
+/** Every Fault as a sentence: the action, a colon, what is, what should be; values quoted. The only such table. */
+import type { Fault, FaultCode, Faults, Problem } from "../../base/error.ts";
+import { ioHint, ioReason } from "./os-errors.ts";
+import { registryHint, registryReason } from "./registry-errors.ts";
+import { count, formatBytes, quote, quotePlace } from "./text.ts";
+
+/** A Fault in words. `details` are lines below the message: what it counts, or what a program said. */
+export interface Sentence {
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly details?: readonly string[];
+}
+
+type Words = { readonly [C in FaultCode]: (facts: Faults[C]) => Sentence };
+
+const WORDS: Words = {
+  usage: ({ message, hint }) => ({ message, hint }),
+  io: (facts) => ({
+    message: `cannot ${facts.doing} ${quotePlace(facts.at)}: ${ioReason(facts)}`,
+    hint: ioHint(facts),
+  }),
+  "not-found": ({ what, at, as = [], near = [], hint }) => ({
+    message: `cannot find ${what}: looked for ${quotePlace(at)}${as.length > 0 ? `, as ${alternatives(as)}` : ""}`,
+    hint: near.length > 0 ? `did you mean ${alternatives(near)}?${hint ? ` (${hint})` : ""}` : hint,
+  }),
+  ambiguous: ({ what, at, matches }) => ({
+    message: `cannot choose ${what}: ${quotePlace(at)} fits ${matches.length} of them, should fit one`,
+    details: matches,
+    hint: "give the complete name, or the digest",
+  }),
+  "digest-differs": ({ at, expected, actual }) => ({
+    message: `cannot use ${quotePlace(at)}: its bytes are ${actual}, should be ${expected}`,
+    hint: "the bytes are damaged: bring them again from where they came from (an import heals a damaged store)",
+  }),
+  "size-differs": ({ at, expected, actual }) => ({
+    message: `cannot use ${quotePlace(at)}: it has ${bytes(actual)}, should have ${bytes(expected)}`,
+    hint: "the bytes are damaged or cut short: bring them again from where they came from",
+  }),
+  "blob-missing": ({ digest, at, neededBy }) => ({
+    message: `cannot find a blob: ${digest} is not in ${quotePlace(at)}${neededBy ? `, and ${neededBy} needs it` : ""}`,
+    hint: "the image is not whole here: build or import it again",
+  }),
+  "volumes-missing": ({ at, count: all, missing, folders }) => ({
+    message: `cannot find all volumes of ${quotePlace(at)}: ${missing.length} of ${all} ${missing.length === 1 ? "is" : "are"} not there, looked in ${folders.map(quote).join(", ")}`,
+    details: missing.map(
+      ({ file, number, size, digest, found }) =>
+        `${file}: volume ${number} of ${all}, ${bytes(size)}, ${digest}${found === undefined ? "" : `; ${quote(found.path)} has ${bytes(found.size)}`}`,
+    ),
+    hint: "bring them to one of these folders, or name them together with the list",
+  }),
+  malformed: ({ what, at, why, hint }) => ({
+    message: `cannot read ${what} ${quotePlace(at)}: ${why}`,
+    hint,
+  }),
+  "too-large": ({ what, at, actual, limit, unit }) => ({
+    message: `cannot take ${what} ${quotePlace(at)}: it has ${actual === undefined ? `more than ${amount(limit, unit)}, which is the most that is taken` : `${amount(actual, unit)}, should have at most ${amount(limit, unit)}`}`,
+  }),
+  unsupported: ({ what, at, found, expected, hint }) => ({
+    message: `cannot use ${what} ${quotePlace(at)}: found ${found}, should be ${expected}`,
+    hint,
+  }),
+  changed: ({ at, why }) => ({
+    message: `cannot read ${quotePlace(at)}: ${why}, should stay as it is until it is read`,
+    hint: "something writes there: stop it, then run this again",
+  }),
+  source: ({ what, at, problems }) => ({
+    message: `cannot use ${what} ${quotePlace(at)}: it has ${tally(problems)}`,
+    details: problems.map(formatProblem),
+    ...(problems.some(({ level }) => level === "error")
+      ? {}
+      : { hint: "--strict makes warnings errors: mend what they say, or leave it out" }),
+  }),
+  "program-missing": ({ program, needed, install }) => ({
+    message: `cannot run ${quote(program)}, which is needed ${needed}: ${program.includes("/") ? "there is no such program" : "it is not on the PATH"}`,
+    hint: `get it: ${install}`,
+  }),
+  "program-failed": ({ program, command, status, output, hint }) => ({
+    message: `${program} failed: ${status}`,
+    details: [`$ ${command}`, ...(output === "" ? ["(it said nothing)"] : output.split("\n"))],
+    hint,
+  }),
+  "no-space": ({ at, needed, free }) => ({
+    message: `cannot write to ${quotePlace(at)}: ${formatBytes(free)} are free there, should be ${formatBytes(needed)} (${needed - free} bytes more)`,
+    hint: "make room (ingot prune frees what no image needs), or choose another place",
+  }),
+  registry: (facts) => ({
+    message: `cannot ${facts.doing} ${quotePlace(facts.at)}: ${registryReason(facts)}`,
+    hint: registryHint(facts),
+  }),
+  busy: ({ what, at, holder }) => ({
+    message: `cannot have ${what} ${quotePlace(at)} alone: ${holder} is using it`,
+    hint: "wait until the other process is done, then run this again",
+  }),
+  unproven: ({ at, findings, hint }) => ({
+    message: `cannot take ${quotePlace(at)}: it has ${count(findings.length, "finding")}, should have none`,
+    details: findings.map(formatFinding),
+    hint: hint ?? "nothing was changed: bring the archive again from where it came from",
+  }),
+  internal: ({ message }) => ({
+    message: `a mistake in ingot itself: ${message.split("\n", 1)[0]}`,
+    hint: "run it again with --debug and report what it says",
+  }),
+};
+
+/** The sentence for `fault`. */
+export function sentence(fault: Fault): Sentence {
+  return (WORDS[fault.code] as (facts: Faults[FaultCode]) => Sentence)(fault.facts);
+}
+
+/** `file:line:column: level: message (hint)`, as compilers write it. */
+export function formatProblem({ file, line, column, level, message, hint }: Problem): string {
+  return `${file}:${line}:${column}: ${level}: ${message}${hint ? ` (${hint})` : ""}`;
+}
+
+/** `at: message [code]`. */
+export function formatFinding({
+  code,
+  at,
+  message,
+}: {
+  readonly code: string;
+  readonly at: string;
+  readonly message: string;
+}): string {
+  return `${at}: ${message} [${code}]`;
+}
+
+/** `"a"`, `"a" or "b"`, `"a", "b" or "c"`. */
+export function alternatives(words: readonly string[]): string {
+  const quoted = words.map(quote);
+  const last = quoted.pop() ?? "";
+  return quoted.length === 0 ? last : `${quoted.join(", ")} or ${last}`;
+}
+
+const bytes = (number: number) => count(number, "byte");
+const amount = (number: number, unit = "bytes") =>
+  unit === "bytes" ? bytes(number) : `${number} ${unit}`;
+
+function tally(problems: readonly Problem[]): string {
+  const errors = problems.filter(({ level }) => level === "error").length;
+  const warnings = problems.length - errors;
+  return [
+    ...(errors > 0 ? [count(errors, "error")] : []),
+    ...(warnings > 0 ? [count(warnings, "warning")] : []),
+  ].join(" and ");
+}
+
+/** A finding as it stands in JSON answers. */
+export function findingJson({
+  code,
+  at,
+  message,
+}: {
+  readonly code: string;
+  readonly at: string;
+  readonly message: string;
+}) {
+  return { code, at, message };
+}

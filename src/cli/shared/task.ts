@@ -1,0 +1,140 @@
+/** What commands that move bytes share: threads, progress, standard streams, archives. */
+import { availableParallelism } from "node:os";
+import { isatty } from "node:tty";
+import { Fault } from "../../base/error.ts";
+import { fdBytes } from "../../base/fs/fd-stream.ts";
+import { openRead, stat } from "../../base/fs/file.ts";
+import { Tally } from "../../base/workers/pool.ts";
+import type { Working } from "../../jobs/job-context.ts";
+import { type Platform, parsePlatforms } from "../../oci/platform.ts";
+import { type ArchiveSource, isCompressedFile } from "../../source/open-archive.ts";
+import { isLayout } from "../../source/source.ts";
+import { FolderStore } from "../../store/folder-store.ts";
+import type { Context } from "../args/define-command.ts";
+import { storePath } from "../args/settings.ts";
+import { watch } from "../output/progress.ts";
+import type { Talk } from "../output/reporter.ts";
+import { quote } from "../output/text.ts";
+
+/** Flags that several commands have. */
+export const JOBS = {
+  type: "string",
+  valueHint: "N",
+  description: "threads that read and hash; default: the processors, at most 4",
+} as const;
+export const PLATFORM = {
+  type: "string",
+  valueHint: "LIST",
+  description: "only these platforms, as in linux/amd64,linux/arm64",
+} as const;
+
+export const FOREIGN = {
+  type: "boolean",
+  description: "layers that are elsewhere, as their descriptors say (urls), may be missing",
+} as const;
+
+const MOST_JOBS = 64;
+
+/** The number that `--jobs` says, or what is good for this machine. @throws usage */
+export function threadsFor(text: string | undefined): number {
+  if (text === undefined) return Math.min(availableParallelism(), 4);
+  const jobs = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0;
+  if (jobs >= 1 && jobs <= MOST_JOBS) return jobs;
+  throw new Fault("usage", {
+    message: `--jobs is ${JSON.stringify(text)}, should be a number from 1 to ${MOST_JOBS}`,
+  });
+}
+
+/** The platforms that `--platform` says; none when it was not given. @throws usage */
+export function parsePlatformFlag(text: string | undefined): Platform[] {
+  return text === undefined ? [] : parsePlatforms(text);
+}
+
+/** Opens the store that the words and the environment choose, once, when it is first asked for. */
+export function storeOpener({ settings }: Context, flag: string | undefined): () => FolderStore {
+  let store: FolderStore | undefined;
+  return () => {
+    store ??= new FolderStore(storePath(settings, flag));
+    return store;
+  };
+}
+
+export interface Task {
+  /** For the progress line: `export`. */
+  readonly label: string;
+  /** Bytes to come, where it is known. */
+  readonly total?: number | undefined;
+  readonly threads: number;
+}
+
+/** Does work in threads, with progress on stderr where that is a terminal. */
+export async function watched<T>(
+  context: Context,
+  { label, total, threads }: Task,
+  act: (working: Working) => Promise<T>,
+): Promise<T> {
+  const { talk, settings, entry } = context;
+  const tally = new Tally();
+  const shown = isatty(2) && settings.redraw && !talk.quiet && !talk.json;
+  const columns = () => process.stderr.columns || 80;
+  const end = shown ? watch(talk, { label, total, bytes: () => tally.bytes, columns }) : () => {};
+  try {
+    return await act({ entry, threads, tally, left: (at) => sayLeft(at, talk) });
+  } finally {
+    end();
+  }
+}
+
+function sayLeft(at: string, talk: Talk): void {
+  talk.info(
+    `what has come of ${quote(at)} stays beside it, hidden: the same command goes on there`,
+  );
+}
+
+/**
+ * What FILE or `-` means to read from, and how many bytes that is, where it is known. A pipe or a device is read as it comes,
+ * and stays open until the program ends. @throws usage for a terminal, not-found, io
+ */
+export function archiveSource(text: string): { source: ArchiveSource; total: number | undefined } {
+  if (text !== "-") {
+    const found = stat(text);
+    if (found === undefined)
+      throw new Fault("not-found", {
+        what: "the archive",
+        at: text,
+        hint: "check the name, and the folder you are in",
+      });
+    if (found.kind === "directory" && isLayout(text))
+      return { source: { path: text }, total: undefined };
+    if (found.kind === "directory")
+      throw new Fault("io", {
+        doing: "read the archive",
+        at: text,
+        code: "EISDIR",
+        message: "it is a folder",
+      });
+    if (found.kind === "file")
+      return { source: { path: text }, total: isCompressedFile(text) ? undefined : found.size };
+    return { source: { bytes: fdBytes(openRead(text).fd, text), at: text }, total: undefined };
+  }
+  if (isatty(0))
+    throw new Fault("usage", {
+      message: "standard input is a terminal, should be an archive",
+      hint: "send one: ingot import - < FILE.tar",
+    });
+  return {
+    source: { bytes: fdBytes(0, "standard input"), at: "standard input" },
+    total: undefined,
+  };
+}
+
+/** `REF sha256:…`, the line that names an image. */
+export function imageLine({
+  reference,
+  digest,
+}: {
+  readonly reference: string;
+  readonly digest: string;
+}): string {
+  return reference === "" || reference === digest ? digest : `${reference} ${digest}`;
+}

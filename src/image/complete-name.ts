@@ -1,0 +1,139 @@
+import { Fault, isFault } from "../base/error.ts";
+import { masked } from "../base/redact.ts";
+import { type Digest, isDigest } from "../oci/digest.ts";
+import { nameOf } from "../oci/layout.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import {
+  completeName,
+  digestIn,
+  formatReference,
+  hasTag,
+  type Kind,
+  parseReference,
+  repositoryOf,
+} from "../oci/reference.ts";
+import { splitTransport } from "../oci/transport.ts";
+import type { Named } from "../store/store.ts";
+import { isGadget, type Selected } from "./select.ts";
+
+/** Whether a name is a tag alone, and says nothing of a repository. */
+export const isTagOnly = (name: string) => !/[/:@]/.test(name);
+
+/** The name of an image, where it has one that can be asked for: a tag alone is none, nor is the digest of another image. */
+export function fullNameOf(descriptor: Descriptor): string | undefined {
+  const name = nameOf(descriptor);
+  return name === undefined || isTagOnly(name) ? undefined : usable(name, descriptor.digest);
+}
+
+/** A name as it can be completed; of one with a tag and the image's own digest, what is before the digest. */
+export function usable(name: string, digest: Digest): string | undefined {
+  const said = digestIn(name);
+  const bare = said === digest && hasTag(name) ? name.slice(0, -digest.length - 1) : name;
+  if (said !== undefined && said !== digest) return undefined;
+  try {
+    completeName(bare, "container");
+    return bare;
+  } catch (error) {
+    if (isFault(error, "malformed")) return undefined;
+    throw error;
+  }
+}
+
+/** A name that an index gives an image and nobody could ask for; undefined for a tag alone, and where there is none. */
+export function oddNameOf(descriptor: Descriptor): string | undefined {
+  const name = nameOf(descriptor);
+  const isOdd = name !== undefined && !isTagOnly(name) && fullNameOf(descriptor) === undefined;
+  return isOdd ? name : undefined;
+}
+
+/** What is odd about such a name. */
+export function saidOfOdd(descriptor: Descriptor): string {
+  const name = nameOf(descriptor) ?? "";
+  return digestIn(name) !== undefined && digestIn(name) !== descriptor.digest
+    ? `${JSON.stringify(name)} is the name of another image than ${descriptor.digest}`
+    : `${JSON.stringify(name)} is not a name that an image can be asked for by`;
+}
+
+/**
+ * The images under their complete names: a short one, as foreign layouts have them, is completed by the convention
+ * for what the image is. Each image is looked at once, and only where the conventions differ. Referrers stay as they are.
+ * @throws malformed, not-found for a tag alone
+ */
+export function completeNames(images: readonly Selected[]): Selected[] {
+  const kinds = new Map<Digest, Kind>();
+  return images.map((image) => {
+    const { reference, descriptor, store } = image;
+    if (image.refers !== undefined) return image;
+    if (isTagOnly(reference) || isDigest(reference)) throw noName(image);
+    const either = completeName(reference, "gadget");
+    if (either === completeName(reference, "container"))
+      return either === reference ? image : { ...image, reference: either };
+    const kind =
+      kinds.get(descriptor.digest) ?? (isGadget(descriptor, store) ? "gadget" : "container");
+    kinds.set(descriptor.digest, kind);
+    return { ...image, reference: completeName(reference, kind) };
+  });
+}
+
+function noName({ reference, descriptor, store }: Selected): Fault {
+  const tag = isTagOnly(reference) ? reference : undefined;
+  return new Fault("not-found", {
+    what: "the name of an image",
+    at: `${descriptor.digest} in ${store.at}`,
+    hint:
+      tag === undefined
+        ? "its index does not name it: copy it to a name (ingot copy SOURCE REPOSITORY:TAG), or import it with --name"
+        : `it has a tag alone, ${JSON.stringify(tag)}: --repository REPO makes it REPO:${tag}`,
+  });
+}
+
+/** How a transport that ingot does not write to is served. */
+const SERVED: Readonly<Record<string, string>> = {
+  "docker-archive": "docker load takes what ingot writes: oci-archive:FILE, or -o FILE",
+  "docker-daemon": "docker takes it through a pipe: ingot export NAME -o - | docker load",
+  "containers-storage": "podman takes it through a pipe: ingot export NAME -o - | podman load",
+  dir: "skopeo makes such a folder of an archive: skopeo copy oci-archive:FILE dir:FOLDER",
+};
+
+/**
+ * The complete name that an image is to get, of what somebody said. A name by digest must be by its own.
+ * @throws usage as `mustBeName`, and for another digest; malformed
+ */
+export function nameToGive(text: string, kind: Kind, digest?: Digest): string {
+  mustBeName(text);
+  const said = digestIn(text);
+  if (said !== undefined && said === digest) return completeName(text, kind);
+  if (said === undefined || digest === undefined || hasTag(text))
+    return formatReference(parseReference(text, kind));
+  throw new Fault("usage", {
+    message: `the name ${JSON.stringify(text)} has the digest of another image, should have ${digest}`,
+    hint: "give it a tag: registry/repository:tag",
+  });
+}
+
+/** A tag alone. @throws malformed */
+export const tagToGive = (text: string): string =>
+  parseReference(`registry.invalid/x:${text}`, "container").tag;
+
+/** @throws usage for what begins with a transport: nobody would find an image under such a name */
+export function mustBeName(text: string): void {
+  const split = splitTransport(text);
+  if (split === undefined) return;
+  const { transport } = split;
+  throw new Fault("usage", {
+    message: `the name ${JSON.stringify(masked(text))} begins with the transport ${transport}:, should be [registry/]repository[:tag]`,
+    hint:
+      SERVED[transport] ??
+      `to write there: ingot copy NAME ${transport}:${transport.startsWith("oci") ? "PATH" : "//registry/repository:tag"}`,
+  });
+}
+
+/**
+ * The image under a name that fits it: one by digest has the image's own digest, also where platforms were chosen from it.
+ */
+export function underOwnDigest<I extends Named>(image: I): I {
+  const { reference, descriptor } = image;
+  const said = digestIn(reference);
+  if (said === undefined || said === descriptor.digest) return image;
+  return { ...image, reference: `${repositoryOf(reference)}@${descriptor.digest}` };
+}

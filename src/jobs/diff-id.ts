@@ -1,0 +1,170 @@
+/** What a layer is uncompressed: its diffID (image-spec, config.md, "Layer DiffID"). Nothing of it is kept. */
+import type { Bytes } from "../base/bytes.ts";
+import {
+  type Compression,
+  compressionOf,
+  decompressed,
+  formatOf,
+  HEAD,
+} from "../base/compression/decompress.ts";
+import { type FaultData, packFault } from "../base/error.ts";
+import { Sha256 } from "../base/hash.ts";
+import type { Tally } from "../base/workers/pool.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Extent } from "../store/content.ts";
+import { type Files, Stretch } from "../store/extent-reader.ts";
+import { CHUNK, count } from "./render.ts";
+
+/** The diffID, or why there is none. */
+export type Inflated = { readonly diffID: Digest } | { readonly fault: FaultData };
+
+/** How a blob is compressed, and what it is uncompressed, where that was asked for. */
+export interface Inside {
+  readonly compression: Compression | undefined;
+  /** The same, also of formats that are not decompressed. */
+  readonly format?: string | undefined;
+  readonly inflated?: Inflated | undefined;
+}
+
+/** Hashes stretches of files, and what they are uncompressed. */
+export interface InflateTask {
+  readonly kind: "inflate";
+  readonly extents: readonly Extent[];
+}
+
+/** A stretch's digest and its content's, from one reading; or why it could not be read whole. */
+export type Looked =
+  | { readonly digest: Digest; readonly inside: Inside }
+  | { readonly fault: FaultData };
+
+/** Reads the stretch to its end, also where it cannot be decompressed to its own. */
+export async function inflate(extent: Extent, files: Files, tally: Tally): Promise<Looked> {
+  const inflater = new Inflater(extent.path, true);
+  try {
+    const source = new Stretch(extent, files);
+    const buffer = new Uint8Array(CHUNK);
+    for (let got = source.read(buffer); got > 0; got = source.read(buffer)) {
+      count(got, tally);
+      await inflater.write(buffer.subarray(0, got));
+    }
+    return { digest: source.digest, inside: await inflater.end(source.digest) };
+  } catch (error) {
+    if (tally.stopped) throw error;
+    return { fault: packFault(error) };
+  } finally {
+    await inflater.drop();
+  }
+}
+
+/**
+ * Takes a layer's bytes as they pass by. What is not compressed costs nothing: its diffID is its digest. Call `end` or
+ * `drop`, whatever happens.
+ */
+export class Inflater {
+  readonly #at: string;
+  readonly #isAsked: boolean;
+  #head = new Uint8Array(0);
+  #compression: Compression | undefined | "unknown" = "unknown";
+  #format: string | undefined;
+  readonly #channel = new Channel();
+  #done: Promise<Inflated> | undefined;
+
+  /** @param isAsked whether anybody wants the diffID */
+  constructor(at: string, isAsked: boolean) {
+    this.#at = at;
+    this.#isAsked = isAsked;
+  }
+
+  /** Afterwards the piece is used and may be written over. */
+  async write(piece: Uint8Array): Promise<void> {
+    if (this.#compression === "unknown") {
+      if (this.#head.length + piece.length < HEAD) {
+        this.#head = Uint8Array.from([...this.#head, ...piece]);
+        return;
+      }
+      await this.#begin(piece);
+    }
+    if (this.#done !== undefined) await this.#channel.write(piece);
+  }
+
+  async #begin(piece: Uint8Array): Promise<void> {
+    const head = Uint8Array.from([...this.#head, ...piece.subarray(0, HEAD)]);
+    this.#compression = compressionOf(head);
+    this.#format = formatOf(head);
+    if (this.#compression === undefined || !this.#isAsked) return;
+    this.#done = this.#inflate();
+    if (this.#head.length > 0) await this.#channel.write(this.#head);
+  }
+
+  async #inflate(): Promise<Inflated> {
+    const hash = new Sha256();
+    try {
+      for await (const piece of decompressed(this.#channel.bytes(), this.#at)) hash.update(piece);
+      return { diffID: `sha256:${hash.hex()}` };
+    } catch (error) {
+      return { fault: packFault(error) };
+    } finally {
+      this.#channel.leave();
+    }
+  }
+
+  /** All bytes were here; `digest` is theirs. */
+  async end(digest: Digest): Promise<Inside> {
+    if (this.#compression === "unknown") await this.#begin(new Uint8Array(0));
+    const compression = this.#compression as Compression | undefined;
+    const format = this.#format;
+    this.#channel.end();
+    if (compression === undefined) return { compression, format, inflated: { diffID: digest } };
+    return { compression, format, inflated: await this.#done };
+  }
+
+  /** Nothing more comes, and nobody wants to know. */
+  async drop(): Promise<void> {
+    this.#channel.end();
+    await this.#done;
+  }
+}
+
+/** One piece at a time from who writes to who reads. */
+class Channel {
+  #piece: Uint8Array | undefined;
+  #ended = false;
+  #left = false;
+  #arrived = () => {};
+  #used = () => {};
+
+  /** Done when the piece was read and the next one is asked for, or when nobody reads any more. */
+  write(piece: Uint8Array): Promise<void> {
+    if (this.#left || piece.length === 0) return Promise.resolve();
+    return new Promise((done) => {
+      this.#piece = piece;
+      this.#used = done;
+      this.#arrived();
+    });
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#arrived();
+  }
+
+  leave(): void {
+    this.#left = true;
+    this.#used();
+  }
+
+  async *bytes(): Bytes {
+    while (true) {
+      if (this.#piece !== undefined) {
+        yield this.#piece;
+        this.#piece = undefined;
+        this.#used();
+      }
+      if (this.#piece === undefined && this.#ended) return;
+      if (this.#piece === undefined)
+        await new Promise<void>((arrived) => {
+          this.#arrived = arrived;
+        });
+    }
+  }
+}

@@ -1,0 +1,131 @@
+/** Blobs of registries, written where they belong as they come. */
+import { Fault, isFault } from "../base/error.ts";
+import { Parts, type Place } from "../base/fs/segmented-file.ts";
+import { Sha256 } from "../base/hash.ts";
+import type { Tally } from "../base/workers/pool.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { Repository, type RepositoryErrand } from "../registry/registry.ts";
+import { stopped } from "./parallel.ts";
+import { CHUNK, count } from "./render.ts";
+
+/** A blob, and where it is. */
+export interface Needed {
+  readonly descriptor: Descriptor;
+  readonly from: Repository;
+}
+
+/** Where a blob is to be, and how much of its beginning may be there already. Bytes. */
+export interface Begun {
+  readonly to: Place;
+  readonly begun: number;
+}
+
+/** Gets a blob in another thread, and writes it where it is to be. */
+export interface FetchTask extends Begun {
+  readonly kind: "fetch";
+  readonly errand: RepositoryErrand;
+  readonly descriptor: Descriptor;
+}
+
+/** How often is looked whether the tally says stop while nothing comes. Milliseconds. */
+const LOOK = 20;
+
+/** Says stop when the tally does, whichever thread says it there. Call `end`. */
+export class Watch {
+  readonly #own = new AbortController();
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(tally: Tally) {
+    const look = () => {
+      if (tally.stopped) this.#own.abort(stopped());
+    };
+    look();
+    this.#timer = setInterval(look, LOOK);
+  }
+
+  get stop(): AbortSignal {
+    return this.#own.signal;
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+/**
+ * Does the task, until the tally says stop. @returns how many bytes came @throws as `fetchInto`; registry with the code 401 where
+ * the registry does not take what the errand says of who asks
+ */
+export async function fetchTask(task: FetchTask, tally: Tally): Promise<number> {
+  const { errand, descriptor } = task;
+  const watch = new Watch(tally);
+  const from = Repository.of(errand).until(watch.stop);
+  try {
+    return await fetchInto({ descriptor, from }, task, tally);
+  } finally {
+    watch.end();
+    from.client.close();
+  }
+}
+
+/**
+ * Writes the blob into files. Afterwards it is there, proven, and not synced. Of what is there already only the rest is asked for; where
+ * that does not make the blob, all of it is, once. What fails is not counted.
+ * @returns how many bytes came @throws digest-differs, size-differs, blob-missing, registry, io; `internal` when told to stop
+ */
+export async function fetchInto(
+  { descriptor, from }: Needed,
+  { to, begun }: Begun,
+  tally: Tally,
+): Promise<number> {
+  const files = new Parts(to.parts);
+  const { offset } = to;
+  const receive = (beginning: number) =>
+    receiveInto(files, { offset, beginning, from, descriptor }, tally);
+  try {
+    if (begun === 0) return await receive(0);
+    return await receive(begun).catch((error: unknown) => {
+      if (isFault(error, "digest-differs") || isFault(error, "size-differs")) return receive(0);
+      throw error;
+    });
+  } finally {
+    files.close();
+  }
+}
+
+/** @param beginning how much of the blob is there, as it seems */
+async function receiveInto(
+  files: Parts,
+  { offset, beginning, from, descriptor }: Needed & { offset: number; beginning: number },
+  tally: Tally,
+): Promise<number> {
+  let done = 0;
+  const counted = (bytes: number) => {
+    count(bytes, tally);
+    done += bytes;
+  };
+  try {
+    const hash = new Sha256();
+    const buffer = new Uint8Array(Math.min(CHUNK, beginning));
+    while (done < beginning) {
+      const piece = buffer.subarray(0, Math.min(buffer.length, beginning - done));
+      const got = files.read(piece, offset + done);
+      if (got < piece.length)
+        throw new Fault("size-differs", {
+          at: descriptor.digest,
+          expected: beginning,
+          actual: done + got,
+        });
+      hash.update(piece);
+      counted(piece.length);
+    }
+    for await (const piece of from.blob(descriptor, { size: beginning, hash })) {
+      files.write(piece, offset + done);
+      counted(piece.length);
+    }
+    return done - beginning;
+  } catch (error) {
+    tally.add(-done);
+    throw error;
+  }
+}

@@ -1,0 +1,107 @@
+/** Referrers of manifests in a registry: read and proven. */
+import { Fault, isFault } from "../base/error.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { isImage } from "../oci/media-types.ts";
+import { readReferrer, referrersTag } from "../oci/referrer.ts";
+import { findTagged, meansNone } from "./absent.ts";
+import { type Fetched, getManifest, type Place, placeName } from "./manifests.ts";
+import { apiReferrers, taggedReferrers } from "./referrer-lists.ts";
+
+/** Why something that is listed is not among the referrers. */
+export type WhySkipped =
+  /** The registry does not have its manifest. */
+  | "absent"
+  /** Its manifest refers to something else, or to nothing, as the image's own platforms do. */
+  | "other-subject"
+  /** Its manifest is of a kind that is not read here. */
+  | "unsupported"
+  /** Its manifest cannot be read. */
+  | "malformed";
+
+export interface Skipped {
+  /** As it is listed. */
+  readonly descriptor: Descriptor;
+  readonly why: WhySkipped;
+}
+
+export interface Referrers {
+  /** In the order of digests; type and annotations of the descriptors are those of the manifests (oci/referrer.ts). */
+  readonly found: readonly Fetched[];
+  readonly skipped: readonly Skipped[];
+}
+
+/** Of all manifests that are read for one list. Bytes. */
+const MOST_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The manifests that refer to `digest`: each was read and proven, and has `digest` as its subject. The registry's listing decides
+ * nothing but what is read.
+ * @throws registry, digest-differs, malformed for a list that is none, too-large
+ */
+export async function readReferrers(place: Place, digest: Digest): Promise<Referrers> {
+  const listed = await provenOf(place, digest, await apiReferrers(place, digest));
+  if (listed.found.length > 0) return listed;
+  const tagged = await provenOf(place, digest, await taggedReferrers(place, digest));
+  return { found: tagged.found, skipped: [...listed.skipped, ...tagged.skipped] };
+}
+
+async function provenOf(
+  place: Place,
+  subject: Digest,
+  listed: readonly Descriptor[],
+): Promise<Referrers> {
+  const found: Fetched[] = [];
+  const skipped: Skipped[] = [];
+  let size = 0;
+  for (const descriptor of listed) {
+    const read = await provenIn(place, subject, descriptor);
+    if (typeof read === "string") {
+      skipped.push({ descriptor, why: read });
+      continue;
+    }
+    found.push(read);
+    size += read.bytes.length;
+    if (size > MOST_BYTES)
+      throw new Fault("too-large", {
+        what: "the referrers",
+        at: `${placeName(place)}@${subject}`,
+        actual: size,
+        limit: MOST_BYTES,
+      });
+  }
+  return { found, skipped };
+}
+
+async function provenIn(
+  place: Place,
+  subject: Digest,
+  { digest, mediaType }: Descriptor,
+): Promise<Fetched | WhySkipped> {
+  try {
+    const fetched = await getManifest(place, digest);
+    // The listing may be wrong about the type as well: only a manifest that is not given is judged by it.
+    if (fetched === undefined) return isImage(mediaType) ? "absent" : "unsupported";
+    const { bytes } = fetched;
+    const referrer = readReferrer(bytes, fetched.descriptor.mediaType);
+    return referrer.subject === subject
+      ? { bytes, descriptor: referrer.descriptor }
+      : "other-subject";
+  } catch (error) {
+    if (isFault(error, "unsupported")) return "unsupported";
+    if (isFault(error, "malformed")) return "malformed";
+    if (await meansNone(place, error, subject)) return "absent";
+    throw error;
+  }
+}
+
+/**
+ * What cosign and others keep beside a manifest under a tag of its own, as `sha256-HEX.sig`; undefined where there is none, in
+ * whatever way the registry says so.
+ * @param ending `.sig`, `.att`, `.sbom` @throws registry, malformed, unsupported, too-large
+ */
+export const findBeside = (
+  place: Place,
+  digest: Digest,
+  ending: string,
+): Promise<Fetched | undefined> => findTagged(place, digest, referrersTag(digest) + ending);

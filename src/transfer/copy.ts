@@ -1,0 +1,155 @@
+/** Images from wherever they are to wherever they are to be; their bytes stay what they are. */
+
+import type { Unloadable } from "../archive/docker-manifest.ts";
+import { planArchive, writeArchive } from "../archive/write.ts";
+import { Fault } from "../base/error.ts";
+import { completeNames, isTagOnly } from "../image/complete-name.ts";
+import { type LeftBehind, type Referring, underName } from "../image/referrers.ts";
+import type { Selected } from "../image/select.ts";
+import { walk } from "../image/walk.ts";
+import type { Working } from "../jobs/job-context.ts";
+import type { Digest } from "../oci/digest.ts";
+import { formatRemote } from "../oci/remote-reference.ts";
+import { FolderStore } from "../store/folder-store.ts";
+import { takeAll } from "../verify/stage-blobs.ts";
+import {
+  type Chosen,
+  type Destination,
+  isRemote,
+  mustBeOwn,
+  type OpenRepository,
+  only,
+  renamed,
+} from "./endpoint.ts";
+import { planRemote, writeRemote } from "./export-remote.ts";
+import { bytesOf, pullImages, reachOf } from "./pull.ts";
+import { bytesToPush, type Pushable, pushImage } from "./push.ts";
+import { pushReferrers, withoutSubject } from "./push-referrers.ts";
+import type { RemoteImage } from "./remote-image.ts";
+
+/** Images under the names that they are to have, and how to bring them there. */
+export interface Copy {
+  readonly images: readonly Pushable[];
+  readonly referring: readonly Referring[];
+  readonly left: readonly LeftBehind[];
+  /** Of an archive: the containers that Docker cannot load. */
+  readonly unloadable?: readonly Unloadable[];
+  /** Bytes to move at most. */
+  readonly total: number;
+  run(working: Working): Promise<void>;
+}
+
+export interface Open {
+  readonly openStore: () => FolderStore;
+  readonly openRepository: OpenRepository;
+}
+
+/**
+ * What copying `chosen` to `destination` comes to. Nothing is changed before `run`.
+ * @param at what the images are of, for the message @throws ambiguous where one image is wanted
+ */
+export async function planCopy(
+  { images, referring, left }: Chosen,
+  destination: Destination,
+  at: string,
+  { openStore, openRepository }: Open,
+): Promise<Copy> {
+  if (destination.kind === "registry") {
+    const { remote } = destination;
+    const source = only(images, at);
+    mustBeOwn(remote, source);
+    const { tag } = remote;
+    const to = openRepository(remote, "push");
+    const image = { ...source, reference: formatRemote(remote) };
+    const { listable, without } = withoutSubject(referring);
+    return {
+      images: [image],
+      referring: underName(listable, image.reference),
+      left: [...left, ...without],
+      total: [image, ...listable].reduce((sum, each) => sum + bytesToPush(each), 0),
+      async run(working) {
+        await pushImage(image, { to, tag }, working);
+        await pushReferrers(listable, { to }, working);
+      },
+    };
+  }
+  const { reference, kind } = destination;
+  const isLayout = kind === "layout";
+  const named =
+    reference === undefined
+      ? namesFor(images as readonly Selected[], isLayout)
+      : [renamed(only(images, at), reference, isLayout)];
+  const [first] = named;
+  const also = reference === undefined ? referring : underName(referring, first!.reference);
+  const all: Pushable[] = [...named, ...also];
+  const answer = { images: named, referring: also, left };
+  if (destination.kind === "archive") {
+    const { path } = destination;
+    if (areRemote(all)) {
+      const plan = await planRemote(all);
+      return {
+        ...answer,
+        unloadable: plan.unloadable,
+        total: plan.size,
+        run: async (working) => void (await writeRemote(plan, all, path, working)),
+      };
+    }
+    const plan = await planArchive(all);
+    return {
+      ...answer,
+      unloadable: plan.unloadable,
+      total: plan.size,
+      run: async (working) => void (await writeArchive(plan, path, working)),
+    };
+  }
+  const store = destination.kind === "layout" ? new FolderStore(destination.path) : openStore();
+  if (areRemote(all)) {
+    const total = bytesOf(reachOf(all).needed);
+    return {
+      ...answer,
+      total,
+      run: async (working) => void (await pullImages(all, store, working)),
+    };
+  }
+  const total = all.reduce((sum, each) => sum + bytesToPush(each), 0);
+  return { ...answer, total, run: (working) => takeImages(all, store, working) };
+}
+
+/** The images under their complete names; in a layout a tag alone stays one. */
+const namesFor = (images: readonly Selected[], isLayout: boolean): Selected[] =>
+  images.flatMap((image) =>
+    isLayout && isTagOnly(image.reference) ? [image] : completeNames([image]),
+  );
+
+const areRemote = (images: readonly Pushable[]): images is readonly RemoteImage[] =>
+  images.every(isRemote);
+
+/**
+ * Takes images of other stores and archives into `store`. Afterwards every blob they need is there, proven, and each has its
+ * name; on a failure nothing is named that was not before. @throws blob-missing, digest-differs, size-differs, no-space, io
+ */
+export async function takeImages(
+  images: readonly Selected[],
+  store: FolderStore,
+  working: Working,
+): Promise<void> {
+  const session = await store.begin({ resumable: true });
+  try {
+    const taken = new Set<Digest>();
+    for (const { descriptor, store: from } of images) {
+      const reached = [...walk(descriptor, from).keys()].filter((digest) => !taken.has(digest));
+      for (const digest of reached) {
+        taken.add(digest);
+        const content = from.find(digest);
+        if (content === undefined)
+          throw new Fault("blob-missing", { digest, at: from.at, neededBy: descriptor.digest });
+        if (content instanceof Uint8Array) session.put(digest, content);
+      }
+      await takeAll(from, new Set(reached), session, working);
+    }
+    await session.commit(taken, images);
+  } catch (error) {
+    session.fail(error);
+    throw error;
+  }
+}

@@ -1,0 +1,164 @@
+/** What stands on either side of a copy. */
+import { Fault } from "../base/error.ts";
+import {
+  completeNames,
+  isTagOnly,
+  mustBeName,
+  nameToGive,
+  tagToGive,
+  underOwnDigest,
+} from "../image/complete-name.ts";
+import {
+  type Along,
+  type LeftBehind,
+  oncePerName,
+  type Referring,
+  referrersIn,
+  underName,
+} from "../image/referrers.ts";
+import { isGadget, type Selected, select } from "../image/select.ts";
+import { withoutForeign } from "../image/walk.ts";
+import { isDigest } from "../oci/digest.ts";
+import type { Platform } from "../oci/platform.ts";
+import { formatReference } from "../oci/reference.ts";
+import { formatRemote, parseRemote, type Remote, whichOf } from "../oci/remote-reference.ts";
+import type { Repository } from "../registry/registry.ts";
+import { openSources, type Reading } from "../source/source.ts";
+import type { FolderStore } from "../store/folder-store.ts";
+import type { Pushable } from "./push.ts";
+import { findPart, type RemoteImage } from "./remote-image.ts";
+import { findReferrers } from "./remote-referrers.ts";
+
+/** Opens the repository that a name is in. */
+export type OpenRepository = (
+  remote: Pick<Remote, "registry" | "repository">,
+  use: "pull" | "push",
+) => Repository;
+
+/** What to take of a source. */
+export interface Choice extends Pick<Reading, "repository" | "passOver"> {
+  readonly platforms: readonly Platform[];
+  /** What of all that refers to the images comes with them. */
+  readonly along: Along;
+  /** Whether layers that may be elsewhere (`urls`) may be absent. */
+  readonly foreign?: boolean;
+  readonly openStore: () => FolderStore;
+  readonly openRepository: OpenRepository;
+}
+
+/** Images, what refers to them and travels with them, and what does not. */
+export interface Chosen<P extends Pushable = Pushable> {
+  readonly images: readonly P[];
+  readonly referring: readonly Referring<P>[];
+  readonly left: readonly LeftBehind[];
+}
+
+/** Where images go. */
+export type Destination =
+  | { readonly kind: "registry"; readonly remote: Remote }
+  | {
+      readonly kind: "layout" | "archive";
+      readonly path: string;
+      readonly reference: string | undefined;
+    }
+  | { readonly kind: "stored"; readonly reference: string };
+
+export const isRemote = (image: Pushable): image is RemoteImage => "from" in image;
+
+/** The images of `text`: `docker://REF`, or what every other command takes for a source. @throws not-found, registry */
+export async function choose(text: string, choice: Choice): Promise<Chosen> {
+  if (text.startsWith("docker://")) return chooseRemote(text, choice);
+  const { platforms, along, foreign = false, openStore } = choice;
+  const wholes = await openSources(text, openStore, choice);
+  const [first] = wholes;
+  if (first === undefined) return { images: [], referring: [], left: [] };
+  const attached = referrersIn(first.store, along);
+  const images: Selected[] = [];
+  const referring: Referring<Selected>[] = [];
+  const left: LeftBehind[] = [];
+  for (const whole of wholes) {
+    const image = underOwnDigest(select(whole, platforms));
+    const found = await attached(image, whole.descriptor);
+    images.push(foreign ? { ...image, store: withoutForeign(image.store) } : image);
+    left.push(...found.left);
+    if (found.referring.length > 0) referring.push(...underName(found.referring, nameFor(image)));
+  }
+  return { images, referring: oncePerName(referring), left };
+}
+
+/** The complete name of an image; a tag alone, as layouts have it, stays one. */
+const nameFor = (image: Selected): string =>
+  isTagOnly(image.reference) || isDigest(image.reference)
+    ? image.reference
+    : completeNames([image])[0]!.reference;
+
+/** The image of a registry. One by its digest alone is called by its digest. */
+export async function chooseRemote(
+  text: string,
+  { platforms, along, openRepository }: Choice,
+): Promise<Chosen<RemoteImage>> {
+  const remote = parseRemote(text);
+  const { registry, repository, tag } = remote;
+  const reference =
+    tag === undefined ? formatRemote(remote) : formatReference({ registry, repository, tag });
+  const found = await findPart(openRepository(remote, "pull"), whichOf(remote), {
+    reference,
+    platforms,
+  });
+  const image = underOwnDigest(found.image);
+  const { referring, left } = await findReferrers(image, along, found.whole);
+  return { images: [image], referring: underName(referring, image.reference), left };
+}
+
+/** What `text` says of where to: `docker://REF`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, or a name for the store. @throws usage */
+export function parseDestination(text: string): Destination {
+  if (text.startsWith("docker://")) {
+    return { kind: "registry", remote: parseRemote(text) };
+  }
+  const [, transport, rest = ""] = /^(oci|oci-archive):(.*)$/s.exec(text) ?? [];
+  if (transport !== undefined) {
+    const [, path = "", reference] = /^([^:]*)(?::(.*))?$/s.exec(rest) ?? [];
+    if (path === "" || reference === "")
+      throw new Fault("usage", {
+        message: `the destination ${JSON.stringify(text)} is not whole, should be ${transport}:PATH[:REF]`,
+      });
+    return { kind: transport === "oci" ? "layout" : "archive", path, reference };
+  }
+  mustBeName(text);
+  if (/\.(?:tar|oci)$/.test(text) || /^[./~]/.test(text) || /^[a-z-]+:\/?\//.test(text))
+    throw new Fault("usage", {
+      message: `the destination ${JSON.stringify(text)} does not say what it is to be`,
+      hint: `an archive is oci-archive:${text}, a folder oci:${text}, a registry docker://registry/repository:tag`,
+    });
+  return { kind: "stored", reference: text };
+}
+
+/** The digest that a name in a registry has must be the image's own. @throws usage */
+export function mustBeOwn({ digest, ...remote }: Remote, { descriptor }: Pushable): void {
+  if (digest === undefined || digest === descriptor.digest) return;
+  throw new Fault("usage", {
+    message: `the name ${JSON.stringify(formatRemote({ ...remote, digest }))} has the digest of another image, should have ${descriptor.digest}`,
+    hint: "give it a tag: registry/repository:tag",
+  });
+}
+
+/**
+ * The image under the name that `text` says, completed as for its kind; in a layout a tag alone stays one, as other tools write
+ * and look for it. @throws malformed
+ */
+export function renamed<P extends Pushable>(image: P, text: string, isTag = false): P {
+  if (isTag && isTagOnly(text)) return { ...image, reference: tagToGive(text) };
+  const kind = isGadget(image.descriptor, image.store) ? "gadget" : "container";
+  return { ...image, reference: nameToGive(text, kind, image.descriptor.digest) };
+}
+
+/** The one image there is. @throws ambiguous */
+export function only<P extends Selected>(images: readonly P[], at: string): P {
+  const [image] = images;
+  if (image !== undefined && images.length === 1) return image;
+  throw new Fault("ambiguous", {
+    what: "the image",
+    at,
+    matches: images.map(({ reference }) => reference),
+  });
+}

@@ -1,0 +1,85 @@
+/** Referrers of images in registries. */
+import { sortedBy } from "../base/order.ts";
+import {
+  type Along,
+  type Attached,
+  attach,
+  type LeftBehind,
+  type Referring,
+} from "../image/referrers.ts";
+import { inParallel } from "../jobs/parallel.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import {
+  COSIGN_SUFFIXES,
+  type CosignSuffix,
+  kindOfReferrer,
+  referrersTag,
+} from "../oci/referrer.ts";
+import type { Repository } from "../registry/registry.ts";
+import { MemoryStore } from "../store/memory-store.ts";
+import { findRemote, type RemoteImage, readManifests } from "./remote-image.ts";
+
+/** How many digests are asked about at a time. */
+const AT_ONCE = 6;
+
+/**
+ * What refers to an image in its registry, as the registry lists it or under tags: the manifests are read, and nothing else.
+ * @throws registry, digest-differs
+ */
+export async function findReferrers(
+  image: RemoteImage,
+  along: Along,
+  whole: Descriptor = image.descriptor,
+): Promise<Attached<RemoteImage>> {
+  const { from } = image;
+  const unread: LeftBehind[] = [];
+  const { referring, left } = await attach({ image, whole }, along, async (subjects) => {
+    const found = await inParallel(subjects, AT_ONCE, async (digest, stop) => {
+      const isRoot = digest === whole.digest || digest === image.descriptor.digest;
+      const suffixes = along === "all" || isRoot ? COSIGN_SUFFIXES : COSIGN_SUFFIXES.slice(0, 1);
+      const there = from.until(stop);
+      return [...(await listed(digest, there, unread)), ...(await tagged(digest, suffixes, there))];
+    });
+    return found.flat().map((one) => ({ ...one, from }));
+  });
+  return { referring, left: [...left, ...sortedBy(unread, ({ digest }) => digest)] };
+}
+
+/** What the registry lists, or the list under the tag, with all manifests that it has. @param unread gets what it lists and does not give */
+async function listed(
+  subject: Digest,
+  from: Repository,
+  unread: LeftBehind[],
+): Promise<Referring<RemoteImage>[]> {
+  const found: Referring<RemoteImage>[] = [];
+  const { found: read, skipped } = await from.readReferrers(subject);
+  for (const { descriptor, why } of skipped) {
+    if (why === "other-subject") continue;
+    const { digest, artifactType } = descriptor;
+    const kind = kindOfReferrer({ artifactType }, { subject });
+    unread.push({ kind, digest, subject, why: "not readable" });
+  }
+  for (const { descriptor, bytes } of read) {
+    const store = new MemoryStore(from.at);
+    store.put(bytes);
+    await readManifests(from, descriptor, store);
+    found.push({ reference: descriptor.digest, descriptor, store, from, refers: { subject } });
+  }
+  return found;
+}
+
+async function tagged(
+  subject: Digest,
+  suffixes: readonly CosignSuffix[],
+  from: Repository,
+): Promise<Referring<RemoteImage>[]> {
+  const found: Referring<RemoteImage>[] = [];
+  for (const suffix of suffixes) {
+    const tag = referrersTag(subject) + suffix;
+    if ((await from.findBeside(subject, suffix)) === undefined) continue;
+    const image = await findRemote(from, tag, { reference: tag });
+    found.push({ ...image, refers: { subject, suffix } });
+  }
+  return found;
+}

@@ -1,0 +1,205 @@
+/** Which images of an archive are taken into the store, and under which names. */
+
+import { checkCanonical } from "../archive/canonical.ts";
+import { checkList } from "../archive/volumes/check.ts";
+import { Fault } from "../base/error.ts";
+import { sortedUnique } from "../base/order.ts";
+import { nameTwice } from "../check/check-entries.ts";
+import { judge } from "../check/check-graph.ts";
+import { readBase } from "../check/delta.ts";
+import type { Inventory } from "../check/inventory.ts";
+import {
+  completeNames,
+  fullNameOf,
+  isTagOnly,
+  oddNameOf,
+  underOwnDigest,
+} from "../image/complete-name.ts";
+import { type Finding, finding, note, uniqueFindings } from "../image/findings.ts";
+import { referrersIn } from "../image/referrers.ts";
+import { type Selected, select } from "../image/select.ts";
+import { type Digest, digestOf } from "../oci/digest.ts";
+import { DOCKER_FILE, INDEX_FILE, nameOf } from "../oci/layout.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import type { Platform } from "../oci/platform.ts";
+import { refersOf } from "../oci/referrer.ts";
+import { areOneImage, nameRoot } from "../source/name-roots.ts";
+import type { ArchiveSource } from "../source/open-archive.ts";
+import type { Named } from "../store/store.ts";
+import { conclude } from "./conclude.ts";
+import { survey } from "./survey.ts";
+
+/** What to take of an archive. */
+export interface Taking {
+  /** What to call the one image that the archive gives no name. */
+  readonly name?: string | undefined;
+  /** The repository of images that have a tag alone. */
+  readonly repository?: string | undefined;
+  /** The platforms; none = all that are there. */
+  readonly platforms?: readonly Platform[];
+  /** Whether layers that may be elsewhere (`urls`) may be absent. */
+  readonly foreign?: boolean;
+}
+
+const BROKE_OFF =
+  "nothing was changed: bring the archive again from where it came from; what has come of it is kept for a day, and not written again";
+
+/** What of an archive comes into the store. */
+export interface Proven {
+  readonly reached: ReadonlySet<Digest>;
+  readonly images: readonly Named[];
+  readonly referrers: readonly Named[];
+  readonly skipped: readonly { readonly reference: string; readonly digest: Digest }[];
+  readonly absent: readonly Descriptor[];
+  readonly warnings: readonly Finding[];
+}
+
+/**
+ * The archive's named images, under their complete names, and the blobs that they reach.
+ * @param kept whether what has come of it stays for the next import @throws unproven, malformed
+ */
+export async function prove(
+  inventory: Inventory,
+  source: ArchiveSource,
+  { name, repository, platforms = [], foreign = false, kept }: Taking & { readonly kept: boolean },
+): Promise<Proven> {
+  const { at } = inventory;
+  const hint = kept ? { hint: BROKE_OFF } : {};
+  const refuse = (
+    found: Iterable<Finding>,
+    level: Finding["level"] = "finding",
+    present: readonly string[] = [],
+  ) => {
+    const grave = uniqueFindings(found).filter((it) => it.level === level);
+    if (grave.length === 0) return;
+    const isPartial = present.length > 0 && grave.every(({ code }) => code === "platform-absent");
+    const others = `nothing was changed: take the platforms that are complete with --platform ${present.join(",")}`;
+    throw new Fault("unproven", { at, findings: grave, ...(isPartial ? { hint: others } : hint) });
+  };
+  refuse(inventory.findings);
+  if (!inventory.isDocker) readBase(inventory);
+  const concluded = conclude(inventory, { isTaking: true, platforms, foreign, repository });
+  const { judgement, judging, findings } = concluded;
+  refuse(findings, "finding", sortedUnique([...judgement.present]));
+  if ("volumes" in source) refuse(checkList(source.volumes, inventory));
+  if (inventory.isOwn) refuse(await checkCanonical(inventory, foreign));
+  const isMade = name !== undefined && giveName(inventory, name);
+  const all = inventory.roots;
+  const unknown = findings.some(({ level }) => level === "unchecked")
+    ? survey(all, inventory, foreign).unchecked
+    : new Set<Digest>();
+  const known = all.filter(({ digest }) => !unknown.has(digest));
+  const roots = known.filter(
+    (root) => refersOf(root) === undefined && fullNameOf(root) !== undefined,
+  );
+  const attached = known.filter((root) => refersOf(root) !== undefined);
+  if (roots.length === 0) refuse(findings, "unchecked");
+  const nameless = checkNameless(inventory, known.length - roots.length - attached.length);
+  if (roots.length === 0) refuse(nameless);
+  const whole = completeNames(
+    roots.map((descriptor) => ({ reference: nameOf(descriptor)!, descriptor, store: inventory })),
+  );
+  refuse(nameTwice(whole));
+  const images = whole.map((image) => underOwnDigest(select(image, platforms)));
+  for (const { descriptor, store } of images) {
+    const made = inventory.blobs.has(descriptor.digest) ? undefined : store.find(descriptor.digest);
+    if (made instanceof Uint8Array)
+      inventory.blobs.set(descriptor.digest, { size: made.length, content: made });
+  }
+  const { referrers, left } =
+    platforms.length === 0
+      ? { referrers: attached.map(asReferrer), left: [] }
+      : await chooseReferrers(images, whole);
+  const isAll = !isMade && platforms.length === 0 && roots.length + attached.length === all.length;
+  const taken = [...images, ...referrers].map(({ descriptor }) => descriptor);
+  const isPart = platforms.length > 0;
+  return {
+    reached: isAll ? judgement.reached : judge(taken, inventory, judging).reached,
+    images: images.map(({ reference, descriptor }) => ({ reference, descriptor })),
+    referrers,
+    skipped: all
+      .filter(({ digest }) => unknown.has(digest))
+      .map((root) => ({ reference: nameOf(root) ?? root.digest, digest: root.digest })),
+    absent: judgement.absent,
+    warnings: [
+      ...findings.filter(
+        // What a delta leaves out was looked for in the store: whoever has it there need not be warned.
+        ({ code }) =>
+          code !== "unreachable" && code !== "left-out" && !(isPart && code === "platform-absent"),
+      ),
+      ...nameless,
+      ...left,
+    ],
+  };
+}
+
+const asReferrer = (descriptor: Descriptor): Named => ({
+  reference: descriptor.digest,
+  descriptor,
+  refers: refersOf(descriptor),
+});
+
+/** What refers to the platforms that were chosen, and what refers to the images as a whole alone. */
+async function chooseReferrers(
+  images: readonly Selected[],
+  whole: readonly Selected[],
+): Promise<{ readonly referrers: readonly Named[]; readonly left: readonly Finding[] }> {
+  const referrers = new Map<string, Named>();
+  const left: Finding[] = [];
+  const find = whole[0] && referrersIn(whole[0].store, "all");
+  for (const [i, image] of images.entries()) {
+    const found = await find!(image, whole[i]!.descriptor);
+    for (const { reference, descriptor, refers } of found.referring)
+      referrers.set(`${descriptor.digest} ${refers.subject}`, { reference, descriptor, refers });
+    for (const { kind, digest, subject } of found.left)
+      left.push(note("left-out", digest, `${kind} of ${subject}, which is not taken as a whole`));
+  }
+  return { referrers: [...referrers.values()], left };
+}
+
+/** What there is to say of images without a name: a finding, or, beside others, a note. */
+function checkNameless({ isDocker, roots }: Inventory, nameless: number): Finding[] {
+  const list = isDocker ? DOCKER_FILE : INDEX_FILE;
+  const tag = roots.map(nameOf).find((tag) => tag !== undefined && isTagOnly(tag));
+  const only =
+    tag === undefined
+      ? ""
+      : ` (a tag alone, as ${JSON.stringify(tag)}, is none: --repository REPO makes it REPO:${tag})`;
+  const hasNames = roots.some((root) => fullNameOf(root) !== undefined);
+  const odd = roots.filter((root) => oddNameOf(root) !== undefined).length;
+  if (nameless === 0) return hasNames ? [] : [finding("nothing", list, "it names no image")];
+  if (hasNames && nameless === odd) return [];
+  if (hasNames)
+    return [
+      note(
+        "nothing",
+        list,
+        `${nameless - odd} of its images have no name and were passed over${only}`,
+      ),
+    ];
+  return [
+    finding(
+      "nothing",
+      list,
+      `it names no image: ${nameless} ${nameless === 1 ? "is here without a name" : "are here without names"}${only}${hintForName(nameless, roots)}`,
+    ),
+  ];
+}
+
+/** What --name can do for an archive none of whose images has a name. */
+function hintForName(nameless: number, roots: readonly Descriptor[]): string {
+  if (nameless === 1) return "; give it one with --name REF";
+  return areOneImage(roots.filter((root) => refersOf(root) === undefined))
+    ? "; they are one image for several platforms: give that a name with --name REF"
+    : "";
+}
+
+/** Gives the one image without a name one. @returns whether it had to be made @throws usage, malformed */
+function giveName(inventory: Inventory, name: string): boolean {
+  const { roots, made } = nameRoot(inventory.roots, inventory, name);
+  inventory.roots = roots;
+  if (made === undefined) return false;
+  inventory.blobs.set(digestOf(made), { size: made.length, content: made });
+  inventory.isMade = true;
+  return true;
+}

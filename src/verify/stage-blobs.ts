@@ -1,0 +1,73 @@
+/** The blobs of an archive on their way into a session of the store. */
+import { Syncs } from "../base/fs/sync-queue.ts";
+import { work } from "../base/workers/pool.ts";
+import type { Taker } from "../check/scan.ts";
+import { batches, threadsFor, type Working } from "../jobs/job-context.ts";
+import { perform, type Taken, type TakeTask } from "../jobs/perform.ts";
+import type { Digest } from "../oci/digest.ts";
+import { Arrival } from "../store/blob-writer.ts";
+import type { Session } from "../store/session.ts";
+import type { ReadStore } from "../store/store.ts";
+
+/**
+ * Copies blobs of an archive in a file, or of a layout, in several threads when it is worth it. Afterwards those that the store does
+ * not have whole are staged, proven and on the disk.
+ */
+export async function takeAll(
+  from: Pick<ReadStore, "find">,
+  reached: ReadonlySet<Digest>,
+  session: Session,
+  working: Working,
+): Promise<void> {
+  const blobs = [...reached].flatMap((digest) => {
+    const content = from.find(digest);
+    if (content === undefined || content instanceof Uint8Array) return [];
+    return [{ ...session.coming(digest, content.size), from: { ...content, digest } }];
+  });
+  session.checkRoom(blobs);
+  const total = blobs.reduce((sum, { from }) => sum + from.size, 0);
+  const groups = batches(blobs, ({ from }) => from.size);
+  const tasks: TakeTask[] = groups.map((items) => ({ kind: "take", blobs: items }));
+  const results = (await work(tasks, {
+    ...working,
+    threads: threadsFor(total, working),
+    handler: perform,
+  })) as Taken[];
+  for (const [i, items] of groups.entries()) {
+    for (const [j, { from }] of items.entries()) if (results[i]![j]) session.staged(from.digest);
+  }
+}
+
+/** Takes a stream's blobs as they pass by. Call `settle`, whatever happens. */
+export class StreamTaker {
+  readonly #session: Session;
+  readonly #syncs = new Syncs();
+  #arrival: Arrival | undefined;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  readonly take = (digest: Digest, size: number): Taker => {
+    const coming = this.#session.coming(digest, size);
+    this.#session.checkRoom([coming]);
+    const arrival = new Arrival(coming);
+    this.#arrival = arrival;
+    return {
+      write: (bytes) => arrival.write(bytes),
+      end: (actual) => {
+        if (actual !== digest) return arrival.drop();
+        const written = arrival.end(digest);
+        if (written === undefined) return;
+        this.#syncs.add(written);
+        this.#session.staged(digest);
+      },
+    };
+  };
+
+  /** Afterwards what was staged is on the disk, and nothing is open any more. @throws io */
+  async settle(): Promise<void> {
+    this.#arrival?.drop();
+    await this.#syncs.settle();
+  }
+}

@@ -1,0 +1,152 @@
+import { checkCanonical } from "../archive/canonical.ts";
+import { checkCuts, checkList } from "../archive/volumes/check.ts";
+import { tallyOf } from "../archive/volumes/find.ts";
+import { sortedUnique } from "../base/order.ts";
+import { lend, readBase } from "../check/delta.ts";
+import { checkClaims, hashAll } from "../check/hash-blobs.ts";
+import { Inventory } from "../check/inventory.ts";
+import { gatherFile, gatherLayout } from "../check/scan.ts";
+import { type Finding, finding, isSound, type Report, uniqueFindings } from "../image/findings.ts";
+import { summaryOf } from "../image/layer-list.ts";
+import { kindOrOther } from "../image/referrer-kind.ts";
+import type { Selected } from "../image/select.ts";
+import type { Working } from "../jobs/job-context.ts";
+import { nameOf } from "../oci/layout.ts";
+import type { Platform } from "../oci/platform.ts";
+import { refersOf } from "../oci/referrer.ts";
+import { adoptDocker } from "../source/docker-save.ts";
+import { type ArchiveSource, gatherSource, openSource } from "../source/open-archive.ts";
+import { sizeOf } from "../store/content.ts";
+import type { ReadStore } from "../store/store.ts";
+import { type Concluding, conclude, judgeParts } from "./conclude.ts";
+
+/** What of an archive is to be proven beside its digests. */
+export interface Exactness {
+  /** That it is exactly what export writes. */
+  readonly canonical: boolean;
+  /** That every layer is, uncompressed, what its config says. */
+  readonly layers?: boolean;
+  /** Of a delta: where the layers are that it leaves out. Without them nobody can say whether its images are whole. */
+  readonly bases?: readonly ReadStore[];
+  /** The platforms that must be here; none = all. */
+  readonly platforms?: readonly Platform[];
+  /** Whether layers that may be elsewhere (`urls`) may be absent. */
+  readonly foreign?: boolean;
+}
+
+/** What of a layout or a stored image is to be proven. */
+export type Extent = Pick<Exactness, "layers" | "platforms" | "foreign">;
+
+/**
+ * Proves an archive, reading each byte once: its form, every blob's size and digest, every descriptor's target, and with
+ * `canonical` that it is exactly what export writes. What is not so is returned, all of it.
+ * An archive whose headers are all export's own is held to be export's altogether, also without `canonical`: no digest
+ * protects its `index.json`, and this does.
+ * @throws io and the like: nobody could say
+ */
+export async function verifyArchive(
+  archive: ArchiveSource,
+  { canonical, layers = false, bases = [], platforms = [], foreign = false }: Exactness,
+  working: Working,
+): Promise<Report> {
+  const { source, compression } = await openSource(archive);
+  const inventory =
+    "path" in source
+      ? await gatherFile(source.path)
+      : await gatherSource(source, { layers }, working);
+  if (inventory.isDocker) await adoptDocker(inventory, working);
+  else readBase(inventory);
+  const lent = lend(inventory, bases);
+  const unread = "path" in source ? inventory.blobs.keys() : lent;
+  if ("path" in source || lent.length > 0) await hashAll(inventory, unread, working, layers);
+  const report = reportOn(inventory, { layers, platforms, foreign, hasBase: bases.length > 0 });
+  const isAsked = canonical || inventory.isOwn;
+  // What layers are uncompressed says nothing of the archive's own bytes.
+  const isFormed = isSound({ ...report, findings: report.findings.filter(isOfForm) });
+  const deviations = isFormed && isAsked ? await checkCanonical(inventory, foreign) : [];
+  if ("volumes" in source && isFormed)
+    deviations.push(
+      ...checkList(source.volumes, inventory),
+      ...(canonical ? checkCuts(source.volumes) : []),
+    );
+  const packed =
+    canonical && compression !== undefined
+      ? [finding("not-canonical", inventory.at, `it is compressed with ${compression}`)]
+      : [];
+  const judged = {
+    ...report,
+    ...(compression && { compression }),
+    ...("volumes" in source && { volumes: tallyOf(source.volumes) }),
+    findings: [...report.findings, ...packed, ...deviations],
+  };
+  const isCanonical = isFormed && deviations.length + packed.length === 0;
+  return canonical ? { ...judged, canonical: isCanonical } : judged;
+}
+
+const isOfForm = ({ code }: Finding) => code !== "diff-id-differs";
+
+/** Proves an image layout in a folder, all of it. */
+export async function verifyLayout(
+  directory: string,
+  working: Working,
+  how: Extent = {},
+): Promise<Report> {
+  const inventory = gatherLayout(directory);
+  await hashAll(inventory, inventory.blobs.keys(), working, how.layers);
+  return reportOn(inventory, how);
+}
+
+/** Proves one image, wherever it is: everything it reaches and nothing else. */
+export async function verifyImage(
+  image: Selected,
+  working: Working,
+  how: Extent = {},
+): Promise<Report> {
+  const { reference, descriptor, store } = image;
+  const { judgement } = judgeParts({ roots: [descriptor], store }, how);
+  const { reached, findings, claims, absent, present } = judgement;
+  const inventory = new Inventory(store.at);
+  for (const digest of reached.keys()) {
+    const content = store.find(digest);
+    if (content !== undefined) inventory.blobs.set(digest, { size: sizeOf(content), content });
+  }
+  await hashAll(inventory, reached, working, how.layers);
+  return {
+    at: reference,
+    images: [{ reference, digest: descriptor.digest }],
+    referrers: [],
+    blobs: inventory.blobs.size,
+    bytes: inventory.bytes,
+    findings: uniqueFindings([
+      ...findings,
+      ...inventory.findings,
+      ...checkClaims(inventory, claims),
+    ]),
+    absent,
+    present: sortedUnique([...present]),
+  };
+}
+
+/** Judges what was gathered and hashed. */
+function reportOn(inventory: Inventory, how: Concluding): Report {
+  const { judgement, findings, left } = conclude(inventory, how);
+  return {
+    at: inventory.at,
+    images: inventory.roots
+      .filter((root) => refersOf(root) === undefined)
+      .map((root) => ({ reference: nameOf(root) ?? "", digest: root.digest })),
+    referrers: inventory.roots.flatMap((root) => {
+      const refers = refersOf(root);
+      if (refers === undefined) return [];
+      const kind = kindOrOther({ descriptor: root, store: inventory, refers });
+      return [{ kind, subject: refers.subject, digest: root.digest }];
+    }),
+    blobs: inventory.blobs.size,
+    bytes: inventory.bytes,
+    findings,
+    absent: judgement.absent,
+    present: sortedUnique([...judgement.present]),
+    ...(inventory.relies && { base: summaryOf(inventory.relies) }),
+    ...(left > 0 && { leftOut: left }),
+  };
+}
