@@ -19,7 +19,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { stopDockers } from "../test/support/dockerd.ts";
+import { stopDockers } from "../test/support/clients/dockerd.ts";
 import { has, load, machine } from "./bench/machine.ts";
 import { type Bench, type Result, SCENARIOS } from "./bench/scenarios.ts";
 

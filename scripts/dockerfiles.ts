@@ -1,6 +1,6 @@
 // bun scripts/dockerfiles.ts ADDRESS [--buildctl PROGRAM] [CASE…]
 //
-// Has a running buildkitd at ADDRESS (unix:///…/buildkitd.sock) build the cases of test/dockerfiles, all or those named, and
+// Has a running buildkitd at ADDRESS (unix:///…/buildkitd.sock) build the cases of test/reproducibility/dockerfiles, all or those named, and
 // writes what comes out into their expected.json: the merged file system, the config, and which BuildKit it was. A registry is
 // not needed: the bases are given to it as a layout, and the line `# syntax=…`, which asks for another frontend from a
 // registry, is left out. To have a BuildKit: `go build` cmd/buildkitd and cmd/buildctl of github.com/moby/buildkit, then, as root,
@@ -9,17 +9,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { writeBases } from "../test/support/dockerfile-bases.ts";
+import { writeBases } from "../test/support/images/dockerfile-bases.ts";
 import {
   type Case,
   caseNames,
   type Expected,
   expectedFile,
   stage,
-} from "../test/support/dockerfiles.ts";
-import { root } from "../test/support/ingot.ts";
-import { readMerged } from "../test/support/merged.ts";
-import { run, succeed } from "../test/support/run.ts";
+} from "../test/support/images/dockerfiles.ts";
+import { readMerged } from "../test/support/images/merged.ts";
+import { root } from "../test/support/process/ingot.ts";
+import { run, succeed } from "../test/support/process/run.ts";
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

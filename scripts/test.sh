@@ -1,11 +1,12 @@
 #!/bin/sh
 # sh scripts/test.sh             types, lint, the compiled program, and every test under Bun and under Deno
-# sh scripts/test.sh FILE...     these test files only, under Bun and under Deno
+# sh scripts/test.sh PATH...     these test files only, and those in these directories: `unit`, `e2e/cli` and such
+#                                are directories of test/ where the current directory has no such path
 #
 # Each file runs in a process of its own, as many at a time as there are processors, four at most, or
-# JOBS of the environment: JOBS=1 runs one after the other. What a file says is shown as a whole, when it is
-# over, under its name, its sums and its seconds; what failed is named once more at the end. A file that takes
-# longer than LIMIT seconds (2400) has failed.
+# JOBS of the environment: JOBS=1 runs one after the other. Each gets one line when it has ended; of a file that
+# failed, all its output follows. At the end the failures are listed, with the command that runs their files again.
+# A file that takes longer than LIMIT seconds (2400) has failed.
 #
 # The last line is the sum over all of them, `N passed, N failed`. Exits 0 only when something
 # passed and nothing failed. With CI=true a test that lacks a program fails; otherwise it is skipped.
@@ -13,7 +14,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 # They take longest, so they begin first. Only the time depends on this list.
-first="crash export-resume export-resume-registry resume-import registry-faults container-variation container-large"
+first="container-variation crash export-resume export-resume-registry resume-import registry-faults large-file"
 
 # They cannot stand others beside them, so they run at the end, one after the other.
 alone=""
@@ -49,6 +50,10 @@ finish() {
   if [ -s "$logs/failed" ]; then
     echo "== failed"
     cat "$logs/failed"
+    if [ -s "$logs/again" ]; then
+      echo "== run these again"
+      echo "sh scripts/test.sh $(LC_ALL=C sort -u "$logs/again" | tr '\n' ' ' | sed 's/ $//')"
+    fi
   fi
   echo "$passed passed, $failed failed"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
@@ -79,8 +84,9 @@ plan() {
 together() {
   [ -s "$logs/$2" ] || return 0
   xargs -n 1 -P "$1" sh scripts/test-file.sh "$logs" <"$logs/$2" | while read -r job; do
-    echo "== $(cat "$logs/$job.says")"
-    cat "$logs/$job.log"
+    echo x >>"$logs/ended"
+    echo "== [$(($(wc -l <"$logs/ended")))/$count] $(cat "$logs/$job.says")"
+    [ ! -s "$logs/$job.failed" ] || cat "$logs/$job.log"
   done
 }
 
@@ -94,20 +100,31 @@ if [ $# -eq 0 ]; then
   check lint node_modules/.bin/biome check --colors=off --error-on-warnings .
   # Once, before several ask for it at a time.
   check build sh scripts/build.sh
-  for file in $(find test -name '*.test.ts' | LC_ALL=C sort); do
-    set -- "$@" "$file"
-  done
-  if [ $# -eq 0 ]; then
-    wrong "there is no file test/**/*.test.ts"
-    finish
-  fi
+  set -- test
 fi
-for file in "$@"; do
-  if [ ! -f "$file" ]; then
-    wrong "no such file: $file"
+
+# Directories become the test files in them.
+given=$#
+while [ "$given" -gt 0 ]; do
+  path=$1
+  shift
+  given=$((given - 1))
+  [ -e "$path" ] || [ ! -d "test/$path" ] || path=test/$path
+  if [ -d "$path" ]; then
+    for file in $(find "$path" -name '*.test.ts' | LC_ALL=C sort); do
+      set -- "$@" "$file"
+    done
+  elif [ -f "$path" ]; then
+    set -- "$@" "$path"
+  else
+    wrong "no such file or directory: $path"
     finish
   fi
 done
+if [ $# -eq 0 ]; then
+  wrong "no file is called *.test.ts there"
+  finish
+fi
 
 most=$(nproc 2>/dev/null || echo 2)
 [ "$most" -le 4 ] || most=4
@@ -147,10 +164,12 @@ while [ "$job" -lt "$count" ]; do
     while read -r line; do
       printf '%s: %s\n' "$one" "$line"
     done <"$logs/$job.failed" >>"$logs/failed"
+    [ "$bad" -eq 0 ] || cat "$logs/$job.file" >>"$logs/again"
   else
     # Whoever ran it was killed, too.
     [ ! -f "$logs/$job.log" ] || cat "$logs/$job.log"
     wrong "$one: did not come to an end"
+    cat "$logs/$job.file" >>"$logs/again"
   fi
 done
 finish

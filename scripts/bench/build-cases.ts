@@ -1,5 +1,5 @@
 /** A folder becomes a layer: ours, and beside it programs that do the same or a part of it. */
-import { DOCKER } from "../../test/support/dockerd.ts";
+import { DOCKER } from "../../test/support/clients/dockerd.ts";
 import { type Case, GNU } from "./case.ts";
 
 /**

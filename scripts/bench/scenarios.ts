@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { DOCKER, startDocker } from "../../test/support/dockerd.ts";
+import { DOCKER, startDocker } from "../../test/support/clients/dockerd.ts";
 import { BUILD_CASES } from "./build-cases.ts";
 import { CASES, VERSION } from "./cases.ts";
 import { ENCODER_CASES } from "./encoder-cases.ts";

@@ -9,8 +9,8 @@ import { inflateRawSync } from "node:zlib";
 import { sameBytes } from "../../src/base/bytes.ts";
 import { ChunkEncoder, WINDOW } from "../../src/base/compression/deflate-chunk.ts";
 import { Sha256 } from "../../src/base/hash.ts";
-import { Dice, kindNames, make } from "../../test/support/deflate-corpus.ts";
-import { encodeTwin } from "../../test/support/deflate-twin.ts";
+import { Dice, kindNames, make } from "../../test/support/deflate/corpus.ts";
+import { encodeTwin } from "../../test/support/deflate/twin.ts";
 
 const [inputs = 10_000, first = 1] = process.argv.slice(2).map(Number);
 const encoder = new ChunkEncoder();

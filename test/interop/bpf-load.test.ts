@@ -1,0 +1,76 @@
+/** The programs in an archive are programs: the kernel loads them. */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ingot, root } from "../support/process/ingot.ts";
+import { testUnless, testWith, which } from "../support/process/needs.ts";
+import { run, succeed } from "../support/process/run.ts";
+import { type Ends, tempDir } from "../support/process/temp.ts";
+import { readUstar } from "../support/tar/ustar.ts";
+
+const EBPF = "application/vnd.gadget.ebpf.program.v1+binary";
+
+const NAME = "the kernel loads the trace gadget's objects out of the archive";
+
+/** Why no program can be loaded here, whatever is installed; undefined where it can. */
+async function hindrance(): Promise<string | undefined> {
+  if (process.platform !== "linux") return "the system is not Linux";
+  if (process.getuid?.() !== 0) return "the user is not root";
+  if (which("bpftool") === undefined) return undefined;
+  const { code } = await run(["bpftool", "prog", "show"]);
+  return code === 0 ? undefined : "bpf() is not allowed";
+}
+
+const reason = await hindrance();
+if (reason === undefined) testWith(["bpftool", "clang", "llvm-strip"], NAME, load);
+else testUnless(reason, NAME, load);
+
+async function load(t: Ends): Promise<void> {
+  const dir = tempDir(t);
+  const file = join(dir, "trace.tar");
+  const built = await ingot(["build", "examples/gadget/trace", "-t", "trace", "-o", file], {
+    cwd: root,
+  });
+  assert.equal(built.code, 0, built.stderr);
+  const members = new Map(
+    readUstar(readFileSync(file)).map(({ name, content }) => [name, content]),
+  );
+  const json = (name: string) => JSON.parse(`${members.get(name)}`);
+  const blob = (digest: string) => `blobs/sha256/${digest.slice("sha256:".length)}`;
+  const { manifests } = json(blob(json("index.json").manifests[0].digest));
+  const objects = manifests.map(
+    ({ digest, platform }: { digest: string; platform: { architecture: string } }) => {
+      const layer = json(blob(digest)).layers.find(
+        ({ mediaType }: { mediaType: string }) => mediaType === EBPF,
+      );
+      return { architecture: platform.architecture, object: members.get(blob(layer.digest)) };
+    },
+  );
+  assert.deepEqual(
+    objects.map(({ architecture }: { architecture: string }) => architecture),
+    ["amd64", "arm64"],
+  );
+  assert.notDeepEqual(objects[0].object, objects[1].object);
+
+  for (const { architecture, object } of objects) {
+    const path = join(dir, `${architecture}.o`);
+    writeFileSync(path, object);
+    const pins = `/sys/fs/bpf/${dir.split("/").at(-1)}-${architecture}`;
+    try {
+      await succeed(["bpftool", "prog", "loadall", path, pins]);
+      const { stdout } = await succeed([
+        "bpftool",
+        "--json",
+        "prog",
+        "show",
+        "pinned",
+        `${pins}/trace_execve`,
+      ]);
+      const { type, name } = JSON.parse(`${stdout}`);
+      assert.deepEqual({ type, name }, { type: "tracepoint", name: "trace_execve" });
+    } finally {
+      await run(["rm", "-rf", pins]);
+    }
+    assert.throws(() => readFileSync(pins), /ENOENT/);
+  }
+}
