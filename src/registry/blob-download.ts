@@ -1,4 +1,5 @@
 /** Blobs that come from a registry. */
+
 import type { Bytes } from "../base/bytes.ts";
 import { Fault } from "../base/error.ts";
 import { Sha256 } from "../base/hash.ts";
@@ -7,6 +8,7 @@ import type { Descriptor } from "../oci/manifest.ts";
 import type { Ask } from "./client.ts";
 import type { Answer } from "./http/response.ts";
 import { Tries } from "./http/retry.ts";
+import { blobPath } from "./http/urls.ts";
 import { nameIn, type Place, tryingAt } from "./manifests.ts";
 
 /** So much more than before makes up for failures until then. Bytes. */
@@ -116,7 +118,7 @@ const startOf = (answer: Answer) =>
 function asking(place: Place, digest: Digest, method: Ask["method"]): Ask {
   return {
     method,
-    to: `${place.name}/blobs/${digest}`,
+    to: blobPath(place.name, digest),
     scope: place.scope,
     stop: place.stop,
     doing: "get",

@@ -1,4 +1,5 @@
 /** Blobs that go to a registry. */
+
 import type { Bytes } from "../base/bytes.ts";
 import { Fault, isFault } from "../base/error.ts";
 import type { Descriptor } from "../oci/manifest.ts";
@@ -6,6 +7,7 @@ import type { Ask } from "./client.ts";
 import type { Body } from "./http/request.ts";
 import type { Answer } from "./http/response.ts";
 import { isPassing, Tries, tried } from "./http/retry.ts";
+import { blobPath, uploadPath, withDigest } from "./http/urls.ts";
 import { nameIn, type Place, PULL, tryingAt } from "./manifests.ts";
 
 /** A blob that is to be sent: its bytes from any of them on, as often as asked. The registry proves them. */
@@ -122,7 +124,7 @@ async function inChunks(place: Place, upload: Upload, chunk: number): Promise<"m
 /** Whether the blob is there, as far as can be told at once. */
 async function isThere(place: Place, upload: Upload): Promise<boolean> {
   const { digest, size } = upload.descriptor;
-  const ask = asking(place, upload, "HEAD", `${place.name}/blobs/${digest}`);
+  const ask = asking(place, upload, "HEAD", blobPath(place.name, digest));
   try {
     const answer = await place.client.once(ask);
     await answer.finish();
@@ -195,9 +197,9 @@ async function begin(
 ): Promise<{ url: URL; least: number } | undefined> {
   const { name, client } = place;
   const { mount, descriptor } = upload;
-  const query = mount === undefined ? "" : `?mount=${descriptor.digest}&from=${mount}`;
+  const from = mount === undefined ? undefined : { digest: descriptor.digest, from: mount };
   const ask: Ask = {
-    ...asking(place, upload, "POST", `${name}/blobs/uploads/${query}`),
+    ...asking(place, upload, "POST", uploadPath(name, from)),
     ...(mount === undefined ? {} : { scope: `${place.scope} ${PULL(mount)}` }),
   };
   const plainly = () => begin(place, { ...upload, mount: undefined });
@@ -224,8 +226,7 @@ async function begin(
 
 /** Ends an upload, with the bytes that are still to come. */
 async function close(place: Place, upload: Upload, to: URL, body?: Body): Promise<void> {
-  const url = new URL(to);
-  url.searchParams.set("digest", upload.descriptor.digest);
+  const url = withDigest(to, upload.descriptor.digest);
   const ask: Ask = {
     ...asking(place, upload, "PUT", url),
     headers: { "content-type": "application/octet-stream" },

@@ -1,4 +1,5 @@
 /** Asks one registry: with the right words about who asks, along its redirects. */
+
 import { Fault, isFault } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import { Authorizer, type FindCredentials, type Scope } from "./auth/authorizer.ts";
@@ -8,6 +9,7 @@ import { isLoopback, type Proxies } from "./http/proxy.ts";
 import { type Body, type Call, Wire } from "./http/request.ts";
 import type { Answer } from "./http/response.ts";
 import { isPassing, PATIENCE, type Patience, tried } from "./http/retry.ts";
+import { apiOf } from "./http/urls.ts";
 
 /** How registries are reached. All that is not given is not there: nothing is read from the environment. */
 export interface RegistryOptions {
@@ -102,7 +104,7 @@ export class Client {
     const host = hostOf(name);
     const secure = options.tlsOnLoopback ?? (ca !== undefined || client !== undefined);
     const plain = plainHttp || (!secure && isLoopback(host.replace(/:[0-9]+$/, "")));
-    this.base = new URL(`${plain ? "http" : "https"}://${host}/v2/`);
+    this.base = apiOf(host, plain);
     this.#wire = new Wire({
       ca,
       client,

@@ -1,4 +1,5 @@
 /** Manifests and indexes in a registry: their bytes are kept as they are, and proven. */
+
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
 import { Fault } from "../base/error.ts";
@@ -10,6 +11,7 @@ import { bodyOf, type Scope } from "./auth/authorizer.ts";
 import type { Ask, Client } from "./client.ts";
 import type { Answer } from "./http/response.ts";
 import { type Trying, tried } from "./http/retry.ts";
+import { manifestPath } from "./http/urls.ts";
 
 /** Where something is: a repository of a registry. */
 export interface Place {
@@ -171,7 +173,7 @@ export async function putManifest(
 function asking(place: Place, which: string, method: Ask["method"]): Ask {
   return {
     method,
-    to: `${place.name}/manifests/${which}`,
+    to: manifestPath(place.name, which),
     scope: place.scope,
     stop: place.stop,
     headers: { accept: ACCEPT },

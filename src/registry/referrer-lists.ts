@@ -1,4 +1,5 @@
 /** What a repository lists: its tags, and what refers to a manifest. */
+
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
 import { Fault, isFault } from "../base/error.ts";
@@ -12,6 +13,7 @@ import { findTagged, meansNone } from "./absent.ts";
 import type { Ask } from "./client.ts";
 import type { Answer } from "./http/response.ts";
 import { tried } from "./http/retry.ts";
+import { referrersPath, tagsPath } from "./http/urls.ts";
 import { type Fetched, isPage, type Place, placeName, tryingAt } from "./manifests.ts";
 
 const MOST_PAGES = 10_000;
@@ -26,7 +28,7 @@ const tagList = v.looseObject({ tags: v.nullable(v.array(v.string())) });
 export async function listTags(place: Place): Promise<string[]> {
   const tags = new Set<string>();
   const at = `the tags of ${placeName(place)}`;
-  const to = `${place.name}/tags/list?n=1000`;
+  const to = tagsPath(place.name, 1000);
   try {
     for await (const { bytes } of pages(place, to, { at })) {
       const found = v.safeParse(tagList, parseJson(bytes, at, { bytes: LIMIT }));
@@ -57,7 +59,7 @@ export async function apiReferrers(place: Place, digest: Digest): Promise<Descri
   const known = place.client.known(place.name);
   if (known.hasNoLists) return [];
   const found = new Map<Digest, Descriptor>();
-  const to = `${place.name}/referrers/${digest}`;
+  const to = referrersPath(place.name, digest);
   let isFirst = true;
   try {
     for await (const page of pages(place, to, { at, stays: true, optional: true })) {

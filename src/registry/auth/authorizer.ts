@@ -1,4 +1,5 @@
 /** Who we say we are: to one registry, and to the token server that it names. */
+
 import * as v from "valibot";
 import { utf8 } from "../../base/bytes.ts";
 import { Fault } from "../../base/error.ts";
@@ -7,6 +8,7 @@ import { refusal } from "../http/error-response.ts";
 import { isLoopback } from "../http/proxy.ts";
 import type { Body, Wire } from "../http/request.ts";
 import type { Answer } from "../http/response.ts";
+import { withParameters } from "../http/urls.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 
 /** What somebody is known by at a registry. */
@@ -110,16 +112,11 @@ export class Authorizer {
   async #token({ parameters }: Challenge, scope: Scope): Promise<string> {
     const who = await this.#who();
     if (who !== undefined && "registryToken" in who) return who.registryToken;
-    const url = this.#realm(parameters.get("realm")!);
+    const realm = this.#realm(parameters.get("realm")!);
     const service = parameters.get("service");
     const wanted = scope || parameters.get("scope");
-    const asked: [string, string][] = [
-      ...(service === undefined ? [] : [["service", service] as [string, string]]),
-      ...(wanted === undefined
-        ? []
-        : wanted.split(" ").map((one): [string, string] => ["scope", one])),
-    ];
     const oauth = who !== undefined && "identityToken" in who;
+    const url = oauth ? realm : withParameters(realm, { service, scope: wanted?.split(" ") });
     let body: Body | undefined;
     if (oauth) {
       const form = new URLSearchParams({
@@ -130,7 +127,7 @@ export class Authorizer {
         ...(wanted === undefined ? {} : { scope: wanted }),
       });
       body = bodyOf(utf8(form.toString()));
-    } else for (const [name, value] of asked) url.searchParams.append(name, value);
+    }
     const authorization = oauth ? undefined : basic(who);
     const doing = "get a token from";
     const answer = await this.#options.wire.send({

@@ -1,6 +1,8 @@
 /** Which proxy a connection goes through, by the variables that curl, Go and others agree on. */
+
 import { BlockList, isIP } from "node:net";
 import { Fault } from "../../base/error.ts";
+import { parseProxy } from "./urls.ts";
 
 /** What HTTP_PROXY, HTTPS_PROXY and NO_PROXY say; undefined where one is not set. */
 export interface Proxies {
@@ -35,7 +37,7 @@ export function proxyFor(url: URL, { http, https, none }: Proxies): URL | undefi
   const [text, variable] =
     url.protocol === "https:" ? [https, "HTTPS_PROXY"] : [http, "HTTP_PROXY"];
   if (text === undefined || isLoopback(url.hostname) || isExcepted(url, none)) return undefined;
-  const proxy = URL.parse(/^[a-z0-9+.-]+:\/\//i.test(text) ? text : `http://${text}`);
+  const proxy = parseProxy(text);
   if (proxy === null || proxy.hostname === "")
     throw new Fault("usage", {
       message: `${variable} is no URL of a proxy, should be like http://proxy.example.com:3128`,
