@@ -149,6 +149,20 @@ export function normalEntries(roots: readonly Descriptor[], store: ReadStore): D
   return [...images, ...normal];
 }
 
+/**
+ * The images that have a complete name and a `subject` as well, as what they are beside that: referrers. Somebody may have pulled or
+ * tagged a signature like an image. Reads one manifest for each image.
+ */
+export function namedReferrers(images: readonly Descriptor[], store: ReadStore): NamedReferrer[] {
+  return images.flatMap((image) => {
+    if (nameOf(image) === undefined) return [];
+    const subject = subjectIn(readable(image, store));
+    if (subject === undefined) return [];
+    const { mediaType, digest, size } = image;
+    return [{ reference: digest, descriptor: { mediaType, digest, size }, refers: { subject } }];
+  });
+}
+
 /** Referrers by what they refer to. */
 export function bySubject<R extends NamedReferrer>(referrers: readonly R[]): Map<Digest, R[]> {
   const found = new Map<Digest, R[]>();

@@ -4,7 +4,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { ATTESTS, isIndex } from "../oci/media.ts";
 import { cosignTag, type ReferrerKind, type Refers } from "../oci/referrer.ts";
-import { bySubject, readEntries } from "./entries.ts";
+import { bySubject, namedReferrers, readEntries } from "./entries.ts";
 import { isTagOnly } from "./name.ts";
 import { kindOf } from "./referrer-kind.ts";
 import type { Selected } from "./select.ts";
@@ -124,16 +124,24 @@ function attestationsFor<P extends Selected>({ image, whole }: Chosen<P>): Refer
 /** Finds what refers to images of one store, archive or layout. */
 export type FindStored = (image: Selected, whole?: Descriptor) => Promise<Attached<Selected>>;
 
-/** How to find what refers to the images of `store`, whose entries are read once. */
+/**
+ * How to find what refers to the images of `store`, whose entries are read once. What has an image's name and a subject is found as
+ * well: it stays an image, and travels with its subject.
+ */
 export function referrersIn(store: Selected["store"], along: Along): FindStored {
   let known: ReturnType<typeof bySubject> | undefined;
   return (image, whole = image.descriptor) =>
     attach({ image, whole }, along, async (subjects) => {
-      known ??= bySubject(readEntries(store).referrers);
+      known ??= knownIn(store);
       return subjects
         .flatMap((digest) => known!.get(digest) ?? [])
         .map((one) => ({ ...one, store: image.store }));
     });
+}
+
+function knownIn(store: Selected["store"]): ReturnType<typeof bySubject> {
+  const { images, referrers } = readEntries(store);
+  return bySubject([...referrers, ...namedReferrers(images, store)]);
 }
 
 /**
