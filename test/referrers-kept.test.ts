@@ -2,13 +2,17 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { putContainer } from "./support/platforms.ts";
+import { serveLayout } from "./support/layout-registry.ts";
+import { type Blob, putContainer } from "./support/platforms.ts";
 import {
+  cosignTag,
+  DSSE,
   digests,
   named,
   putAttestation,
   putIndex,
   putReferrer,
+  putTagged,
   refersTo,
   SPDX,
   writeIndex,
@@ -75,4 +79,41 @@ test("a signature that has an image's name of its own travels with its image as 
   assert.deepEqual([listed.images.length, listed.referrers.length], [3, 1]);
   const dry = await say(["push", "r.test/app:v1", "localhost:1/x", "--dry-run", ...store]);
   assert.match(dry.out, new RegExp(`localhost:1/x@${signature.digest}`));
+});
+
+test("cosign's tags of attestations and SBOMs on platforms are taken or named, for two requests each", async (t) => {
+  const dir = tempDir(t);
+  const layout = join(dir, "layout");
+  const [amd64, arm64] = putContainer(layout, "app").platforms as [Blob, Blob];
+  const attestation = putAttestation(layout, amd64);
+  const image = putIndex(layout, [amd64, arm64, attestation]);
+  const found = {
+    [cosignTag(amd64, ".att")]: putTagged(layout, amd64, DSSE).digest,
+    [cosignTag(arm64, ".sbom")]: putTagged(layout, arm64, SPDX).digest,
+    [cosignTag(arm64, ".sig")]: putTagged(layout, arm64).digest,
+  };
+  const asked: string[] = [];
+  const tags = { v1: image.digest, ...found };
+  const host = await serveLayout(t, { layout, tags, lists: true, asked });
+  const copied = async (...flags: string[]) => {
+    asked.length = 0;
+    const to = `oci-archive:${join(dir, `${flags.length}.tar`)}:r.test/app:v1`;
+    const { code, document, err } = await ask(["copy", `docker://${host}/app:v1`, to, ...flags]);
+    assert.equal(code, 0, err);
+    assert.equal((await say(["verify", "--canonical", join(dir, `${flags.length}.tar`)])).code, 0);
+    const tagged = asked.filter((url) => /\/sha256-[0-9a-f]{64}\.\w+$/.test(url));
+    return { document, err, requests: new Set(tagged).size };
+  };
+  const some = await copied();
+  assert.equal(some.document.referrers.length, 1);
+  assert.deepEqual(some.document.left.map(({ kind }: { kind: string }) => kind).sort(), [
+    "SBOM",
+    "attestation",
+  ]);
+  assert.match(some.err, /left behind: 1 attestation, 1 SBOM \(--referrers takes everything\)/);
+  // Three for the image and each platform, one for the attestation manifest and one for the signature.
+  assert.equal(some.requests, 3 * 3 + 1 + 1);
+  const all = await copied("--referrers");
+  assert.deepEqual(digests(all.document.referrers), Object.values(found).sort());
+  assert.deepEqual(all.document.left, []);
 });
