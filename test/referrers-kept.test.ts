@@ -1,5 +1,6 @@
 /** No link between an image and its referrers is lost on the way, and what is left behind is said. */
 import assert from "node:assert/strict";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { serveLayout } from "./support/layout-registry.ts";
@@ -13,6 +14,7 @@ import {
   putIndex,
   putReferrer,
   putTagged,
+  REF_NAME,
   refersTo,
   SPDX,
   writeIndex,
@@ -116,4 +118,53 @@ test("cosign's tags of attestations and SBOMs on platforms are taken or named, f
   const all = await copied("--referrers");
   assert.deepEqual(digests(all.document.referrers), Object.values(found).sort());
   assert.deepEqual(all.document.left, []);
+});
+
+test("verify of a stored image proves its referrers, too", async (t) => {
+  const make = () => {
+    const store = join(tempDir(t), "store");
+    const app = putContainer(store, "app");
+    const [amd64] = app.platforms as [Blob];
+    const other = putContainer(store, "other");
+    const bundle = putReferrer(store, amd64);
+    const ofBundle = putReferrer(store, bundle);
+    const tagged = putTagged(store, app);
+    const names = [named(app, "r.test/app:v1"), named(other, "r.test/other:v1")] as const;
+    const referring = [
+      refersTo(bundle, amd64),
+      refersTo(ofBundle, bundle),
+      [tagged, { [REF_NAME]: cosignTag(app, ".sig") }],
+      refersTo(putReferrer(store, other), other),
+    ] as const;
+    writeIndex(store, [...names, ...referring]);
+    const fileOf = ({ digest }: Blob) => join(store, "blobs/sha256", digest.slice(7));
+    const verify = () => ask(["verify", "r.test/app:v1", "--store", store]);
+    return { store, verify, names, fileOf, app, bundle, ofBundle, tagged };
+  };
+  const fine = make();
+  const { code, document } = await fine.verify();
+  assert.equal(code, 0);
+  assert.deepEqual(
+    digests(document.sources[0].referrers),
+    digests([fine.bundle, fine.ofBundle, fine.tagged]),
+  );
+  const found = async ({ verify }: ReturnType<typeof make>) => {
+    const { code, document } = await verify();
+    assert.equal(code, 1);
+    return document.sources[0].findings.map(({ code }: { code: string }) => code);
+  };
+  const missing = make();
+  rmSync(missing.fileOf(missing.ofBundle));
+  assert.deepEqual(await found(missing), ["blob-missing"]);
+  const damaged = make();
+  writeFileSync(damaged.fileOf(damaged.tagged), "{}");
+  assert.ok((await found(damaged)).includes("size-differs"));
+  const layer = make();
+  const manifest = JSON.parse(`${readFileSync(layer.fileOf(layer.bundle))}`);
+  writeFileSync(layer.fileOf(manifest.layers[0]), Buffer.alloc(manifest.layers[0].size));
+  assert.deepEqual(await found(layer), ["digest-differs"]);
+  // The entry names the image, the manifest one of its platforms.
+  const astray = make();
+  writeIndex(astray.store, [...astray.names, refersTo(astray.bundle, astray.app)]);
+  assert.deepEqual(await found(astray), ["subject-differs"]);
 });

@@ -141,12 +141,15 @@ function readable(descriptor: Descriptor, store: ReadStore): Reached | undefined
 export function normalEntries(roots: readonly Descriptor[], store: ReadStore): Descriptor[] {
   const { images, referrers } = readEntries(store, roots);
   if (referrers.length === 0 && images.length === roots.length) return [...roots];
-  const normal = referrers.map(({ descriptor: { mediaType, digest, size }, refers }) => {
-    const tag = cosignTag(refers);
-    const annotations = { [SUBJECT]: refers.subject, ...(tag && { [COSIGN_TAG]: tag }) };
-    return { mediaType, digest, size, annotations };
-  });
-  return [...images, ...normal];
+  return [...images, ...referrers.map(normalEntry)];
+}
+
+/** The entry of one referrer in that form. */
+export function normalEntry({ descriptor, refers }: Omit<NamedReferrer, "reference">): Descriptor {
+  const { mediaType, digest, size } = descriptor;
+  const tag = cosignTag(refers);
+  const annotations = { [SUBJECT]: refers.subject, ...(tag && { [COSIGN_TAG]: tag }) };
+  return { mediaType, digest, size, annotations };
 }
 
 /**

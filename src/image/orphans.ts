@@ -7,7 +7,7 @@ import { refersOf } from "../oci/referrer.ts";
 import type { FolderStore } from "../store/folder.ts";
 import type { Named, ReadStore } from "../store/store.ts";
 import { bySubject, type Entries, type NamedReferrer, readEntries } from "./entries.ts";
-import { subjectsOf } from "./walk.ts";
+import { readableSubjectsOf, subjectsOf } from "./walk.ts";
 
 /**
  * The referrers that go when `removed`, images by name or referrers, go: themselves, and those that refer to them or to their
@@ -28,7 +28,7 @@ export function orphanedBy(removed: readonly Named[], store: ReadStore): NamedRe
     reach(
       removed.map(({ descriptor }) => descriptor),
       referrers,
-      (descriptor) => orOwn(descriptor, store),
+      (descriptor) => readableSubjectsOf({ descriptor, store }),
     ),
   );
   const candidates = others.filter(({ refers }) => affected.has(refers.subject));
@@ -87,14 +87,4 @@ function reach(
       todo.push(...(referring.get(digest) ?? []).map(({ descriptor }) => descriptor));
     }
   return found;
-}
-
-/** What can be referred to in an image; of one that cannot be read, itself. */
-function orOwn(descriptor: Descriptor, store: ReadStore): readonly Digest[] {
-  try {
-    return subjectsOf({ descriptor, store });
-  } catch (error) {
-    if (isFault(error)) return [descriptor.digest];
-    throw error;
-  }
 }

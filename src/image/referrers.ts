@@ -1,14 +1,15 @@
 /** What travels with an image: its signatures, and whatever else refers to it. */
 import { Fault } from "../base/fault.ts";
+import { sortedBy } from "../base/order.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { ATTESTS, isIndex } from "../oci/media.ts";
 import { cosignTag, type ReferrerKind, type Refers } from "../oci/referrer.ts";
-import { bySubject, namedReferrers, readEntries } from "./entries.ts";
+import { bySubject, type NamedReferrer, namedReferrers, readEntries } from "./entries.ts";
 import { isTagOnly } from "./name.ts";
 import { kindOf } from "./referrer-kind.ts";
 import type { Selected } from "./select.ts";
-import { read, subjectsOf } from "./walk.ts";
+import { read, readableSubjectsOf, subjectsOf } from "./walk.ts";
 
 /** How much of what refers to an image travels with it: everything, its signatures, nothing. */
 export type Along = "all" | "signatures" | "none";
@@ -137,6 +138,30 @@ export function referrersIn(store: Selected["store"], along: Along): FindStored 
         .flatMap((digest) => known!.get(digest) ?? [])
         .map((one) => ({ ...one, store: image.store }));
     });
+}
+
+/**
+ * All that a store has of referrers of an image and of its referrers, each once for each subject, whether it can be read or not. What
+ * the image contains is part of it.
+ */
+export function allReferrersOf({ descriptor: image, store }: Selected): NamedReferrer[] {
+  const known = knownIn(store);
+  if (known.size === 0) return [];
+  const inside = new Set(readableSubjectsOf({ descriptor: image, store }));
+  const found = new Map<string, NamedReferrer>();
+  const seen = new Set<Digest>();
+  const todo = [image];
+  for (let next = todo.pop(); next !== undefined; next = todo.pop())
+    for (const digest of readableSubjectsOf({ descriptor: next, store })) {
+      if (seen.has(digest)) continue;
+      seen.add(digest);
+      for (const one of known.get(digest) ?? []) {
+        if (one.refers.suffix === undefined && inside.has(one.descriptor.digest)) continue;
+        found.set(`${one.descriptor.digest} ${digest}`, one);
+        todo.push(one.descriptor);
+      }
+    }
+  return sortedBy(found, ([key]) => key).map(([, one]) => one);
 }
 
 function knownIn(store: Selected["store"]): ReturnType<typeof bySubject> {

@@ -8,6 +8,7 @@ import { checkCanonical } from "./canonical.ts";
 import { type Concluding, conclude, judgeParts } from "./conclude.ts";
 import { lend, readBase } from "./delta.ts";
 import { adoptDocker } from "./docker-archive.ts";
+import { checkSubjects, normalEntry } from "./entries.ts";
 import { type Finding, finding, isSound, type Report, uniqueFindings } from "./finding.ts";
 import { gatherFile, gatherLayout } from "./gather.ts";
 import { checkClaims, hashAll } from "./hash-all.ts";
@@ -15,6 +16,7 @@ import { summaryOf } from "./holdings.ts";
 import { Inventory } from "./inventory.ts";
 import { type ArchiveSource, gatherSource, openSource } from "./opening.ts";
 import { kindOrOther } from "./referrer-kind.ts";
+import { allReferrersOf } from "./referrers.ts";
 import type { Selected } from "./select.ts";
 import { checkCuts, checkList } from "./volume-check.ts";
 import { tallyOf } from "./volume-set.ts";
@@ -96,14 +98,19 @@ export async function verifyLayout(
   return reportOn(inventory, how);
 }
 
-/** Proves one image, wherever it is: everything it reaches and nothing else. */
+/**
+ * Proves one image, wherever it is, and the referrers of it that are there: everything that they reach and nothing else. What is not
+ * so of a referrer is a finding, as it is in an archive.
+ */
 export async function verifyImage(
   image: Selected,
   working: Working,
   how: Extent = {},
 ): Promise<Report> {
   const { reference, descriptor, store } = image;
-  const { judgement } = judgeParts({ roots: [descriptor], store }, how);
+  const referring = allReferrersOf(image);
+  const entries = referring.map(normalEntry);
+  const { judgement } = judgeParts({ roots: [descriptor, ...entries], store }, how);
   const { reached, findings, claims, absent, present } = judgement;
   const inventory = new Inventory(store.at);
   for (const digest of reached.keys()) {
@@ -114,13 +121,18 @@ export async function verifyImage(
   return {
     at: reference,
     images: [{ reference, digest: descriptor.digest }],
-    referrers: [],
+    referrers: referring.map((one) => ({
+      kind: kindOrOther({ ...one, store }),
+      subject: one.refers.subject,
+      digest: one.descriptor.digest,
+    })),
     blobs: inventory.blobs.size,
     bytes: inventory.bytes,
     findings: uniqueFindings([
       ...findings,
       ...inventory.findings,
       ...checkClaims(inventory, claims),
+      ...checkSubjects(entries, store),
     ]),
     absent,
     present: sortedUnique([...present]),

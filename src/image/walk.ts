@@ -1,4 +1,4 @@
-import { Fault } from "../base/fault.ts";
+import { Fault, isFault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
   type Descriptor,
@@ -126,3 +126,13 @@ export const subjectsOf = ({
   [...walk(descriptor, store).values()].flatMap((found) =>
     isImage(found.descriptor.mediaType) ? [found.descriptor.digest] : [],
   );
+
+/** The same; of an image that cannot be read, itself alone. */
+export function readableSubjectsOf(image: Parameters<typeof subjectsOf>[0]): readonly Digest[] {
+  try {
+    return subjectsOf(image);
+  } catch (error) {
+    if (isFault(error)) return [image.descriptor.digest];
+    throw error;
+  }
+}
