@@ -168,3 +168,32 @@ test("verify of a stored image proves its referrers, too", async (t) => {
   writeIndex(astray.store, [...astray.names, refersTo(astray.bundle, astray.app)]);
   assert.deepEqual(await found(astray), ["subject-differs"]);
 });
+
+test("what refers to a platform that is missing is named by export and push", async (t) => {
+  const dir = tempDir(t);
+  const layout = join(dir, "layout");
+  const app = putContainer(layout, "app");
+  const [amd64, arm64] = app.platforms as [Blob, Blob];
+  const [here, away] = [putReferrer(layout, amd64), putReferrer(layout, arm64)];
+  const ofAway = putReferrer(layout, away, SPDX);
+  rmSync(join(layout, "blobs/sha256", arm64.digest.slice(7)));
+  writeIndex(layout, [
+    named(app, "r.test/app:v1"),
+    refersTo(here, amd64),
+    refersTo(away, arm64),
+    refersTo(ofAway, away),
+  ]);
+  const store = ["--store", join(dir, "store")];
+  assert.equal((await say(["import", layout, ...store])).code, 0);
+  for (const words of [
+    ["export", "r.test/app:v1", "-o", join(dir, "a.tar")],
+    ["push", "r.test/app:v1", "localhost:1/x", "--dry-run"],
+  ]) {
+    const { code, document, err } = await ask([...words, ...store]);
+    assert.equal(code, 0, err);
+    assert.deepEqual(digests(document.referrers), [here.digest]);
+    assert.deepEqual(digests(document.left), digests([away, ofAway]));
+    assert.match(err, /left behind: 1 signature, 1 SBOM of platforms that are missing here/);
+  }
+  assert.equal((await say(["verify", "--platform", "linux/amd64", join(dir, "a.tar")])).code, 0);
+});

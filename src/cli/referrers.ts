@@ -52,11 +52,17 @@ export function tellLeft(left: readonly LeftBehind[], talk: Talk): void {
     referrerCount(left.filter((one) => one.why === why).map(({ kind }) => kind));
   const [unasked, misfit] = [of("not asked for"), of("platform")];
   const [unlisted, unread] = [of("no subject"), of("not readable")];
+  const missing = of("subject missing");
   if (unasked !== "") talk.info(`left behind: ${unasked} (--referrers takes everything)`);
   if (misfit !== "")
     talk.warn(
       `left behind: ${misfit} of the whole index, of which only some platforms were chosen`,
       "they are about the index's digest; without --platform they travel with it",
+    );
+  if (missing !== "")
+    talk.warn(
+      `left behind: ${missing} of platforms that are missing here`,
+      "they are about the digests of those platforms: they travel with an image that has them",
     );
   if (unlisted !== "")
     talk.warn(

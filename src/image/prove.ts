@@ -144,8 +144,10 @@ async function chooseReferrers(
     const found = await find!(image, whole[i]!.descriptor);
     for (const { reference, descriptor, refers } of found.referring)
       referrers.set(`${descriptor.digest} ${refers.subject}`, { reference, descriptor, refers });
-    for (const { kind, digest, subject } of found.left)
-      left.push(note("left-out", digest, `${kind} of ${subject}, which is not taken as a whole`));
+    for (const { kind, digest, subject, why } of found.left) {
+      const is = why === "subject missing" ? "is missing" : "is not taken as a whole";
+      left.push(note("left-out", digest, `${kind} of ${subject}, which ${is}`));
+    }
   }
   return { referrers: [...referrers.values()], left };
 }

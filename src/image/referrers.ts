@@ -7,9 +7,9 @@ import { ATTESTS, isIndex } from "../oci/media.ts";
 import { cosignTag, type ReferrerKind, type Refers } from "../oci/referrer.ts";
 import { bySubject, type NamedReferrer, namedReferrers, readEntries } from "./entries.ts";
 import { isTagOnly } from "./name.ts";
-import { kindOf } from "./referrer-kind.ts";
+import { kindOf, kindOrOther } from "./referrer-kind.ts";
 import type { Selected } from "./select.ts";
-import { read, readableSubjectsOf, subjectsOf } from "./walk.ts";
+import { missingIn, read, readableSubjectsOf, subjectsOf } from "./walk.ts";
 
 /** How much of what refers to an image travels with it: everything, its signatures, nothing. */
 export type Along = "all" | "signatures" | "none";
@@ -17,12 +17,15 @@ export type Along = "all" | "signatures" | "none";
 /** An image that refers to another. */
 export type Referring<P extends Selected = Selected> = P & { readonly refers: Refers };
 
-/** A referrer that does not travel, and why: nobody asked for it, its subject is the index that platforms were chosen from, no registry can list it, or the registry that lists it gives nothing that can be read. */
+/**
+ * A referrer that does not travel, and why: nobody asked for it, its subject is the index that platforms were chosen from, its subject
+ * is a platform that is missing itself, no registry can list it, or the registry that lists it gives nothing that can be read.
+ */
 export interface LeftBehind {
   readonly kind: ReferrerKind;
   readonly digest: Digest;
   readonly subject: Digest;
-  readonly why: "not asked for" | "platform" | "no subject" | "not readable";
+  readonly why: "not asked for" | "platform" | "subject missing" | "no subject" | "not readable";
 }
 
 /** What travels with an image, and what does not. */
@@ -37,7 +40,7 @@ const DEEPEST = 32;
 const keyOf = ({ descriptor, refers }: Referring) => `${descriptor.digest} ${refers.subject}`;
 
 const leave = (one: Referring, why: LeftBehind["why"]): LeftBehind => ({
-  kind: kindOf(one),
+  kind: kindOrOther(one),
   digest: one.descriptor.digest,
   subject: one.refers.subject,
   why,
@@ -89,7 +92,29 @@ export async function attach<P extends Selected>(
       taken.add(keyOf(one));
       left.push(leave(one, isAsked ? "platform" : "not asked for"));
     }
+  const isKnown = (one: Referring) =>
+    taken.has(keyOf(one)) || (one.refers.suffix === undefined && inside.has(one.descriptor.digest));
+  left.push(...(await ofMissing(image, lookUp, isKnown)));
   return { referring, left };
+}
+
+/** What refers to platforms of the image that are not here, and what refers to that: without its subject it cannot travel. */
+async function ofMissing<P extends Selected>(
+  { descriptor, store }: P,
+  lookUp: (subjects: readonly Digest[]) => Promise<readonly Referring<P>[]>,
+  isKnown: (one: Referring) => boolean,
+): Promise<LeftBehind[]> {
+  const left = new Map<string, LeftBehind>();
+  const seen = new Set<Digest>();
+  for (let next = missingIn(descriptor, store).map(({ digest }) => digest); next.length > 0; ) {
+    for (const digest of next) seen.add(digest);
+    const found = tagsFirst(await lookUp(next)).filter(
+      (one) => !isKnown(one) && !left.has(keyOf(one)),
+    );
+    for (const one of found) left.set(keyOf(one), leave(one, "subject missing"));
+    next = [...new Set(found.flatMap(readableSubjectsOf))].filter((digest) => !seen.has(digest));
+  }
+  return [...left.values()];
 }
 
 const tagsFirst = <R extends Referring>(found: readonly R[]): R[] => [

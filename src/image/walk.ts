@@ -46,16 +46,20 @@ const isAbsent = (child: Descriptor, store: ReadStore) =>
   isImage(child.mediaType) && store.find(child.digest) === undefined;
 
 /**
- * The platforms of an image that are not here, each once: children of its indexes of which nothing is here, attestation manifests
- * not counted. @throws as walk
+ * The manifests and indexes that an image names and that are not here, each once: children of its indexes of which nothing is here.
+ * @throws as walk
  */
-export function absentIn(root: Descriptor, store: ReadStore): Descriptor[] {
-  const absent = new Map<Digest, Descriptor>();
+export function missingIn(root: Descriptor, store: ReadStore): Descriptor[] {
+  const missing = new Map<Digest, Descriptor>();
   for (const { index } of walk(root, store).values())
     for (const child of index?.manifests ?? [])
-      if (!isAttestation(child) && isAbsent(child, store)) absent.set(child.digest, child);
-  return [...absent.values()];
+      if (isAbsent(child, store)) missing.set(child.digest, child);
+  return [...missing.values()];
 }
+
+/** The platforms among them: attestation manifests are not counted. @throws as walk */
+export const absentIn = (root: Descriptor, store: ReadStore): Descriptor[] =>
+  missingIn(root, store).filter((child) => !isAttestation(child));
 
 /**
  * Everything of the image `root` that is here, itself first, each blob once, as every type that names it. Content of a type
