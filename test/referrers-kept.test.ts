@@ -197,3 +197,43 @@ test("what refers to a platform that is missing is named by export and push", as
   }
   assert.equal((await say(["verify", "--platform", "linux/amd64", join(dir, "a.tar")])).code, 0);
 });
+
+test("where a signature is damaged or incomplete, the hint names --no-referrers; where the image is, it does not", async (t) => {
+  const dir = tempDir(t);
+  const fileOf = (store: string, digest: string) => join(store, "blobs/sha256", digest.slice(7));
+  const make = (name: string) => {
+    const store = join(dir, name);
+    const app = putContainer(store, "app");
+    const signature = putReferrer(store, app);
+    writeIndex(store, [named(app, "r.test/app:v1"), refersTo(signature, app)]);
+    const manifest = JSON.parse(`${readFileSync(fileOf(store, signature.digest))}`);
+    const [layer] = manifest.layers as [Blob];
+    return { store, signature, layer, app };
+  };
+  const damage: Readonly<Record<string, (it: ReturnType<typeof make>) => void>> = {
+    "manifest missing": ({ store, signature }) => rmSync(fileOf(store, signature.digest)),
+    "manifest damaged": ({ store, signature: { digest, size } }) =>
+      writeFileSync(fileOf(store, digest), Buffer.alloc(size)),
+    "blob missing": ({ store, layer }) => rmSync(fileOf(store, layer.digest)),
+    "blob cut": ({ store, layer }) => writeFileSync(fileOf(store, layer.digest), "x"),
+    "blob damaged": ({ store, layer: { digest, size } }) =>
+      writeFileSync(fileOf(store, digest), Buffer.alloc(size)),
+  };
+  const hint = /hint: it belongs to a referrer of the image .*--no-referrers\n/;
+  for (const [name, act] of Object.entries(damage)) {
+    const it = make(name);
+    act(it);
+    const words = ["export", "r.test/app:v1", "-o", join(dir, "a.tar"), "--store", it.store];
+    const { code, err } = await say(words);
+    assert.equal(code, 2, name);
+    assert.match(err, hint, name);
+    assert.equal((await say([...words, "--no-referrers"])).code, 0, name);
+  }
+  const other = make("image");
+  const [amd64] = JSON.parse(`${readFileSync(fileOf(other.store, other.app.digest))}`).manifests;
+  const { config } = JSON.parse(`${readFileSync(fileOf(other.store, amd64.digest))}`);
+  rmSync(fileOf(other.store, config.digest));
+  const copy = ["copy", "r.test/app:v1", `oci:${join(dir, "out")}:v1`, "--store", other.store];
+  const { code, err } = await say(copy);
+  assert.deepEqual([code, hint.test(err)], [2, false], err);
+});

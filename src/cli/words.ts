@@ -28,17 +28,19 @@ const WORDS: Words = {
     details: matches,
     hint: "give the complete name, or the digest",
   }),
-  "digest-differs": ({ at, expected, actual }) => ({
+  "digest-differs": ({ at, expected, actual, hint }) => ({
     message: `cannot use ${quotePlace(at)}: its bytes are ${actual}, should be ${expected}`,
-    hint: "the bytes are damaged: bring them again from where they came from (an import heals a damaged store)",
+    hint:
+      hint ??
+      "the bytes are damaged: bring them again from where they came from (an import heals a damaged store)",
   }),
-  "size-differs": ({ at, expected, actual }) => ({
+  "size-differs": ({ at, expected, actual, hint }) => ({
     message: `cannot use ${quotePlace(at)}: it has ${bytes(actual)}, should have ${bytes(expected)}`,
-    hint: "the bytes are damaged or cut short: bring them again from where they came from",
+    hint: hint ?? "the bytes are damaged or cut short: bring them again from where they came from",
   }),
-  "blob-missing": ({ digest, at, neededBy }) => ({
+  "blob-missing": ({ digest, at, neededBy, hint }) => ({
     message: `cannot find a blob: ${digest} is not in ${quotePlace(at)}${neededBy ? `, and ${neededBy} needs it` : ""}`,
-    hint: "the image is not whole here: build or import it again",
+    hint: hint ?? "the image is not whole here: build or import it again",
   }),
   "volumes-missing": ({ at, count: all, missing, folders }) => ({
     message: `cannot find all volumes of ${quotePlace(at)}: ${missing.length} of ${all} ${missing.length === 1 ? "is" : "are"} not there, looked in ${folders.map(quote).join(", ")}`,

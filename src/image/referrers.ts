@@ -7,6 +7,7 @@ import { ATTESTS, isIndex } from "../oci/media.ts";
 import { cosignTag, type ReferrerKind, type Refers } from "../oci/referrer.ts";
 import { bySubject, type NamedReferrer, namedReferrers, readEntries } from "./entries.ts";
 import { isTagOnly } from "./name.ts";
+import { asOfReferrer } from "./referrer-fault.ts";
 import { kindOf, kindOrOther } from "./referrer-kind.ts";
 import type { Selected } from "./select.ts";
 import { missingIn, read, readableSubjectsOf, subjectsOf } from "./walk.ts";
@@ -77,9 +78,9 @@ export async function attach<P extends Selected>(
       if (taken.has(key) || isPart) continue;
       if (depth === DEEPEST) throw tooDeep(image);
       taken.add(key);
-      if (along === "all" || kindOf(one) === "signature") {
+      if (along === "all" || isSignature(one)) {
         referring.push(one);
-        next.push(...subjectsOf(one));
+        next.push(...subjectsIn(one));
       } else left.push(leave(one, "not asked for"));
     }
     subjects = next.filter((digest) => !seen.has(digest));
@@ -87,7 +88,7 @@ export async function attach<P extends Selected>(
   }
   if (!inside.has(whole.digest))
     for (const one of tagsFirst(await lookUp([whole.digest]))) {
-      const isAsked = along === "all" || kindOf(one) === "signature";
+      const isAsked = along === "all" || kindOrOther(one) === "signature";
       if (taken.has(keyOf(one))) continue;
       taken.add(keyOf(one));
       left.push(leave(one, isAsked ? "platform" : "not asked for"));
@@ -115,6 +116,19 @@ async function ofMissing<P extends Selected>(
     next = [...new Set(found.flatMap(readableSubjectsOf))].filter((digest) => !seen.has(digest));
   }
   return [...left.values()];
+}
+
+/** Whether it is one, as its manifest says. @throws as of a referrer */
+const isSignature = (one: Referring): boolean => ofReferrer(() => kindOf(one) === "signature");
+
+const subjectsIn = (one: Referring): Digest[] => ofReferrer(() => subjectsOf(one));
+
+function ofReferrer<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw asOfReferrer(error);
+  }
 }
 
 const tagsFirst = <R extends Referring>(found: readonly R[]): R[] => [

@@ -1,5 +1,6 @@
 import { planCopy } from "../../image/copy.ts";
 import { choose, parseDestination } from "../../image/endpoint.ts";
+import { namingReferrers } from "../../image/referrer-fault.ts";
 import { absentJson, tellAbsent } from "../absent.ts";
 import { command, type ExitCode } from "../command.ts";
 import { passingOver, REPOSITORY, tellUnloadable } from "../names.ts";
@@ -73,12 +74,15 @@ export const copyCommand = command({
         openStore,
         openRepository,
       });
-      const copy = await planCopy(chosen, destination, source, { openStore, openRepository });
+      const all = [...chosen.images, ...chosen.referring];
+      const copy = await namingReferrers(all, () =>
+        planCopy(chosen, destination, source, { openStore, openRepository }),
+      );
       tellLeft(copy.left, talk);
       tellUnloadable(copy.unloadable ?? [], talk);
       const absent = tellAbsent(copy.images, talk);
       await watched(context, { label: "copy", total: copy.total, threads }, (working) =>
-        copy.run(working),
+        namingReferrers(all, () => copy.run(working)),
       );
       const [images, also] = [copy.images, copy.referring].map((all) =>
         all.map(({ reference, descriptor: { digest } }) => ({ reference, digest })),

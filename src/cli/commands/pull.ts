@@ -1,6 +1,7 @@
 import { Fault } from "../../base/fault.ts";
 import { type Chosen, chooseRemote, renamed } from "../../image/endpoint.ts";
 import { bytesOf, pullImages, reachOf } from "../../image/pull.ts";
+import { namingReferrers } from "../../image/referrer-fault.ts";
 import { oncePerName, underName } from "../../image/referrers.ts";
 import type { RemoteImage } from "../../image/remote.ts";
 import { parseRemote } from "../../oci/remote.ts";
@@ -84,7 +85,7 @@ export const pullCommand = command({
       const all = [...images, ...referring];
       const total = bytesOf(reachOf(all).needed);
       const done = await watched(context, { label: "pull", total, threads }, (working) =>
-        pullImages(all, store, working),
+        namingReferrers(all, () => pullImages(all, store, working)),
       );
       for (const { reference, descriptor } of all)
         talk.print(imageLine({ reference, digest: descriptor.digest }));

@@ -3,6 +3,7 @@ import type { Choice } from "../../image/endpoint.ts";
 import { readEntries } from "../../image/entries.ts";
 import { type Move, movesByRule, movesTo, pushMoves } from "../../image/moving.ts";
 import { bytesToPush, type Pushed } from "../../image/push.ts";
+import { namingReferrers } from "../../image/referrer-fault.ts";
 import { nameOf } from "../../oci/layout.ts";
 import { parseRemote } from "../../oci/remote.ts";
 import { parsePlace, parseRule, Renaming } from "../../oci/rename.ts";
@@ -118,14 +119,10 @@ export const pushCommand = command({
           `the rule ${text} fits no name`,
           "names are complete, as in docker.io/library/x:v1; --dry-run says what would be called what",
         );
-      const total = moves.reduce((sum, { image }) => sum + bytesToPush(image), 0);
+      const going = moves.map(({ image }) => image);
+      const total = going.reduce((sum, image) => sum + bytesToPush(image), 0);
       tellLeft(left, talk);
-      const absent = absentJson(
-        tellAbsent(
-          moves.map(({ image }) => image),
-          talk,
-        ),
-      );
+      const absent = absentJson(tellAbsent(going, talk));
       if (words["dry-run"]) {
         for (const move of moves) talk.print(`${move.before} -> ${imageLine(answerOf(move))}`);
         talk.info(
@@ -140,7 +137,7 @@ export const pushCommand = command({
         talk.print(imageLine(answerOf(move)));
       };
       const pushed = await watched(context, { label: "push", total, threads }, (working) =>
-        pushMoves(moves, choice, working, tell),
+        namingReferrers(going, () => pushMoves(moves, choice, working, tell)),
       ).catch((error: unknown) => {
         tellBroken(moves, done, talk);
         throw error;
