@@ -237,3 +237,29 @@ test("where a signature is damaged or incomplete, the hint names --no-referrers;
   const { code, err } = await say(copy);
   assert.deepEqual([code, hint.test(err)], [2, false], err);
 });
+
+test("a referrer without a subject is left behind by push, with the hint that fits", async (t) => {
+  const layout = join(tempDir(t), "layout");
+  const [amd64, arm64] = putContainer(layout, "app").platforms as [Blob, Blob];
+  const attestation = putAttestation(layout, amd64, false);
+  writeIndex(layout, [
+    named(putIndex(layout, [amd64, arm64, attestation]), "r.test/app:v1"),
+    named(amd64, "r.test/app:amd64"),
+    refersTo(attestation, amd64),
+  ]);
+  const push = async (...words: string[]) => {
+    const { code, err } = await say(["push", ...words, "--dry-run", "--store", layout]);
+    assert.equal(code, 0, err);
+    return err;
+  };
+  const to = "localhost:1/x";
+  const part = await push("r.test/app:v1", to, "--platform", "linux/amd64");
+  assert.match(part, /whose manifest has no subject.*\nhint: without --platform they travel/);
+  const alone = await push("r.test/app:amd64", to, "--referrers");
+  assert.match(
+    alone,
+    /whose manifest has no subject.*\nhint: an archive keeps them: ingot export/,
+  );
+  assert.doesNotMatch(alone, /--platform/);
+  assert.doesNotMatch(await push("r.test/app:v1", to, "--referrers"), /no subject/);
+});

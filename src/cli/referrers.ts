@@ -51,8 +51,8 @@ export function tellLeft(left: readonly LeftBehind[], talk: Talk): void {
   const of = (why: LeftBehind["why"]) =>
     referrerCount(left.filter((one) => one.why === why).map(({ kind }) => kind));
   const [unasked, misfit] = [of("not asked for"), of("platform")];
-  const [unlisted, unread] = [of("no subject"), of("not readable")];
-  const missing = of("subject missing");
+  const [missing, unlisted, unread] = [of("subject missing"), of("no subject"), of("not readable")];
+  const isPart = left.every(({ why, partOf }) => why !== "no subject" || partOf !== undefined);
   if (unasked !== "") talk.info(`left behind: ${unasked} (--referrers takes everything)`);
   if (misfit !== "")
     talk.warn(
@@ -67,7 +67,9 @@ export function tellLeft(left: readonly LeftBehind[], talk: Talk): void {
   if (unlisted !== "")
     talk.warn(
       `left behind: ${unlisted} whose manifest has no subject: a registry cannot list them`,
-      "without --platform they travel inside the index",
+      isPart
+        ? "without --platform they travel inside the index"
+        : "an archive keeps them: ingot export",
     );
   if (unread !== "")
     talk.warn(

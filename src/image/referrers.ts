@@ -16,7 +16,11 @@ import { missingIn, read, readableSubjectsOf, subjectsOf } from "./walk.ts";
 export type Along = "all" | "signatures" | "none";
 
 /** An image that refers to another. */
-export type Referring<P extends Selected = Selected> = P & { readonly refers: Refers };
+export type Referring<P extends Selected = Selected> = P & {
+  readonly refers: Refers;
+  /** The index that contains it, where only some of its platforms were chosen. */
+  readonly partOf?: Digest;
+};
 
 /**
  * A referrer that does not travel, and why: nobody asked for it, its subject is the index that platforms were chosen from, its subject
@@ -26,6 +30,8 @@ export interface LeftBehind {
   readonly kind: ReferrerKind;
   readonly digest: Digest;
   readonly subject: Digest;
+  /** The index that contains it, where only some of its platforms were chosen: with the whole index it would travel. */
+  readonly partOf?: Digest | undefined;
   readonly why: "not asked for" | "platform" | "subject missing" | "no subject" | "not readable";
 }
 
@@ -158,6 +164,7 @@ function attestationsFor<P extends Selected>({ image, whole }: Chosen<P>): Refer
       reference: digest,
       descriptor: { mediaType, digest, size },
       refers: { subject: descriptor.digest },
+      partOf: whole.digest,
     }));
 }
 
