@@ -238,6 +238,24 @@ test("where a signature is damaged or incomplete, the hint names --no-referrers;
   assert.deepEqual([code, hint.test(err)], [2, false], err);
 });
 
+test("push --dry-run counts images and their signatures apart", async (t) => {
+  const layout = join(tempDir(t), "layout");
+  const [app, other] = [putContainer(layout, "app"), putContainer(layout, "other")];
+  const [one, two] = [putReferrer(layout, app), putReferrer(layout, other)];
+  writeIndex(layout, [
+    named(app, "r.test/app:v1"),
+    named(other, "r.test/other:v1"),
+    refersTo(one, app),
+    refersTo(two, other),
+  ]);
+  const push = async (...flags: string[]) => {
+    const words = ["push", "--all", "--to", "localhost:1", ...flags, "--dry-run"];
+    return (await say([...words, "--store", layout])).err;
+  };
+  assert.match(await push(), /: 2 images, with 2 signatures, .* at most: nothing is sent/);
+  assert.match(await push("--no-referrers"), /: 2 images, [^w].* at most: nothing is sent/);
+});
+
 test("a referrer without a subject is left behind by push, with the hint that fits", async (t) => {
   const layout = join(tempDir(t), "layout");
   const [amd64, arm64] = putContainer(layout, "app").platforms as [Blob, Blob];
@@ -256,10 +274,7 @@ test("a referrer without a subject is left behind by push, with the hint that fi
   const part = await push("r.test/app:v1", to, "--platform", "linux/amd64");
   assert.match(part, /whose manifest has no subject.*\nhint: without --platform they travel/);
   const alone = await push("r.test/app:amd64", to, "--referrers");
-  assert.match(
-    alone,
-    /whose manifest has no subject.*\nhint: an archive keeps them: ingot export/,
-  );
+  assert.match(alone, /whose manifest has no subject.*\nhint: an archive keeps them: ingot export/);
   assert.doesNotMatch(alone, /--platform/);
   assert.doesNotMatch(await push("r.test/app:v1", to, "--referrers"), /no subject/);
 });

@@ -12,7 +12,7 @@ import { absentJson, tellAbsent } from "../absent.ts";
 import { command, type ExitCode } from "../command.ts";
 import { passingOver, REPOSITORY } from "../names.ts";
 import type { Values } from "../options.ts";
-import { leftJson, tellLeft } from "../referrers.ts";
+import { leftJson, referrersInWords, tellLeft } from "../referrers.ts";
 import { alongOf, LOGIN, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
 import type { Talk } from "../talk.ts";
 import {
@@ -125,9 +125,7 @@ export const pushCommand = command({
       const absent = absentJson(tellAbsent(going, talk));
       if (words["dry-run"]) {
         for (const move of moves) talk.print(`${move.before} -> ${imageLine(answerOf(move))}`);
-        talk.info(
-          `${count(moves.length, "image")}, ${formatBytes(total)} at most: nothing is sent`,
-        );
+        talk.info(`${countOf(moves)}, ${formatBytes(total)} at most: nothing is sent`);
         talk.document({ ...documentOf(moves), left: leftJson(left), absent });
         return 0;
       }
@@ -209,13 +207,30 @@ function tellNameless(store: FolderStore, talk: Talk): void {
   );
 }
 
+/** `2 images, with 3 signatures, 1 SBOM`. */
+function countOf(moves: readonly Move[]): string {
+  const going = moves.map(({ image }) => image);
+  const referrers = referrersInWords(going);
+  const images = going.filter(({ refers }) => refers === undefined).length;
+  return `${count(images, "image")}${referrers && `, with ${referrers}`}`;
+}
+
+/** `1 of 2 images`, `2 of 2 images and 1 of 3 referrers`. */
+function progressOf(moves: readonly Move[], done: readonly Move[]): string {
+  const referring = (some: readonly Move[]) =>
+    some.filter(({ image }) => image.refers !== undefined).length;
+  const [all, pushed] = [referring(moves), referring(done)];
+  const images = `${done.length - pushed} of ${count(moves.length - all, "image")}`;
+  return all === 0 ? images : `${images} and ${pushed} of ${count(all, "referrer")}`;
+}
+
 /** Where it stopped, and that nothing of what is done must be done again. */
 function tellBroken(moves: readonly Move[], done: readonly Move[], talk: Talk): void {
   const next = moves[done.length];
   if (moves.length === 1 || next === undefined) return;
   const names = done.map(({ image }) => image.reference);
   talk.warn(
-    `stopped at ${next.image.reference}: ${done.length} of ${count(moves.length, "image")} pushed before${talk.json && done.length > 0 ? `: ${names.join(", ")}` : ""}`,
+    `stopped at ${next.image.reference}: ${progressOf(moves, done)} pushed before${talk.json && done.length > 0 ? `: ${names.join(", ")}` : ""}`,
     "run it again: what the registry has is not sent again",
   );
 }
