@@ -19,7 +19,7 @@ import {
   SPDX,
   writeIndex,
 } from "./support/referrers.ts";
-import { ask, say } from "./support/say.ts";
+import { ask, HELLO, say, stocked } from "./support/say.ts";
 import { tempDir } from "./support/temp.ts";
 
 test("an attestation that is part of one image and a referrer of another keeps its entry", async (t) => {
@@ -277,4 +277,24 @@ test("a referrer without a subject is left behind by push, with the hint that fi
   assert.match(alone, /whose manifest has no subject.*\nhint: an archive keeps them: ingot export/);
   assert.doesNotMatch(alone, /--platform/);
   assert.doesNotMatch(await push("r.test/app:v1", to, "--referrers"), /no subject/);
+});
+
+test("an image gets no name with a tag of cosign's: it would count as a signature", async (t) => {
+  const { layout, digest, in_ } = await stocked(t);
+  const tag = `sha256-${digest.slice(7)}`;
+  const refused =
+    /cosign's form: the image would count as the (?:signature|attestation|SBOM) of sha256:/;
+  for (const words of [
+    in_("tag", HELLO, `r.test/x:${tag}.sig`),
+    in_("copy", HELLO, `oci:${layout}-2:${tag}.att`),
+    in_("copy", HELLO, `r.test/x:${tag}.sbom`),
+  ]) {
+    const { code, err } = await say(words);
+    assert.equal(code, 2, words.join(" "));
+    assert.match(err, refused);
+  }
+  const { document } = await ask(in_("list"));
+  assert.deepEqual([document.images.length, document.referrers], [1, []]);
+  // Lists of referrers have such a tag, and so has an image of some mirrors.
+  assert.equal((await say(in_("tag", HELLO, `r.test/x:${tag}`))).code, 0);
 });
