@@ -1,4 +1,5 @@
-import { orphansIn, separateReferrers } from "../../image/orphans.ts";
+import type { NamedReferrer } from "../../image/entries.ts";
+import { withoutOrphans } from "../../image/orphans.ts";
 import { pruneStore } from "../../image/prune.ts";
 import { FolderStore } from "../../store/folder.ts";
 import { command } from "../command.ts";
@@ -19,16 +20,15 @@ export const pruneCommand = command({
     '{"store", "removed": [{"digest", "size"}], "bytes",\n "orphans": the referrers that were removed because no image has their subject [{"subject", "digest"}]}',
   async run({ store: folder }, { talk, settings }) {
     const store = new FolderStore(storePath(settings, folder));
-    await separateReferrers(store);
-    let orphaned = orphansIn(store);
-    if (orphaned.length > 0)
-      await store.untag([], () => {
-        orphaned = orphansIn(store);
-        return orphaned;
-      });
-    const kinds = referrerCount(kindsOf(orphaned, store));
+    let orphaned: readonly NamedReferrer[] = [];
+    let kinds = "";
+    const removed = await pruneStore(store, (before) => {
+      const { entries, orphans } = withoutOrphans(before, store);
+      orphaned = orphans;
+      kinds = referrerCount(kindsOf(orphans, store));
+      return entries;
+    });
     if (kinds !== "") talk.info(`removed ${kinds}: no image in the store has what they refer to`);
-    const removed = await pruneStore(store);
     const bytes = removed.reduce((sum, { size }) => sum + size, 0);
     for (const { digest, size } of removed) talk.print(`${digest} ${formatBytes(size)}`);
     talk.info(
