@@ -5,6 +5,7 @@ import { namingReferrers } from "../../image/referrer-fault.ts";
 import { oncePerName, underName } from "../../image/referrers.ts";
 import type { RemoteImage } from "../../image/remote.ts";
 import { parseRemote } from "../../oci/remote.ts";
+import { absentJson, tellAbsent } from "../absent.ts";
 import { command, type ExitCode } from "../command.ts";
 import { leftJson, tellLeft } from "../referrers.ts";
 import { alongOf, LOGIN, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
@@ -54,7 +55,7 @@ export const pullCommand = command({
     },
   ],
   document:
-    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "referrers": [{"reference", "digest"}],\n "left": [{"kind", "subject", "digest", "why"}], "blobs", "fetched", "bytes"}; fetched and bytes count blobs that were not there, without manifests',
+    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "referrers": [{"reference", "digest"}],\n "left": [{"kind", "subject", "digest", "why"}], "absent": [{"platform", "digest"}],\n "blobs", "fetched", "bytes"}; fetched and bytes count blobs that were not there, without manifests',
   async run(words, context) {
     const { image: texts, platform, as, jobs, store: folder } = words;
     const { talk } = context;
@@ -82,6 +83,7 @@ export const pullCommand = command({
       const referring = as === undefined ? found : underName(found, images[0]!.reference);
       const left = chosen.flatMap((each) => each.left);
       tellLeft(left, talk);
+      const absent = absentJson(tellAbsent(images, talk));
       const all = [...images, ...referring];
       const total = bytesOf(reachOf(all).needed);
       const done = await watched(context, { label: "pull", total, threads }, (working) =>
@@ -105,6 +107,7 @@ export const pullCommand = command({
           digest,
         })),
         left: leftJson(left),
+        absent,
         ...done,
       });
       return 0;
