@@ -1,12 +1,14 @@
 /** Indexes in registries that do not have all platforms, repositories given to verify, and layers that are elsewhere. */
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { serveLayout } from "./support/layout-registry.ts";
-import { type Blob, putContainer } from "./support/platforms.ts";
+import { startOddRegistry } from "./support/odd-registry.ts";
+import { type Blob, blobOf, nameAll, OCI, putContainer } from "./support/platforms.ts";
 import { digests, putReferrer } from "./support/referrers.ts";
-import { ask } from "./support/say.ts";
+import { succeed } from "./support/run.ts";
+import { ask, say } from "./support/say.ts";
 import { type Ends, tempDir } from "./support/temp.ts";
 
 /** An index of two platforms in a registry that does not have the manifest of those that are named. */
@@ -64,4 +66,61 @@ test("--platform takes one that is there, and refuses one that is not", async (t
   const { code, err } = await other.run("export", `docker://${other.image}`, "-o", join(dir, "x"));
   assert.equal(code, 2);
   assert.match(err, /hint: the registry has the index, and the manifest of none of its platforms/);
+});
+
+test("layers that are elsewhere are left out by push, and by what takes the image from a registry", async (t) => {
+  const dir = tempDir(t);
+  const layout = join(dir, "layout");
+  const foreign = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+  const image = putContainer(layout, "app", { ...OCI, layer: foreign }).platforms[0]!;
+  const { layers } = JSON.parse(`${blobOf(layout, image.digest)}`);
+  const file = join(layout, "blobs/sha256", layers[0].digest.slice(7));
+  const bytes = readFileSync(file);
+  rmSync(file);
+  nameAll(layout, { "r.test/app:v1": image });
+  const { host, blobs, manifests } = await startOddRegistry(t, { lists: true });
+  const run = (...words: string[]) => say([...words, "--store", join(dir, "store")]);
+  const flag = "--allow-missing-foreign";
+  const hint = /hint: it is a foreign layer, .*: --allow-missing-foreign leaves it out/;
+  const taken = async (...words: string[]) => {
+    const { code, err } = await run(...words, flag);
+    assert.equal(code, 0, `${words.join(" ")}: ${err}`);
+  };
+  /** The same, and refused without the flag. */
+  const askedFor = async (...words: string[]) => {
+    const { code, err } = await run(...words);
+    assert.deepEqual([code, hint.test(err)], [2, true], err);
+    await taken(...words);
+  };
+  await taken("import", layout);
+  const remote = `${host}/x:v1`;
+  await askedFor("push", "r.test/app:v1", remote);
+  assert.ok(manifests.has(image.digest) && !blobs.has(layers[0].digest));
+  await askedFor("export", "r.test/app:v1", "-o", join(dir, "a.tar"));
+  const from = `docker://${remote}`;
+  await taken("copy", from, `oci-archive:${join(dir, "b.tar")}:r.test/app:v1`);
+  assert.deepEqual(readFileSync(join(dir, "b.tar")), readFileSync(join(dir, "a.tar")));
+  await taken("pull", remote);
+  await taken("push", from, `${host}/x:v2`);
+  // What the registry has comes with the image.
+  blobs.set(layers[0].digest, bytes);
+  const whole = `oci-archive:${join(dir, "c.tar")}:r.test/app:v1`;
+  assert.equal((await run("copy", from, whole, flag)).code, 0);
+  assert.equal((await run("verify", "--canonical", join(dir, "c.tar"))).code, 0);
+});
+
+test("verify completes tags alone with --repository, as import does", async (t) => {
+  const layout = join(tempDir(t), "layout");
+  const app = putContainer(layout, "app");
+  nameAll(layout, { v1: app });
+  const verify = async (...words: string[]) => {
+    const { code, document } = await ask(["verify", ...words, "--repository", "r.test/app"]);
+    assert.equal(code, 0);
+    return document.sources[0].images.map(({ reference }: { reference: string }) => reference);
+  };
+  const archive = join(layout, "../a.tar");
+  await succeed(["tar", "-cf", archive, "-C", layout, "."]);
+  for (const source of [layout, archive, `oci:${layout}`])
+    assert.deepEqual(await verify(source), ["r.test/app:v1"], source);
+  assert.deepEqual(await verify(`oci:${layout}:r.test/app:v1`), ["r.test/app:v1"]);
 });

@@ -1,5 +1,4 @@
 /** Images from wherever they are to wherever they are to be; their bytes stay what they are. */
-import { Fault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
 import { formatRemote } from "../oci/remote.ts";
 import { FolderStore } from "../store/folder.ts";
@@ -23,7 +22,7 @@ import type { RemoteImage } from "./remote.ts";
 import { planRemote, writeRemote } from "./remote-archive.ts";
 import type { Selected } from "./select.ts";
 import { takeAll } from "./take.ts";
-import { walk } from "./walk.ts";
+import { missingBlob, walk } from "./walk.ts";
 import type { Working } from "./working.ts";
 
 /** Images under the names that they are to have, and how to bring them there. */
@@ -136,15 +135,18 @@ export async function takeImages(
   try {
     const taken = new Set<Digest>();
     for (const { descriptor, store: from } of images) {
-      const reached = [...walk(descriptor, from).keys()].filter((digest) => !taken.has(digest));
-      for (const digest of reached) {
+      const reached = [...walk(descriptor, from).values()]
+        .map((found) => found.descriptor)
+        .filter(({ digest }) => !taken.has(digest));
+      for (const blob of reached) {
+        const { digest } = blob;
         taken.add(digest);
         const content = from.find(digest);
-        if (content === undefined)
-          throw new Fault("blob-missing", { digest, at: from.at, neededBy: descriptor.digest });
+        if (content === undefined) throw missingBlob(blob, from.at, descriptor.digest);
         if (content instanceof Uint8Array) session.put(digest, content);
       }
-      await takeAll(from, new Set(reached), session, working);
+      const digests = new Set(reached.map(({ digest }) => digest));
+      await takeAll(from, digests, session, working);
     }
     await session.commit(taken, images);
   } catch (error) {

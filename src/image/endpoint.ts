@@ -23,7 +23,7 @@ import {
   referrersIn,
   underName,
 } from "./referrers.ts";
-import { findPart, type RemoteImage } from "./remote.ts";
+import { findPart, type RemoteImage, withoutMissingForeign } from "./remote.ts";
 import { findReferrers } from "./remote-referrers.ts";
 import { isGadget, type Selected, select } from "./select.ts";
 import { openSources, type Reading } from "./source.ts";
@@ -95,7 +95,7 @@ const nameFor = (image: Selected): string =>
 /** The image of a registry. One by its digest alone is called by its digest. */
 export async function chooseRemote(
   text: string,
-  { platforms, along, openRepository }: Choice,
+  { platforms, along, foreign = false, openRepository }: Choice,
 ): Promise<Chosen<RemoteImage>> {
   const remote = parseRemote(text);
   const { registry, repository, tag } = remote;
@@ -107,7 +107,8 @@ export async function chooseRemote(
   });
   const image = underOwnDigest(found.image);
   const { referring, left } = await findReferrers(image, along, found.whole);
-  return { images: [image], referring: underName(referring, image.reference), left };
+  const images = [foreign ? await withoutMissingForeign(image) : image];
+  return { images, referring: underName(referring, image.reference), left };
 }
 
 /** What `text` says of where to: `docker://REF`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, or a name for the store. @throws usage */

@@ -20,7 +20,7 @@ import {
 } from "./referrers.ts";
 import { type Selected, select } from "./select.ts";
 import { openSources } from "./source.ts";
-import { walk } from "./walk.ts";
+import { walk, withoutForeign } from "./walk.ts";
 import type { Working } from "./working.ts";
 
 /** An image that goes into a registry. */
@@ -115,7 +115,7 @@ function namedIn(store: ReadStore): Selected[] {
 /** Each image with what refers to it. */
 async function movesFor(
   images: readonly Selected[],
-  { along, platforms }: Pick<Choice, "along" | "platforms">,
+  { along, platforms, foreign = false }: Pick<Choice, "along" | "platforms" | "foreign">,
   naming: Naming,
 ): Promise<Moves> {
   const [first] = images;
@@ -127,7 +127,8 @@ async function movesFor(
     const image = underOwnDigest({ ...select(whole, platforms), reference: whole.reference });
     const also = names.get(whole.descriptor.digest) ?? [];
     const with_ = await attached(image, whole.descriptor);
-    found.push(movesWith(image, with_, { to: naming(image), also }));
+    const going = foreign ? { ...image, store: withoutForeign(image.store) } : image;
+    found.push(movesWith(going, with_, { to: naming(image), also }));
   }
   return {
     moves: found.flatMap(({ moves }) => moves),

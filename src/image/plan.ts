@@ -23,7 +23,7 @@ import { formatHoldings, type Holdings, reliedOn } from "./holdings.ts";
 import { completeNames } from "./name.ts";
 import { referrerEntries, referrersOf } from "./plan-referrers.ts";
 import { platformOf, type Selected } from "./select.ts";
-import { type Reached, walk } from "./walk.ts";
+import { missingBlob, type Reached, walk } from "./walk.ts";
 
 /** skopeo makes directories without an entry of their own for the owner 0, which only root may do. */
 const DIRECTORIES: readonly string[] = ["blobs/", `${BLOBS}/`];
@@ -161,8 +161,7 @@ function locate(
 ): { content: Content; size: number } {
   const { digest, size } = descriptor;
   const content = bytes ?? store.find(digest);
-  if (content === undefined)
-    throw new Fault("blob-missing", { digest, at: store.at, neededBy: root.digest });
+  if (content === undefined) throw missingBlob(descriptor, store.at, root.digest);
   if (sizeOf(content) !== size)
     throw new Fault("size-differs", {
       at: `${digest} in ${store.at}`,

@@ -13,7 +13,7 @@ import { inParallel } from "./parallel.ts";
 import type { RemoteImage } from "./remote.ts";
 import { count } from "./render.ts";
 import type { Selected } from "./select.ts";
-import { absentIn, childrenOf, type Reached, read, walk } from "./walk.ts";
+import { absentIn, childrenOf, missingBlob, type Reached, read, walk } from "./walk.ts";
 import type { Working } from "./working.ts";
 
 /** What a registry got. `sent`, `mounted` and `there` count blobs, manifests not among them. Bytes that were sent. */
@@ -137,12 +137,7 @@ async function putBlob(
     const upload = { descriptor, mount: from.isBeside(to) ? from.name : mount, open: bytes };
     return sent(await to.putBlob(upload, Number.POSITIVE_INFINITY), descriptor, working);
   }
-  if (content === undefined)
-    throw new Fault("blob-missing", {
-      digest: descriptor.digest,
-      at: store.at,
-      neededBy: image.descriptor.digest,
-    });
+  if (content === undefined) throw missingBlob(descriptor, store.at, image.descriptor.digest);
   if (sizeOf(content) !== descriptor.size)
     throw new Fault("size-differs", {
       at: `${descriptor.digest} in ${store.at}`,

@@ -4,14 +4,14 @@ import { concat } from "../base/bytes.ts";
 import { Fault } from "../base/fault.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
-import { ATTESTS, isContainerConfig, isImage } from "../oci/media.ts";
+import { ATTESTS, isContainerConfig, isForeign, isImage } from "../oci/media.ts";
 import { formatPlatform, matchesPlatform, type Platform } from "../oci/platform.ts";
 import { MemoryStore } from "../store/memory.ts";
 import type { Repository } from "../store/registry.ts";
 import { KEPT_LIMIT } from "./gather.ts";
 import { inParallel } from "./parallel.ts";
 import { type Selected, select } from "./select.ts";
-import { childrenOf, isAttestation, type Reached, read } from "./walk.ts";
+import { childrenOf, isAttestation, type Reached, read, walk, withoutForeign } from "./walk.ts";
 
 /** An image in a registry, under the name it has or is to have. Its `store` has its manifests and containers' configs. */
 export interface RemoteImage extends Selected {
@@ -56,6 +56,18 @@ export async function findPart(
   mustHave(read(descriptor, store), { at: from.at, reference, platforms, store });
   const image = select({ reference, descriptor, store }, platforms);
   return { image: { ...image, from }, whole: descriptor };
+}
+
+/** The image without its layers that may be elsewhere (`urls`), as far as the registry does not have them. @throws registry */
+export async function withoutMissingForeign(image: RemoteImage): Promise<RemoteImage> {
+  const { descriptor, store, from } = image;
+  const layers = [...walk(descriptor, store).values()]
+    .map((found) => found.descriptor)
+    .filter(({ mediaType }) => isForeign(mediaType));
+  if (layers.length === 0) return image;
+  const there = await inParallel(layers, AT_ONCE, (layer, stop) => from.until(stop).hasBlob(layer));
+  const missing = new Set(layers.filter((_, i) => !there[i]).map(({ digest }) => digest));
+  return missing.size === 0 ? image : { ...image, store: withoutForeign(store, missing) };
 }
 
 /** What was asked for of an index must be in the registry: each platform, or, without any, one. @throws not-found, blob-missing */

@@ -34,10 +34,12 @@ export interface Exactness {
   readonly platforms?: readonly Platform[];
   /** Whether layers that may be elsewhere (`urls`) may be absent. */
   readonly foreign?: boolean;
+  /** The repository of images that have a tag alone. */
+  readonly repository?: string | undefined;
 }
 
 /** What of a layout or a stored image is to be proven. */
-export type Extent = Pick<Exactness, "layers" | "platforms" | "foreign">;
+export type Extent = Pick<Exactness, "layers" | "platforms" | "foreign" | "repository">;
 
 /**
  * Proves an archive, reading each byte once: its form, every blob's size and digest, every descriptor's target, and with
@@ -48,7 +50,7 @@ export type Extent = Pick<Exactness, "layers" | "platforms" | "foreign">;
  */
 export async function verifyArchive(
   archive: ArchiveSource,
-  { canonical, layers = false, bases = [], platforms = [], foreign = false }: Exactness,
+  { canonical, layers = false, bases = [], platforms = [], foreign = false, repository }: Exactness,
   working: Working,
 ): Promise<Report> {
   const { source, compression } = await openSource(archive);
@@ -61,7 +63,13 @@ export async function verifyArchive(
   const lent = lend(inventory, bases);
   const unread = "path" in source ? inventory.blobs.keys() : lent;
   if ("path" in source || lent.length > 0) await hashAll(inventory, unread, working, layers);
-  const report = reportOn(inventory, { layers, platforms, foreign, hasBase: bases.length > 0 });
+  const report = reportOn(inventory, {
+    layers,
+    platforms,
+    foreign,
+    repository,
+    hasBase: bases.length > 0,
+  });
   const isAsked = canonical || inventory.isOwn;
   // What layers are uncompressed says nothing of the archive's own bytes.
   const isFormed = isSound({ ...report, findings: report.findings.filter(isOfForm) });

@@ -41,6 +41,16 @@ export function hostsOf(urls: readonly string[]): string {
   return [...new Set(hosts)].slice(0, 3).join(", ");
 }
 
+/** A blob of an image that is not there; of a layer that may be elsewhere, with the flag that leaves it out. */
+export function missingBlob(
+  { digest, mediaType, urls = [] }: Descriptor,
+  at: string,
+  neededBy: Digest,
+): Fault<"blob-missing"> {
+  const hint = `it is a foreign layer, and its descriptor says that it is at ${hostsOf(urls) || "another place"}: --allow-missing-foreign leaves it out`;
+  return new Fault("blob-missing", { digest, at, neededBy, ...(isForeign(mediaType) && { hint }) });
+}
+
 /** The manifests and indexes that an index names, without those of which nothing is here. */
 const isAbsent = (child: Descriptor, store: ReadStore) =>
   isImage(child.mediaType) && store.find(child.digest) === undefined;
@@ -89,18 +99,24 @@ export function walk(root: Descriptor, store: ReadStore): Map<Digest, Reached> {
   return reached;
 }
 
-/** A store whose images are taken without their layers that may be elsewhere, where those are not here. */
-export const withoutForeign = (store: ReadStore): ReadStore => ({
+/**
+ * A store whose images are taken without their layers that may be elsewhere, where those are not here.
+ * @param missing which of them are not here, where the store alone cannot say it
+ */
+export const withoutForeign = (store: ReadStore, missing?: ReadonlySet<Digest>): ReadStore => ({
   at: store.at,
   images: () => store.images(),
   find: (digest) => store.find(digest),
-  withoutForeign: true,
+  withoutForeign: missing ?? true,
 });
 
 /** The children, without the platforms that are not here; all of them where no platform is. */
 function presentChildren(found: Pick<Reached, "index" | "manifest">, store: ReadStore) {
+  const { withoutForeign: without = false } = store;
   const isElsewhere = ({ mediaType, digest }: Descriptor) =>
-    store.withoutForeign === true && isForeign(mediaType) && store.find(digest) === undefined;
+    without !== false &&
+    isForeign(mediaType) &&
+    (without === true ? store.find(digest) === undefined : without.has(digest));
   const children = childrenOf(found).filter((child) => !isElsewhere(child));
   if (found.index === undefined) return children;
   const present = children.filter((child) => !isAbsent(child, store));

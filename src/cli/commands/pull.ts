@@ -10,6 +10,7 @@ import { command, type ExitCode } from "../command.ts";
 import { leftJson, tellLeft } from "../referrers.ts";
 import { alongOf, LOGIN, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
 import {
+  FOREIGN,
   imageLine,
   PLATFORM,
   parsePlatformFlag,
@@ -30,6 +31,7 @@ export const pullCommand = command({
       description: "registry/repository[:tag][@digest]",
     },
     platform: PLATFORM,
+    "allow-missing-foreign": FOREIGN,
     ...REFERRERS,
     as: {
       type: "string",
@@ -73,7 +75,8 @@ export const pullCommand = command({
     const openStore = storeOpener(context, folder);
     const store = openStore();
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
-      const choice = { platforms, along, openStore, openRepository };
+      const foreign = words["allow-missing-foreign"];
+      const choice = { platforms, along, foreign, openStore, openRepository };
       const chosen: Chosen<RemoteImage>[] = [];
       for (const text of texts) chosen.push(await chooseRemote(text, choice));
       const images = chosen

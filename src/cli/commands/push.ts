@@ -16,6 +16,7 @@ import { leftJson, referrersInWords, tellLeft } from "../referrers.ts";
 import { alongOf, LOGIN, REFERRERS, REGISTRY, TRANSFERS, withRegistries } from "../registry.ts";
 import type { Talk } from "../talk.ts";
 import {
+  FOREIGN,
   imageLine,
   PLATFORM,
   parsePlatformFlag,
@@ -59,6 +60,7 @@ export const pushCommand = command({
     ...RULES,
     repository: REPOSITORY,
     platform: PLATFORM,
+    "allow-missing-foreign": FOREIGN,
     ...REFERRERS,
     jobs: TRANSFERS,
     ...LOGIN,
@@ -105,6 +107,7 @@ export const pushCommand = command({
       const choice: Choice = {
         platforms,
         along,
+        foreign: words["allow-missing-foreign"],
         repository: words.repository,
         passOver,
         openStore,

@@ -11,6 +11,7 @@ import type { ReadStore } from "../../store/store.ts";
 import { absentJson } from "../absent.ts";
 import { type Context, command, type ExitCode } from "../command.ts";
 import { summaryJson } from "../delta.ts";
+import { REPOSITORY } from "../names.ts";
 import type { Json } from "../talk.ts";
 import {
   FOREIGN,
@@ -41,6 +42,7 @@ export const verifyCommand = command({
       type: "boolean",
       description: "also decompress every layer: is it what its config says (its diffID)?",
     },
+    repository: REPOSITORY,
     platform: PLATFORM,
     "allow-missing-foreign": FOREIGN,
     canonical: {
@@ -92,7 +94,8 @@ export const verifyCommand = command({
     const bases = await openLenders(base, openStore);
     const platforms = parsePlatformFlag(platform);
     const foreign = words["allow-missing-foreign"];
-    const how = { layers, canonical, bases, platforms, foreign, threads, openStore };
+    const { repository } = words;
+    const how = { layers, canonical, bases, platforms, foreign, repository, threads, openStore };
     let worst: ExitCode = 0;
     const documents: Json[] = [];
     for (const one of asked) {
@@ -135,6 +138,7 @@ interface Options {
   readonly layers: boolean;
   readonly platforms: readonly Platform[];
   readonly foreign: boolean;
+  readonly repository: string | undefined;
   readonly canonical: boolean;
   readonly bases: readonly ReadStore[];
   readonly threads: number;
@@ -231,12 +235,12 @@ async function judgeVolume(
 
 async function prove(
   judged: Judged,
-  { layers, platforms, foreign, canonical, bases, threads, openStore }: Options,
+  { layers, platforms, foreign, repository, canonical, bases, threads, openStore }: Options,
   context: Context,
 ): Promise<Report> {
   const { text } = judged;
   const label = `verify ${text}`;
-  const how = { layers, platforms, foreign };
+  const how = { layers, platforms, foreign, repository };
   const archive = async (...files: readonly [string, ...string[]]) => {
     const { source, total } = await archiveOf(files, context, threads);
     return watched(context, { label, total, threads }, (working) =>
@@ -255,6 +259,6 @@ async function prove(
       verifyLayout(source.path, working, how),
     );
   }
-  const [image] = await openSources(text, openStore);
+  const [image] = await openSources(text, openStore, { repository });
   return watched(context, { label, threads }, (working) => verifyImage(image!, working, how));
 }
