@@ -49,8 +49,8 @@ test("what is no place, no rule or no name is refused, in words", async () => {
     [() => parsePlace("registry/mirror"), /does not begin with a registry's host/],
     [() => parsePlace("mirror"), /should be HOST or HOST\/PREFIX/],
     [() => parsePlace("far.example/a:v1"), /has a tag or a digest/],
-    [() => parsePlace("far.example/A"), /is none: "A" is no part of a repository/],
-    [() => parsePlace("far.example//a"), /is none: "" is no part/],
+    [() => parsePlace("far.example/A"), /is not valid: "A" is not a valid part of a repository/],
+    [() => parsePlace("far.example//a"), /is not valid: "" is not a valid part/],
     [() => parsePlace("https://far.example"), /is a URL or says who logs in, should be HOST/],
     [() => parsePlace("u:secret@far.example/a"), /place "\*\*\*@far\.example\/a" is a URL or says/],
     [() => parseRule("ghcr.io"), /should be OLD=NEW/],
@@ -61,9 +61,9 @@ test("what is no place, no rule or no name is refused, in words", async () => {
     [() => renamed("a.b/x:v1", "far.example", "a.b=c", "a.b/=d"), /two rules for a\.b/],
     [
       () => renamed("a.b/x:v1", "far.example", "a.b=UPPER"),
-      /would be called "far\.example\/UPPER\/x:v1", which is no name: "UPPER"/,
+      /would be called "far\.example\/UPPER\/x:v1", which is not a valid name: "UPPER"/,
     ],
-    [() => renamed("a.b/x:v1", "far.example", "a.b/x="), /which is no name/],
+    [() => renamed("a.b/x:v1", "far.example", "a.b/x="), /which is not a valid name/],
     [() => renamed("a.b/x:v1", `far.example/${"a".repeat(510)}`), /longer than 512 characters/],
   ] as const)
     assert.match((await faultOf("usage", act)).message, said);

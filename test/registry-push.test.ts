@@ -215,7 +215,7 @@ testWith(["docker-registry"], "what cannot be is said before anything is sent", 
     [["--all", layout, ...to, "--rename", "ghcr.io"], /should be OLD=NEW/],
     [
       ["--all", layout, ...to, "--rename", "ghcr.io=G"],
-      /which is no name: "G"[\s\S]*ghcr\.io=G makes/,
+      /which is not a valid name: "G"[\s\S]*ghcr\.io=G makes/,
     ],
     [
       ["--all", `docker://${host}/x:v1`, "--to", "r.example", "-u", "me", "--password-stdin"],

@@ -87,7 +87,7 @@ export async function watched<T>(
 
 function sayLeft(at: string, talk: Talk): void {
   talk.info(
-    `what has come of ${quote(at)} stays beside it, hidden: the same command goes on there`,
+    `the partial data of ${quote(at)} is kept beside it, in a hidden file: the same command resumes there`,
   );
 }
 

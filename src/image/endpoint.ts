@@ -121,7 +121,7 @@ export function parseDestination(text: string): Destination {
     const [, path = "", reference] = /^([^:]*)(?::(.*))?$/s.exec(rest) ?? [];
     if (path === "" || reference === "")
       throw new Fault("usage", {
-        message: `the destination ${JSON.stringify(text)} is not whole, should be ${transport}:PATH[:REF]`,
+        message: `the destination ${JSON.stringify(text)} is incomplete (expected ${transport}:PATH[:REF])`,
       });
     return { kind: transport === "oci" ? "layout" : "archive", path, reference };
   }

@@ -52,7 +52,7 @@ export function saidOfOdd(descriptor: Descriptor): string {
   const name = nameOf(descriptor) ?? "";
   return digestIn(name) !== undefined && digestIn(name) !== descriptor.digest
     ? `${JSON.stringify(name)} is the name of another image than ${descriptor.digest}`
-    : `${JSON.stringify(name)} is not a name that an image can be asked for by`;
+    : `${JSON.stringify(name)} is not a valid image name`;
 }
 
 /**

@@ -35,9 +35,7 @@ export const isAttestation = ({ annotations, platform }: Descriptor): boolean =>
 
 /** The hosts of `urls`, and nothing else of them: what stands before an @ or behind a ? may be a secret. */
 export function hostsOf(urls: readonly string[]): string {
-  const hosts = urls.map(
-    (url) => (URL.canParse(url) ? new URL(url).host : "") || "a URL that is none",
-  );
+  const hosts = urls.map((url) => (URL.canParse(url) ? new URL(url).host : "") || "an invalid URL");
   return [...new Set(hosts)].slice(0, 3).join(", ");
 }
 

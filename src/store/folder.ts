@@ -186,7 +186,7 @@ export class FolderStore extends Layout {
     throw new Fault("not-found", {
       what: "the index",
       at,
-      hint: "without it nobody can say which blobs are needed: restore it, or import or build an image, which begins a new one",
+      hint: "without it, it is unknown which blobs are needed: restore it, or import or build an image, which begins a new one",
     });
   }
 

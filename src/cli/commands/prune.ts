@@ -13,7 +13,7 @@ export const pruneCommand = command({
   args: {},
   notes: [
     "Removes signatures, attestations and SBOMs as well when no image in the store has what they refer to.",
-    "Refuses while another process adds to the store, and when an image is damaged: then nobody can say what it needs.",
+    "Refuses while another process adds to the store, and when an image is damaged: then it is unknown what it needs.",
   ],
   examples: [{ line: "ingot prune", does: "free what removed images have left" }],
   document:

@@ -35,7 +35,7 @@ const RULES = {
   to: {
     type: "string",
     valueHint: "HOST[/PREFIX]",
-    description: "the registry that takes the stead of the one in each image's name",
+    description: "the registry, and a prefix, that replace the registry in each image's name",
   },
   rename: {
     type: "string",

@@ -59,9 +59,9 @@ export const verifyCommand = command({
     jobs: JOBS,
   },
   notes: [
-    "Every byte is read and hashed. All sources are looked at; the exit code is that of the worst. Nothing checked is no yes.\nWhat could not be checked (an encrypted layer, a digest that is not sha256) is listed as unchecked, and gives exit code 2.",
+    "Every byte is read and hashed. All sources are checked; the exit code is that of the worst. Where nothing was checked, that is an error.\nWhat could not be checked (an encrypted layer, a digest that is not sha256) is listed as unchecked, and gives exit code 2.",
     "Of an archive that has some platforms of an image, as docker save and ctr images export write it, --platform names those that must be\nhere; without it all must.",
-    "Of a delta alone, all that is in it is proven; whether its images are whole nobody can say without its base.",
+    "A delta alone is checked in itself; whether its images are complete can be checked only together with its base.",
     "Of an archive in volumes, its list (FILE.volumes.json) stands for the whole archive, and so do all volumes together; other\nvolumes stand for themselves: each is what the list beside it says, or not.",
   ],
   examples: [
