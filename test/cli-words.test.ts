@@ -23,7 +23,7 @@ const samples: Samples = {
     [
       { doing: "open", at: "/a/b", code: "ENOENT", message: "x" },
       'cannot open "/a/b": no such file or directory (ENOENT)',
-      { hint: /check the name/ },
+      { hint: /check the path/ },
     ],
     [
       { doing: "create", at: "/a/b", code: "ENOENT", message: "x" },

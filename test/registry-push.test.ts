@@ -212,7 +212,7 @@ testWith(["docker-registry"], "what cannot be is said before anything is sent", 
     [["--all", ...to], /cannot find an image[\s\S]*it names none/],
     [["a.b/x:v1", "a.b/y:v1", "a.b/z:v1"], /argument too many: "a\.b\/z:v1"[\s\S]*by rule/],
     [["--all", layout, "--to", "mirror"], /should be HOST or HOST\/PREFIX/],
-    [["--all", layout, ...to, "--rename", "ghcr.io"], /should be OLD=NEW/],
+    [["--all", layout, ...to, "--rename", "ghcr.io"], /expected OLD=NEW/],
     [
       ["--all", layout, ...to, "--rename", "ghcr.io=G"],
       /which is not a valid name: "G"[\s\S]*ghcr\.io=G makes/,

@@ -47,7 +47,7 @@ export const LOGIN = {
     type: "string",
     alias: "u",
     valueHint: "NAME",
-    description: "who to be at the registry",
+    description: "user name at the registry",
   },
   "password-stdin": { type: "boolean", description: "read the password of --username from stdin" },
 } as const satisfies Options;

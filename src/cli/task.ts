@@ -102,7 +102,7 @@ export function archiveSource(text: string): { source: ArchiveSource; total: num
       throw new Fault("not-found", {
         what: "the archive",
         at: text,
-        hint: "check the name, and the folder you are in",
+        hint: "check the path, and the current directory",
       });
     if (found.kind === "directory" && isLayout(text))
       return { source: { path: text }, total: undefined };

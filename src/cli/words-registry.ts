@@ -22,7 +22,7 @@ const CODES: Readonly<Record<string, Words>> = {
   },
   "404": { is: "the registry does not have it", hint: () => "check the name" },
   "413": {
-    is: "the registry takes nothing of this size",
+    is: "the registry does not accept content of this size",
     hint: () => "a proxy in front of it may have a limit of its own",
   },
   "429": {

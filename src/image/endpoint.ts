@@ -128,7 +128,7 @@ export function parseDestination(text: string): Destination {
   mustBeName(text);
   if (/\.(?:tar|oci)$/.test(text) || /^[./~]/.test(text) || /^[a-z-]+:\/?\//.test(text))
     throw new Fault("usage", {
-      message: `the destination ${JSON.stringify(text)} does not say what it is to be`,
+      message: `the destination ${JSON.stringify(text)} does not say whether it is an archive, a layout or a registry`,
       hint: `an archive is oci-archive:${text}, a folder oci:${text}, a registry docker://registry/repository:tag`,
     });
   return { kind: "stored", reference: text };

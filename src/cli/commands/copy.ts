@@ -18,7 +18,7 @@ import {
 
 export const copyCommand = command({
   name: "copy",
-  description: "bring images from anywhere to anywhere, as they are",
+  description: "copy images between registries, archives, layouts and the store, unchanged",
   args: {
     source: {
       type: "positional",

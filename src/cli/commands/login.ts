@@ -14,7 +14,7 @@ import { registryName } from "../registry-name.ts";
 
 export const loginCommand = command({
   name: "login",
-  description: "be known at a registry",
+  description: "log in to a registry",
   store: false,
   args: {
     registry: { type: "positional", required: true, description: "its host, as in ghcr.io" },

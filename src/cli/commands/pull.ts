@@ -22,7 +22,7 @@ import { count, formatBytes } from "../text.ts";
 
 export const pullCommand = command({
   name: "pull",
-  description: "take images of registries into the store, every byte verified",
+  description: "pull images from registries into the store, every byte verified",
   args: {
     image: {
       type: "positional",

@@ -48,7 +48,7 @@ const RULES = {
 
 export const pushCommand = command({
   name: "push",
-  description: "bring images into a registry, from the store or straight from an archive",
+  description: "push images to a registry, from the store or straight from an archive",
   args: {
     source: {
       type: "positional",
