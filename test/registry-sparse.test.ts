@@ -124,3 +124,20 @@ test("verify completes tags alone with --repository, as import does", async (t) 
     assert.deepEqual(await verify(source), ["r.test/app:v1"], source);
   assert.deepEqual(await verify(`oci:${layout}:r.test/app:v1`), ["r.test/app:v1"]);
 });
+
+test("a signature that the registry has in part: pull and copy name the flag that leaves it behind", async (t) => {
+  const { dir, run, arm64, ofArm64, image } = await sparse(t);
+  const { layers } = JSON.parse(`${blobOf(join(dir, "layout"), ofArm64.digest)}`);
+  rmSync(join(dir, "layout/blobs/sha256", layers[0].digest.slice(7)));
+  const hint = /hint: it belongs to a referrer of the image .*--no-referrers\n/;
+  const from = `docker://${image}`;
+  for (const words of [
+    ["pull", image],
+    ["copy", from, `oci-archive:${join(dir, "a.tar")}`, "--platform", "linux/arm64"],
+  ]) {
+    const { code, err } = await run(...words);
+    assert.deepEqual([code, hint.test(err)], [2, true], err);
+  }
+  const { document } = await run("pull", image, "--platform", "linux/arm64", "--no-referrers");
+  assert.deepEqual(digests(document.images), [arm64.digest]);
+});
