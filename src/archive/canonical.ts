@@ -30,7 +30,7 @@ export async function checkCanonical(inventory: Inventory, foreign = false): Pro
     return [
       deviation(
         "index.json",
-        `${JSON.stringify(nameOf(incomplete))} is no complete name, as export writes it`,
+        `${JSON.stringify(nameOf(incomplete))} is not a complete name, as export writes it`,
       ),
     ];
   if (inventory.json > JSON_LIMIT)
@@ -75,7 +75,7 @@ function isComplete(name: string): boolean {
 /** Member number `i` against the one that export would write. */
 function compare(expected: Member, inventory: Inventory, i: number): Finding | undefined {
   const actual = inventory.members[i];
-  if (actual === undefined) return deviation(expected.name, "it is not there");
+  if (actual === undefined) return deviation(expected.name, "it is missing");
   if (actual.name !== expected.name)
     return deviation(actual.name, `it stands where export writes ${expected.name}`);
   if (actual.deviation !== undefined)

@@ -146,7 +146,7 @@ export function* checkDocker(bytes: Uint8Array, loadable: ReadonlySet<string>): 
       yield finding(
         "docker-differs",
         DOCKER_FILE,
-        `${name} points at ${strange}, which is no blob`,
+        `${name} points at ${strange}, which is not a blob`,
       );
     else if (!loadable.has(loadKey(Config, Layers)))
       yield finding("docker-differs", DOCKER_FILE, `${name} is not an image of index.json`);

@@ -12,32 +12,45 @@ type ReferringImage = Selected & { readonly refers: Refers };
 
 /**
  * The referrers among `images` that refer to what the images or other referrers have, each once for each subject, in the order of
- * digest and subject. What an image names itself is part of it, and gets no entry of its own.
+ * digest and subject. One without a tag gets no entry where all that has its subject contains it, as BuildKit's attestation
+ * manifests are part of their image; where an image has the subject and not the referrer, only an entry tells of it.
  */
 export function referrersOf(
   images: readonly Selected[],
   walks: readonly ReadonlyMap<Digest, Reached>[],
   walkOnce: (image: Selected) => ReadonlyMap<Digest, Reached>,
 ): ReferringImage[] {
-  const inside = new Set(walks.flatMap((reached) => [...reached.keys()]));
   const all = images.filter((image): image is ReferringImage => image.refers !== undefined);
   const waiting = new Map<string, ReferringImage>();
   for (const one of all) {
-    const { digest } = one.descriptor;
-    if (one.refers.suffix === undefined && inside.has(digest)) continue;
-    const key = `${digest} ${one.refers.subject}`;
+    const key = `${one.descriptor.digest} ${one.refers.subject}`;
     // Of one that is both listed and under cosign's tag, the tag is kept, in whatever order they come.
     if (waiting.get(key)?.refers.suffix === undefined) waiting.set(key, one);
   }
-  const there = new Set(inside);
+  const subjects = new Set(all.map(({ refers }) => refers.subject));
+  // What is in the archive and has a subject; an image that is there under several names is there once.
+  const holders = new Map<Digest, Set<ReadonlyMap<Digest, Reached>>>();
+  const hold = (reached: ReadonlyMap<Digest, Reached>) => {
+    for (const digest of reached.keys()) {
+      if (!subjects.has(digest)) continue;
+      const others = holders.get(digest);
+      if (others === undefined) holders.set(digest, new Set([reached]));
+      else others.add(reached);
+    }
+  };
+  const isNeeded = ({ descriptor: { digest }, refers: { subject, suffix } }: ReferringImage) =>
+    [...(holders.get(subject) ?? [])].some(
+      (reached) => suffix !== undefined || !reached.has(digest),
+    );
+  for (const reached of walks) hold(reached);
   const found: ReferringImage[] = [];
   for (let before = -1; before !== found.length; ) {
     before = found.length;
     for (const [key, one] of waiting) {
-      if (!there.has(one.refers.subject)) continue;
+      if (!isNeeded(one)) continue;
       waiting.delete(key);
       found.push(one);
-      for (const digest of walkOnce(one).keys()) there.add(digest);
+      hold(walkOnce(one));
     }
   }
   return sortedBy(found, ({ descriptor, refers }) => `${descriptor.digest} ${refers.subject}`);

@@ -3,7 +3,7 @@ import { byBytes, sortedBy } from "../base/order.ts";
 import { completeNames } from "../image/complete-name.ts";
 import { formatHoldings, type Holdings, reliedOn } from "../image/layer-list.ts";
 import { platformOf, type Selected } from "../image/select.ts";
-import { type Reached, walk } from "../image/walk.ts";
+import { missingBlob, type Reached, walk } from "../image/walk.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
   BASE_FILE,
@@ -161,8 +161,7 @@ function locate(
 ): { content: Content; size: number } {
   const { digest, size } = descriptor;
   const content = bytes ?? store.find(digest);
-  if (content === undefined)
-    throw new Fault("blob-missing", { digest, at: store.at, neededBy: root.digest });
+  if (content === undefined) throw missingBlob(descriptor, store.at, root.digest);
   if (sizeOf(content) !== size)
     throw new Fault("size-differs", {
       at: `${digest} in ${store.at}`,

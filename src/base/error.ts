@@ -24,11 +24,11 @@ export interface Faults {
   /** A name fits several things; `matches` lists them. */
   ambiguous: { what: string; at: string; matches: readonly string[] };
   /** The bytes of a blob are not those its descriptor promises. */
-  "digest-differs": { at: string; expected: string; actual: string };
+  "digest-differs": { at: string; expected: string; actual: string; hint?: string };
   /** A blob, member or file has another size than it should. */
-  "size-differs": { at: string; expected: number; actual: number };
+  "size-differs": { at: string; expected: number; actual: number; hint?: string };
   /** A blob that an image needs is not where it should be. */
-  "blob-missing": { digest: string; at: string; neededBy?: string };
+  "blob-missing": { digest: string; at: string; neededBy?: string; hint?: string };
   /** Of an archive's volumes, those that are not there whole; `found` is a file that has the name and another size. Bytes. */
   "volumes-missing": {
     at: string;

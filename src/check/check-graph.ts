@@ -274,7 +274,7 @@ class Judge implements Judgement {
         finding(
           "config-differs",
           descriptor.digest,
-          `it tells of ${told} layers, the manifest of ${layers.length}`,
+          `it has diffIDs of ${told} layers, the manifest has ${layers.length}`,
         ),
       );
     else if (this.#how.layers)
@@ -294,7 +294,7 @@ class Judge implements Judgement {
     this.#claims.set(key, claim);
     if (isEncrypted(mediaType))
       this.findings.push(
-        unchecked(layer, `it is encrypted (${mediaType}): what it is decrypted was not checked`),
+        unchecked(layer, `it is encrypted (${mediaType}): its content was not checked`),
       );
   }
 }

@@ -26,9 +26,9 @@ export function readBase(inventory: Inventory): void {
   if (relies === undefined) return;
   inventory.relies = relies;
   const wrong = (message: string) => findings.push(finding("malformed", BASE_FILE, message));
-  if (relies.size === 0) wrong("it tells of nothing that is left out");
+  if (relies.size === 0) wrong("it lists no layer that is left out");
   for (const digest of relies.keys())
-    if (blobs.has(digest)) wrong(`${digest} is said to be left out, and it is here`);
+    if (blobs.has(digest)) wrong(`${digest} is listed as left out, and it is in the archive`);
 }
 
 /** What a delta is said to leave out and no image of it needs. */

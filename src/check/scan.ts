@@ -272,7 +272,7 @@ export function gatherLayout(directory: string): Inventory {
     const content = isDigest(digest) ? layout.find(digest) : undefined;
     if (isDigest(digest) && content !== undefined)
       inventory.blobs.set(digest, { size: sizeOf(content), content });
-    else inventory.findings.push(note("unexpected-member", `${BLOBS}/${name}`, "it is no blob"));
+    else inventory.findings.push(note("unexpected-member", `${BLOBS}/${name}`, "it is not a blob"));
   }
   return inventory;
 }

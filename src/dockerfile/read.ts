@@ -102,7 +102,7 @@ function readFrom({ text, place }: Line, token: string, report: Report): From & 
   const stage = isAlias ? alias.text.toLowerCase() : undefined;
   if (stage !== undefined && !/^[a-z][a-z0-9-_.]*$/.test(stage)) {
     const hint = "a name begins with a letter; letters, digits, -, _ and . follow";
-    report.error(place(alias!.at), `${quote(alias!.text)} is no name for a stage`, hint);
+    report.error(place(alias!.at), `${quote(alias!.text)} is not a valid stage name`, hint);
   }
   const platform = flags.has("platform") ? flags.value("platform") : undefined;
   return { image: image ?? { text: "", at: rest.at }, name: stage, platform, at };

@@ -12,6 +12,7 @@ import {
   parseReference,
   repositoryOf,
 } from "../oci/reference.ts";
+import { parseReferrersTag } from "../oci/referrer.ts";
 import { splitTransport } from "../oci/transport.ts";
 import type { Named } from "../store/store.ts";
 import { isGadget, type Selected } from "./select.ts";
@@ -51,7 +52,7 @@ export function saidOfOdd(descriptor: Descriptor): string {
   const name = nameOf(descriptor) ?? "";
   return digestIn(name) !== undefined && digestIn(name) !== descriptor.digest
     ? `${JSON.stringify(name)} is the name of another image than ${descriptor.digest}`
-    : `${JSON.stringify(name)} is not a name that an image can be asked for by`;
+    : `${JSON.stringify(name)} is not a valid image name`;
 }
 
 /**
@@ -96,24 +97,36 @@ const SERVED: Readonly<Record<string, string>> = {
 };
 
 /**
- * The complete name that an image is to get, of what somebody said. A name by digest must be by its own.
- * @throws usage as `mustBeName`, and for another digest; malformed
+ * The complete name that an image is to get, of what somebody said. A name by digest must be by its own, and cosign's tags are for
+ * referrers: under one the image would be taken for a signature of another.
+ * @throws usage as `mustBeName`, for another digest and for a tag of cosign's; malformed
  */
 export function nameToGive(text: string, kind: Kind, digest?: Digest): string {
   mustBeName(text);
   const said = digestIn(text);
   if (said !== undefined && said === digest) return completeName(text, kind);
   if (said === undefined || digest === undefined || hasTag(text))
-    return formatReference(parseReference(text, kind));
+    return imageName(formatReference(parseReference(text, kind)));
   throw new Fault("usage", {
     message: `the name ${JSON.stringify(text)} has the digest of another image, should have ${digest}`,
     hint: "give it a tag: registry/repository:tag",
   });
 }
 
-/** A tag alone. @throws malformed */
+/** A tag alone. @throws malformed, usage for one of cosign's */
 export const tagToGive = (text: string): string =>
-  parseReference(`registry.invalid/x:${text}`, "container").tag;
+  imageName(parseReference(`registry.invalid/x:${text}`, "container").tag);
+
+/** The name, which is not one that cosign gives a referrer. @throws usage */
+function imageName(name: string): string {
+  const { subject, suffix } = parseReferrersTag(name) ?? {};
+  if (suffix === undefined) return name;
+  const what = { ".sig": "signature", ".att": "attestation", ".sbom": "SBOM" }[suffix];
+  throw new Fault("usage", {
+    message: `the name ${JSON.stringify(name)} has a tag of cosign's form: the image would count as the ${what} of ${subject}`,
+    hint: "give it another tag; a signature that is in a registry comes with its image: ingot pull IMAGE, ingot copy docker://IMAGE DESTINATION",
+  });
+}
 
 /** @throws usage for what begins with a transport: nobody would find an image under such a name */
 export function mustBeName(text: string): void {

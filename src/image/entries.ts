@@ -141,12 +141,29 @@ function readable(descriptor: Descriptor, store: ReadStore): Reached | undefined
 export function normalEntries(roots: readonly Descriptor[], store: ReadStore): Descriptor[] {
   const { images, referrers } = readEntries(store, roots);
   if (referrers.length === 0 && images.length === roots.length) return [...roots];
-  const normal = referrers.map(({ descriptor: { mediaType, digest, size }, refers }) => {
-    const tag = cosignTag(refers);
-    const annotations = { [SUBJECT]: refers.subject, ...(tag && { [COSIGN_TAG]: tag }) };
-    return { mediaType, digest, size, annotations };
+  return [...images, ...referrers.map(normalEntry)];
+}
+
+/** The entry of one referrer in that form. */
+export function normalEntry({ descriptor, refers }: Omit<NamedReferrer, "reference">): Descriptor {
+  const { mediaType, digest, size } = descriptor;
+  const tag = cosignTag(refers);
+  const annotations = { [SUBJECT]: refers.subject, ...(tag && { [COSIGN_TAG]: tag }) };
+  return { mediaType, digest, size, annotations };
+}
+
+/**
+ * The images that have a complete name and a `subject` as well, as what they are beside that: referrers. Somebody may have pulled or
+ * tagged a signature like an image. Reads one manifest for each image.
+ */
+export function namedReferrers(images: readonly Descriptor[], store: ReadStore): NamedReferrer[] {
+  return images.flatMap((image) => {
+    if (nameOf(image) === undefined) return [];
+    const subject = subjectIn(readable(image, store));
+    if (subject === undefined) return [];
+    const { mediaType, digest, size } = image;
+    return [{ reference: digest, descriptor: { mediaType, digest, size }, refers: { subject } }];
   });
-  return [...images, ...normal];
 }
 
 /** Referrers by what they refer to. */

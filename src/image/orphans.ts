@@ -3,11 +3,11 @@ import { isFault } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import { refersOf } from "../oci/referrer.ts";
+import { type Refers, referrerEntry, refersOf } from "../oci/referrer.ts";
 import type { FolderStore } from "../store/folder-store.ts";
 import type { Named, ReadStore } from "../store/store.ts";
 import { bySubject, type Entries, type NamedReferrer, readEntries } from "./entries.ts";
-import { subjectsOf } from "./walk.ts";
+import { readableSubjectsOf, subjectsOf } from "./walk.ts";
 
 /**
  * The referrers that go when `removed`, images by name or referrers, go: themselves, and those that refer to them or to their
@@ -28,7 +28,7 @@ export function orphanedBy(removed: readonly Named[], store: ReadStore): NamedRe
     reach(
       removed.map(({ descriptor }) => descriptor),
       referrers,
-      (descriptor) => orOwn(descriptor, store),
+      (descriptor) => readableSubjectsOf({ descriptor, store }),
     ),
   );
   const candidates = others.filter(({ refers }) => affected.has(refers.subject));
@@ -40,20 +40,57 @@ export function orphanedBy(removed: readonly Named[], store: ReadStore): NamedRe
  * tags `sha256-HEX`, and other tools write manifests without a name.
  */
 export async function separateReferrers(store: FolderStore): Promise<void> {
-  const old = store
-    .images()
-    .filter((root) => refersOf(root) === undefined)
-    .filter((root) => readEntries(store, [root]).images.length === 0);
-  if (old.length === 0) return;
-  const { referrers } = readEntries(store, old);
-  const there = referrers.filter(({ descriptor }) => store.find(descriptor.digest) !== undefined);
-  await store.tag(there, old);
+  const { old, there } = unseparated(store.images(), store);
+  if (old.length > 0) await store.tag(there, old);
 }
 
-/** The referrers whose subject no image has. None where an image cannot be read: nobody can say what it has. */
-export function orphansIn(store: ReadStore): NamedReferrer[] {
-  const { images, referrers } = readEntries(store);
-  return unneeded(referrers, { images, referrers, store });
+/** The entries that stand for referrers and do not say so themselves, and the referrers that they stand for and that are here. */
+function unseparated(entries: readonly Descriptor[], store: ReadStore) {
+  const old = entries
+    .filter((root) => refersOf(root) === undefined)
+    .filter((root) => readEntries(store, [root]).images.length === 0);
+  const { referrers } = readEntries(store, old);
+  return {
+    old,
+    there: referrers.filter(({ descriptor }) => store.find(descriptor.digest) !== undefined),
+  };
+}
+
+/** Entries of a store without the referrers whose subject no image has, and these. */
+export interface WithoutOrphans {
+  /** The same array where nothing is to be changed. */
+  readonly entries: readonly Descriptor[];
+  readonly orphans: readonly NamedReferrer[];
+}
+
+/**
+ * The entries, with one for each referrer, without those whose subject no image has. None goes where an image cannot be read: nobody
+ * can say what it has.
+ */
+export function withoutOrphans(entries: readonly Descriptor[], store: ReadStore): WithoutOrphans {
+  const { images, referrers } = readEntries(store, entries);
+  const orphans = unneeded(referrers, { images, referrers, store });
+  const { old, there } = unseparated(entries, store);
+  if (orphans.length === 0 && old.length === 0) return { entries, orphans };
+  const key = (digest: Digest, { subject }: Refers) => `${digest} ${subject}`;
+  const gone = new Set(orphans.map(({ descriptor, refers }) => key(descriptor.digest, refers)));
+  const stay = entries.filter((entry) => {
+    const refers = refersOf(entry);
+    return refers === undefined ? !old.includes(entry) : !gone.has(key(entry.digest, refers));
+  });
+  const own = new Set(
+    stay.flatMap((entry) => {
+      const refers = refersOf(entry);
+      return refers === undefined ? [] : [key(entry.digest, refers)];
+    }),
+  );
+  const separated = there
+    .filter(({ descriptor: { digest }, refers }) => {
+      const one = key(digest, refers);
+      return !gone.has(one) && !own.has(one);
+    })
+    .map(({ descriptor, refers }) => referrerEntry(descriptor, refers, undefined, true));
+  return { entries: [...stay, ...separated], orphans };
 }
 
 /** Those of `candidates` that refer to nothing that the images, or other referrers of these, have. */
@@ -87,14 +124,4 @@ function reach(
       todo.push(...(referring.get(digest) ?? []).map(({ descriptor }) => descriptor));
     }
   return found;
-}
-
-/** What can be referred to in an image; of one that cannot be read, itself. */
-function orOwn(descriptor: Descriptor, store: ReadStore): readonly Digest[] {
-  try {
-    return subjectsOf({ descriptor, store });
-  } catch (error) {
-    if (isFault(error)) return [descriptor.digest];
-    throw error;
-  }
 }

@@ -8,12 +8,17 @@ import { walk } from "./walk.ts";
 
 /**
  * Removes every blob that no image of the store needs; what was removed, with sizes in bytes.
+ * @param change gets the entries of the index; which of them stay
  * @throws busy while another process adds to the store; blob-missing and the like, with its name, when an image is damaged:
  * then nothing is removed, because nobody can say what it needs
  */
-export async function pruneStore(store: FolderStore): Promise<{ digest: Digest; size: number }[]> {
+export async function pruneStore(
+  store: FolderStore,
+  change?: (entries: readonly Descriptor[]) => readonly Descriptor[],
+): Promise<{ digest: Digest; size: number }[]> {
   return store.prune(
-    () => new Set(store.images().flatMap((root) => [...reachedBy(root, store).keys()])),
+    (entries) => new Set(entries.flatMap((root) => [...reachedBy(root, store).keys()])),
+    change,
   );
 }
 

@@ -1,27 +1,38 @@
 /** What travels with an image: its signatures, and whatever else refers to it. */
 import { Fault } from "../base/error.ts";
+import { sortedBy } from "../base/order.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { ATTESTS, isIndex } from "../oci/media-types.ts";
 import { cosignTag, type ReferrerKind, type Refers } from "../oci/referrer.ts";
 import { isTagOnly } from "./complete-name.ts";
-import { bySubject, readEntries } from "./entries.ts";
-import { kindOf } from "./referrer-kind.ts";
+import { bySubject, type NamedReferrer, namedReferrers, readEntries } from "./entries.ts";
+import { asOfReferrer } from "./referrer-fault.ts";
+import { kindOf, kindOrOther } from "./referrer-kind.ts";
 import type { Selected } from "./select.ts";
-import { read, subjectsOf } from "./walk.ts";
+import { missingIn, read, readableSubjectsOf, subjectsOf } from "./walk.ts";
 
 /** How much of what refers to an image travels with it: everything, its signatures, nothing. */
 export type Along = "all" | "signatures" | "none";
 
 /** An image that refers to another. */
-export type Referring<P extends Selected = Selected> = P & { readonly refers: Refers };
+export type Referring<P extends Selected = Selected> = P & {
+  readonly refers: Refers;
+  /** The index that contains it, where only some of its platforms were chosen. */
+  readonly partOf?: Digest;
+};
 
-/** A referrer that does not travel, and why: nobody asked for it, its subject is the index that platforms were chosen from, no registry can list it, or the registry that lists it gives nothing that can be read. */
+/**
+ * A referrer that does not travel, and why: nobody asked for it, its subject is the index that platforms were chosen from, its subject
+ * is a platform that is missing itself, no registry can list it, or the registry that lists it gives nothing that can be read.
+ */
 export interface LeftBehind {
   readonly kind: ReferrerKind;
   readonly digest: Digest;
   readonly subject: Digest;
-  readonly why: "not asked for" | "platform" | "no subject" | "not readable";
+  /** The index that contains it, where only some of its platforms were chosen: with the whole index it would travel. */
+  readonly partOf?: Digest | undefined;
+  readonly why: "not asked for" | "platform" | "subject missing" | "no subject" | "not readable";
 }
 
 /** What travels with an image, and what does not. */
@@ -36,7 +47,7 @@ const DEEPEST = 32;
 const keyOf = ({ descriptor, refers }: Referring) => `${descriptor.digest} ${refers.subject}`;
 
 const leave = (one: Referring, why: LeftBehind["why"]): LeftBehind => ({
-  kind: kindOf(one),
+  kind: kindOrOther(one),
   digest: one.descriptor.digest,
   subject: one.refers.subject,
   why,
@@ -73,9 +84,9 @@ export async function attach<P extends Selected>(
       if (taken.has(key) || isPart) continue;
       if (depth === DEEPEST) throw tooDeep(image);
       taken.add(key);
-      if (along === "all" || kindOf(one) === "signature") {
+      if (along === "all" || isSignature(one)) {
         referring.push(one);
-        next.push(...subjectsOf(one));
+        next.push(...subjectsIn(one));
       } else left.push(leave(one, "not asked for"));
     }
     subjects = next.filter((digest) => !seen.has(digest));
@@ -83,12 +94,47 @@ export async function attach<P extends Selected>(
   }
   if (!inside.has(whole.digest))
     for (const one of tagsFirst(await lookUp([whole.digest]))) {
-      const isAsked = along === "all" || kindOf(one) === "signature";
+      const isAsked = along === "all" || kindOrOther(one) === "signature";
       if (taken.has(keyOf(one))) continue;
       taken.add(keyOf(one));
       left.push(leave(one, isAsked ? "platform" : "not asked for"));
     }
+  const isKnown = (one: Referring) =>
+    taken.has(keyOf(one)) || (one.refers.suffix === undefined && inside.has(one.descriptor.digest));
+  left.push(...(await ofMissing(image, lookUp, isKnown)));
   return { referring, left };
+}
+
+/** What refers to platforms of the image that are not here, and what refers to that: without its subject it cannot travel. */
+async function ofMissing<P extends Selected>(
+  { descriptor, store }: P,
+  lookUp: (subjects: readonly Digest[]) => Promise<readonly Referring<P>[]>,
+  isKnown: (one: Referring) => boolean,
+): Promise<LeftBehind[]> {
+  const left = new Map<string, LeftBehind>();
+  const seen = new Set<Digest>();
+  for (let next = missingIn(descriptor, store).map(({ digest }) => digest); next.length > 0; ) {
+    for (const digest of next) seen.add(digest);
+    const found = tagsFirst(await lookUp(next)).filter(
+      (one) => !isKnown(one) && !left.has(keyOf(one)),
+    );
+    for (const one of found) left.set(keyOf(one), leave(one, "subject missing"));
+    next = [...new Set(found.flatMap(readableSubjectsOf))].filter((digest) => !seen.has(digest));
+  }
+  return [...left.values()];
+}
+
+/** Whether it is one, as its manifest says. @throws as of a referrer */
+const isSignature = (one: Referring): boolean => ofReferrer(() => kindOf(one) === "signature");
+
+const subjectsIn = (one: Referring): Digest[] => ofReferrer(() => subjectsOf(one));
+
+function ofReferrer<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw asOfReferrer(error);
+  }
 }
 
 const tagsFirst = <R extends Referring>(found: readonly R[]): R[] => [
@@ -118,22 +164,55 @@ function attestationsFor<P extends Selected>({ image, whole }: Chosen<P>): Refer
       reference: digest,
       descriptor: { mediaType, digest, size },
       refers: { subject: descriptor.digest },
+      partOf: whole.digest,
     }));
 }
 
 /** Finds what refers to images of one store, archive or layout. */
 export type FindStored = (image: Selected, whole?: Descriptor) => Promise<Attached<Selected>>;
 
-/** How to find what refers to the images of `store`, whose entries are read once. */
+/**
+ * How to find what refers to the images of `store`, whose entries are read once. What has an image's name and a subject is found as
+ * well: it stays an image, and travels with its subject.
+ */
 export function referrersIn(store: Selected["store"], along: Along): FindStored {
   let known: ReturnType<typeof bySubject> | undefined;
   return (image, whole = image.descriptor) =>
     attach({ image, whole }, along, async (subjects) => {
-      known ??= bySubject(readEntries(store).referrers);
+      known ??= knownIn(store);
       return subjects
         .flatMap((digest) => known!.get(digest) ?? [])
         .map((one) => ({ ...one, store: image.store }));
     });
+}
+
+/**
+ * All that a store has of referrers of an image and of its referrers, each once for each subject, whether it can be read or not. What
+ * the image contains is part of it.
+ */
+export function allReferrersOf({ descriptor: image, store }: Selected): NamedReferrer[] {
+  const known = knownIn(store);
+  if (known.size === 0) return [];
+  const inside = new Set(readableSubjectsOf({ descriptor: image, store }));
+  const found = new Map<string, NamedReferrer>();
+  const seen = new Set<Digest>();
+  const todo = [image];
+  for (let next = todo.pop(); next !== undefined; next = todo.pop())
+    for (const digest of readableSubjectsOf({ descriptor: next, store })) {
+      if (seen.has(digest)) continue;
+      seen.add(digest);
+      for (const one of known.get(digest) ?? []) {
+        if (one.refers.suffix === undefined && inside.has(one.descriptor.digest)) continue;
+        found.set(`${one.descriptor.digest} ${digest}`, one);
+        todo.push(one.descriptor);
+      }
+    }
+  return sortedBy(found, ([key]) => key).map(([, one]) => one);
+}
+
+function knownIn(store: Selected["store"]): ReturnType<typeof bySubject> {
+  const { images, referrers } = readEntries(store);
+  return bySubject([...referrers, ...namedReferrers(images, store)]);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { Fault } from "../base/error.ts";
+import { Fault, isFault } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
   type Descriptor,
@@ -35,10 +35,18 @@ export const isAttestation = ({ annotations, platform }: Descriptor): boolean =>
 
 /** The hosts of `urls`, and nothing else of them: what stands before an @ or behind a ? may be a secret. */
 export function hostsOf(urls: readonly string[]): string {
-  const hosts = urls.map(
-    (url) => (URL.canParse(url) ? new URL(url).host : "") || "a URL that is none",
-  );
+  const hosts = urls.map((url) => (URL.canParse(url) ? new URL(url).host : "") || "an invalid URL");
   return [...new Set(hosts)].slice(0, 3).join(", ");
+}
+
+/** A blob of an image that is not there; of a layer that may be elsewhere, with the flag that leaves it out. */
+export function missingBlob(
+  { digest, mediaType, urls = [] }: Descriptor,
+  at: string,
+  neededBy: Digest,
+): Fault<"blob-missing"> {
+  const hint = `it is a foreign layer, and its descriptor says that it is at ${hostsOf(urls) || "another place"}: --allow-missing-foreign leaves it out`;
+  return new Fault("blob-missing", { digest, at, neededBy, ...(isForeign(mediaType) && { hint }) });
 }
 
 /** The manifests and indexes that an index names, without those of which nothing is here. */
@@ -46,16 +54,20 @@ const isAbsent = (child: Descriptor, store: ReadStore) =>
   isImage(child.mediaType) && store.find(child.digest) === undefined;
 
 /**
- * The platforms of an image that are not here, each once: children of its indexes of which nothing is here, attestation manifests
- * not counted. @throws as walk
+ * The manifests and indexes that an image names and that are not here, each once: children of its indexes of which nothing is here.
+ * @throws as walk
  */
-export function absentIn(root: Descriptor, store: ReadStore): Descriptor[] {
-  const absent = new Map<Digest, Descriptor>();
+export function missingIn(root: Descriptor, store: ReadStore): Descriptor[] {
+  const missing = new Map<Digest, Descriptor>();
   for (const { index } of walk(root, store).values())
     for (const child of index?.manifests ?? [])
-      if (!isAttestation(child) && isAbsent(child, store)) absent.set(child.digest, child);
-  return [...absent.values()];
+      if (isAbsent(child, store)) missing.set(child.digest, child);
+  return [...missing.values()];
 }
+
+/** The platforms among them: attestation manifests are not counted. @throws as walk */
+export const absentIn = (root: Descriptor, store: ReadStore): Descriptor[] =>
+  missingIn(root, store).filter((child) => !isAttestation(child));
 
 /**
  * Everything of the image `root` that is here, itself first, each blob once, as every type that names it. Content of a type
@@ -85,18 +97,24 @@ export function walk(root: Descriptor, store: ReadStore): Map<Digest, Reached> {
   return reached;
 }
 
-/** A store whose images are taken without their layers that may be elsewhere, where those are not here. */
-export const withoutForeign = (store: ReadStore): ReadStore => ({
+/**
+ * A store whose images are taken without their layers that may be elsewhere, where those are not here.
+ * @param missing which of them are not here, where the store alone cannot say it
+ */
+export const withoutForeign = (store: ReadStore, missing?: ReadonlySet<Digest>): ReadStore => ({
   at: store.at,
   images: () => store.images(),
   find: (digest) => store.find(digest),
-  withoutForeign: true,
+  withoutForeign: missing ?? true,
 });
 
 /** The children, without the platforms that are not here; all of them where no platform is. */
 function presentChildren(found: Pick<Reached, "index" | "manifest">, store: ReadStore) {
+  const { withoutForeign: without = false } = store;
   const isElsewhere = ({ mediaType, digest }: Descriptor) =>
-    store.withoutForeign === true && isForeign(mediaType) && store.find(digest) === undefined;
+    without !== false &&
+    isForeign(mediaType) &&
+    (without === true ? store.find(digest) === undefined : without.has(digest));
   const children = childrenOf(found).filter((child) => !isElsewhere(child));
   if (found.index === undefined) return children;
   const present = children.filter((child) => !isAbsent(child, store));
@@ -126,3 +144,13 @@ export const subjectsOf = ({
   [...walk(descriptor, store).values()].flatMap((found) =>
     isImage(found.descriptor.mediaType) ? [found.descriptor.digest] : [],
   );
+
+/** The same; of an image that cannot be read, itself alone. */
+export function readableSubjectsOf(image: Parameters<typeof subjectsOf>[0]): readonly Digest[] {
+  try {
+    return subjectsOf(image);
+  } catch (error) {
+    if (isFault(error)) return [image.descriptor.digest];
+    throw error;
+  }
+}

@@ -72,7 +72,7 @@ export function parsePlatform(value: string): Platform {
   }
   if (parts.length === 1 && !PROCESSORS.test(value) && !ARCHITECTURES.has(value))
     throw new Fault("usage", {
-      message: `the platform ${JSON.stringify(value)} is no architecture, should be one or os/architecture[/variant]`,
+      message: `the platform ${JSON.stringify(value)} is not valid (expected an architecture, or os/architecture[/variant])`,
       hint: "for example --platform linux/amd64, or arm64",
     });
   const [os, architecture, variant] = parts.length === 1 ? ["linux", parts[0]!] : parts;

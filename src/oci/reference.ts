@@ -45,13 +45,15 @@ export function parseReference(text: string, kind: Kind): Reference {
   if (text.length > 512) throw wrong("it is longer than 512 characters");
   const { registry, path, tag } = split(text);
   if (registry !== undefined && !REGISTRY.test(registry))
-    throw wrong(`${JSON.stringify(registry)} is no host name`);
+    throw wrong(`${JSON.stringify(registry)} is not a host name`);
   if (!TAG.test(tag))
-    throw wrong(`${JSON.stringify(tag)} is no tag: letters, digits, ".", "_", "-", at most 128`);
+    throw wrong(
+      `${JSON.stringify(tag)} is not a valid tag (expected letters, digits, ".", "_", "-", at most 128)`,
+    );
   for (const part of path.split("/")) {
     if (!COMPONENT.test(part)) {
       throw wrong(
-        `${JSON.stringify(part)} is no part of a repository: lower-case letters and digits, joined by ".", "_", "__" or "-"`,
+        `${JSON.stringify(part)} is not a valid part of a repository (expected lower-case letters and digits, joined by ".", "_", "__" or "-")`,
       );
     }
   }

@@ -33,7 +33,7 @@ export function parsePlace(text: string): Place {
     throw wrong("does not begin with a registry's host, with a dot or a port");
   if (/[:@]/.test(prefix)) throw wrong("has a tag or a digest");
   const why = reasonAgainst(`${registry}/${prefix}x`);
-  if (why !== undefined) throw wrong(`is none: ${why}`);
+  if (why !== undefined) throw wrong(`is not valid: ${why}`);
   return { registry, prefix };
 }
 
@@ -43,7 +43,7 @@ export function parseRule(text: string): Rule {
   const rule = { text, before: before.replace(/\/$/, ""), after: after.replace(/\/$/, "") };
   if (rule.before !== "" && !/[\s@]|:\/\//.test(text)) return rule;
   throw new Fault("usage", {
-    message: `the rule ${JSON.stringify(text)} is none, should be OLD=NEW`,
+    message: `the rule ${JSON.stringify(text)} is not valid (expected OLD=NEW)`,
     hint: "OLD is what complete names begin with: docker.io/library=hub, ghcr.io/me/app:v1=app:v1",
   });
 }
@@ -89,7 +89,7 @@ export class Renaming {
     const why = reasonAgainst(text);
     if (why === undefined) return completeName(text, "container");
     throw new Fault("usage", {
-      message: `${name} would be called ${JSON.stringify(text)}, which is no name: ${why}`,
+      message: `${name} would be called ${JSON.stringify(text)}, which is not a valid name: ${why}`,
       hint:
         rule === undefined
           ? "give it another name with a rule: --rename OLD=NEW"

@@ -184,7 +184,7 @@ export class Client {
       if (++hops > MOST_REDIRECTS)
         throw this.#astray(ask, `it went to ${MOST_REDIRECTS} places and on, should have ended`);
       const next = URL.parse(location, url.href);
-      if (next === null) throw this.#astray(ask, `${JSON.stringify(location)} is no URL`);
+      if (next === null) throw this.#astray(ask, `${JSON.stringify(location)} is not a URL`);
       this.#check(next, ask);
       if (answer.status === 303 && method !== "HEAD") [method, body] = ["GET", undefined];
       else if (answer.status < 303 && method !== "GET" && method !== "HEAD") return answer;

@@ -96,7 +96,7 @@ function typeOf(answer: Answer, bytes: Uint8Array, at: string): string {
     throw new Fault("malformed", {
       what: "the manifest",
       at,
-      why: "it is no JSON object of its kind",
+      why: "it is not a JSON object of its kind",
     });
   const { mediaType: own, manifests } = found.output;
   const conflict = conflictIn(found.output);

@@ -66,7 +66,11 @@ function checkLinks({ links, strays, findings }: Inventory): void {
       findings.push(finding("unsafe-member", name, `it is a ${type}, and no layer's`));
     else if (!strays.has(target))
       findings.push(
-        finding("unsafe-member", name, `it is a ${type} to ${target}, which is no file here`),
+        finding(
+          "unsafe-member",
+          name,
+          `it is a ${type} to ${target}, which is not a file in the archive`,
+        ),
       );
   }
 }
@@ -94,7 +98,7 @@ class Adopting {
     if (config === undefined || files.includes(undefined)) return [];
     const { diff_ids } = config.parsed.rootfs;
     if (diff_ids.length !== files.length) {
-      const why = `it tells of ${diff_ids.length} layers, ${DOCKER_FILE} of ${files.length}`;
+      const why = `it has diffIDs of ${diff_ids.length} layers, ${DOCKER_FILE} lists ${files.length}`;
       findings.push(finding("config-differs", Config, why));
       return [];
     }
@@ -172,7 +176,7 @@ class Adopting {
     const digest = file.digest ?? (content === undefined ? undefined : said);
     const actual = inflated?.diffID ?? (compression === undefined ? digest : undefined);
     if (digest === undefined || actual === undefined) {
-      const why = "it was not read: nobody could say whether it is what its config says";
+      const why = "it was not read, and so its diffID was not checked";
       findings.push(finding("malformed", name, why));
       return undefined;
     }

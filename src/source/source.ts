@@ -150,7 +150,7 @@ function stored(store: FolderStore, text: string): Named {
     return resolve(store, text);
   } catch (error) {
     if (!isFault(error, "not-found") || stat(text)?.kind !== "directory") throw error;
-    const hint = `there is a folder ${JSON.stringify(text)}, and it is no image layout: it is without ${lacking(text)}`;
+    const hint = `the directory ${JSON.stringify(text)} is not an image layout: it lacks ${lacking(text)}`;
     throw new Fault("not-found", { ...error.facts, hint });
   }
 }

@@ -135,7 +135,7 @@ function need(
     throw new Fault("not-found", {
       what: "the member",
       at: `${name} in ${at}`,
-      hint: "the file is no OCI archive, or not a whole one",
+      hint: "the file is not an OCI archive, or is incomplete",
     });
   }
   if (extent.size > limit)

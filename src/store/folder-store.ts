@@ -139,10 +139,16 @@ export class FolderStore extends Layout {
   }
 
   /**
-   * Removes blobs that `isNeeded` does not keep; asked with the index as it is while nobody can add to it.
-   * @returns the digests and sizes of what was removed @throws busy while another process adds to the store
+   * Removes entries of the index, and the blobs that the others do not need; asked while nobody can add to it. On a failure to say what
+   * is needed nothing is removed.
+   * @param reachable the digests that those entries need
+   * @param change gets the entries; which of them stay, in what form
+   * @returns the digests and sizes of the blobs that were removed @throws busy while another process adds to the store
    */
-  async prune(reachable: () => ReadonlySet<Digest>): Promise<{ digest: Digest; size: number }[]> {
+  async prune(
+    reachable: (entries: readonly Descriptor[]) => ReadonlySet<Digest>,
+    change: (entries: readonly Descriptor[]) => readonly Descriptor[] = (entries) => entries,
+  ): Promise<{ digest: Digest; size: number }[]> {
     if (stat(path.join(this.at, BLOBS)) === undefined) return [];
     return this.#locked(async () => {
       const [writer] = this.#sweep();
@@ -151,7 +157,10 @@ export class FolderStore extends Layout {
       this.refresh();
       this.#checkIndex();
       this.#mustBeSupported();
-      const needed = reachable();
+      const before = this.images();
+      const entries = change(before);
+      const needed = reachable(entries);
+      if (entries !== before) this.#writeIndex(entries);
       const removed: { digest: Digest; size: number }[] = [];
       for (const name of readDirectory(path.join(this.at, BLOBS))) {
         const digest = `sha256:${name}`;
@@ -177,7 +186,7 @@ export class FolderStore extends Layout {
     throw new Fault("not-found", {
       what: "the index",
       at,
-      hint: "without it nobody can say which blobs are needed: restore it, or import or build an image, which begins a new one",
+      hint: "without it, it is unknown which blobs are needed: restore it, or import or build an image, which begins a new one",
     });
   }
 
@@ -233,28 +242,32 @@ export class FolderStore extends Layout {
     await this.#locked(() => {
       this.refresh();
       this.#mustBeSupported();
-      const entries = change(this.images());
-      const isImage = (entry: Descriptor) =>
-        nameOf(entry) !== undefined && refersOf(entry) === undefined;
-      const images = sortedBy(entries.filter(isImage), (entry) => nameOf(entry)!);
-      const referrers = sortedBy(
-        entries.filter((entry) => refersOf(entry) !== undefined),
-        keyOfEntry,
-      );
-      const nameless = entries.filter(
-        (entry) => nameOf(entry) === undefined && refersOf(entry) === undefined,
-      );
-      const layout = path.join(this.at, LAYOUT_FILE);
-      if (stat(layout) === undefined) {
-        writeWhole(layout, LAYOUT_BYTES);
-        syncDirectory(path.dirname(this.at));
-      }
-      writeWhole(
-        path.join(this.at, INDEX_FILE),
-        formatLayoutIndex([...images, ...referrers, ...nameless]),
-      );
-      this.refresh();
+      this.#writeIndex(change(this.images()));
     });
+  }
+
+  /** Only under the lock. */
+  #writeIndex(entries: readonly Descriptor[]): void {
+    const isImage = (entry: Descriptor) =>
+      nameOf(entry) !== undefined && refersOf(entry) === undefined;
+    const images = sortedBy(entries.filter(isImage), (entry) => nameOf(entry)!);
+    const referrers = sortedBy(
+      entries.filter((entry) => refersOf(entry) !== undefined),
+      keyOfEntry,
+    );
+    const nameless = entries.filter(
+      (entry) => nameOf(entry) === undefined && refersOf(entry) === undefined,
+    );
+    const layout = path.join(this.at, LAYOUT_FILE);
+    if (stat(layout) === undefined) {
+      writeWhole(layout, LAYOUT_BYTES);
+      syncDirectory(path.dirname(this.at));
+    }
+    writeWhole(
+      path.join(this.at, INDEX_FILE),
+      formatLayoutIndex([...images, ...referrers, ...nameless]),
+    );
+    this.refresh();
   }
 }
 

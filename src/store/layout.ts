@@ -24,7 +24,7 @@ export class Layout implements ReadStore {
       throw new Fault("not-found", {
         what: "the layout file",
         at: file,
-        hint: `${this.at} is no OCI image layout`,
+        hint: `${this.at} is not an OCI image layout`,
       });
     }
     checkLayout(readFile(file, 4096), file);

@@ -20,8 +20,11 @@ export interface ReadStore {
   digests?(): Iterable<Digest>;
   /** The bytes of its `index.json`, where it has one. */
   indexFile?(): Uint8Array | undefined;
-  /** Whether images are taken without their layers that may be elsewhere (`urls`), where those are not here. */
-  readonly withoutForeign?: boolean;
+  /**
+   * Whether images are taken without their layers that may be elsewhere (`urls`), where those are not here; or which of these are not
+   * here, of a registry that has others.
+   */
+  readonly withoutForeign?: boolean | ReadonlySet<Digest>;
 }
 
 /** An image under its name, or something that refers to one. */

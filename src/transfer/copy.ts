@@ -2,11 +2,10 @@
 
 import type { Unloadable } from "../archive/docker-manifest.ts";
 import { planArchive, writeArchive } from "../archive/write.ts";
-import { Fault } from "../base/error.ts";
 import { completeNames, isTagOnly } from "../image/complete-name.ts";
 import { type LeftBehind, type Referring, underName } from "../image/referrers.ts";
 import type { Selected } from "../image/select.ts";
-import { walk } from "../image/walk.ts";
+import { missingBlob, walk } from "../image/walk.ts";
 import type { Working } from "../jobs/job-context.ts";
 import type { Digest } from "../oci/digest.ts";
 import { formatRemote } from "../oci/remote-reference.ts";
@@ -137,15 +136,18 @@ export async function takeImages(
   try {
     const taken = new Set<Digest>();
     for (const { descriptor, store: from } of images) {
-      const reached = [...walk(descriptor, from).keys()].filter((digest) => !taken.has(digest));
-      for (const digest of reached) {
+      const reached = [...walk(descriptor, from).values()]
+        .map((found) => found.descriptor)
+        .filter(({ digest }) => !taken.has(digest));
+      for (const blob of reached) {
+        const { digest } = blob;
         taken.add(digest);
         const content = from.find(digest);
-        if (content === undefined)
-          throw new Fault("blob-missing", { digest, at: from.at, neededBy: descriptor.digest });
+        if (content === undefined) throw missingBlob(blob, from.at, descriptor.digest);
         if (content instanceof Uint8Array) session.put(digest, content);
       }
-      await takeAll(from, new Set(reached), session, working);
+      const digests = new Set(reached.map(({ digest }) => digest));
+      await takeAll(from, digests, session, working);
     }
     await session.commit(taken, images);
   } catch (error) {

@@ -26,7 +26,7 @@ import type { Repository } from "../registry/registry.ts";
 import { openSources, type Reading } from "../source/source.ts";
 import type { FolderStore } from "../store/folder-store.ts";
 import type { Pushable } from "./push.ts";
-import { findPart, type RemoteImage } from "./remote-image.ts";
+import { findPart, type RemoteImage, withoutMissingForeign } from "./remote-image.ts";
 import { findReferrers } from "./remote-referrers.ts";
 
 /** Opens the repository that a name is in. */
@@ -95,7 +95,7 @@ const nameFor = (image: Selected): string =>
 /** The image of a registry. One by its digest alone is called by its digest. */
 export async function chooseRemote(
   text: string,
-  { platforms, along, openRepository }: Choice,
+  { platforms, along, foreign = false, openRepository }: Choice,
 ): Promise<Chosen<RemoteImage>> {
   const remote = parseRemote(text);
   const { registry, repository, tag } = remote;
@@ -107,7 +107,8 @@ export async function chooseRemote(
   });
   const image = underOwnDigest(found.image);
   const { referring, left } = await findReferrers(image, along, found.whole);
-  return { images: [image], referring: underName(referring, image.reference), left };
+  const images = [foreign ? await withoutMissingForeign(image) : image];
+  return { images, referring: underName(referring, image.reference), left };
 }
 
 /** What `text` says of where to: `docker://REF`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, or a name for the store. @throws usage */
@@ -120,14 +121,14 @@ export function parseDestination(text: string): Destination {
     const [, path = "", reference] = /^([^:]*)(?::(.*))?$/s.exec(rest) ?? [];
     if (path === "" || reference === "")
       throw new Fault("usage", {
-        message: `the destination ${JSON.stringify(text)} is not whole, should be ${transport}:PATH[:REF]`,
+        message: `the destination ${JSON.stringify(text)} is incomplete (expected ${transport}:PATH[:REF])`,
       });
     return { kind: transport === "oci" ? "layout" : "archive", path, reference };
   }
   mustBeName(text);
   if (/\.(?:tar|oci)$/.test(text) || /^[./~]/.test(text) || /^[a-z-]+:\/?\//.test(text))
     throw new Fault("usage", {
-      message: `the destination ${JSON.stringify(text)} does not say what it is to be`,
+      message: `the destination ${JSON.stringify(text)} does not say whether it is an archive, a layout or a registry`,
       hint: `an archive is oci-archive:${text}, a folder oci:${text}, a registry docker://registry/repository:tag`,
     });
   return { kind: "stored", reference: text };

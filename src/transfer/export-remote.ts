@@ -54,6 +54,7 @@ function withBlobs(store: ReadStore, away: Away, here: ReadonlyMap<Digest, Conte
   return {
     at: store.at,
     images: () => store.images(),
+    ...(store.withoutForeign && { withoutForeign: store.withoutForeign }),
     find(digest): Content | undefined {
       const found = away.get(digest);
       const place = found && { path: found.from.at, offset: 0, size: found.descriptor.size };

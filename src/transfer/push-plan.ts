@@ -10,7 +10,7 @@ import {
   underName,
 } from "../image/referrers.ts";
 import { type Selected, select } from "../image/select.ts";
-import { walk } from "../image/walk.ts";
+import { walk, withoutForeign } from "../image/walk.ts";
 import type { Working } from "../jobs/job-context.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { nameOf } from "../oci/layout.ts";
@@ -115,7 +115,7 @@ function namedIn(store: ReadStore): Selected[] {
 /** Each image with what refers to it. */
 async function movesFor(
   images: readonly Selected[],
-  { along, platforms }: Pick<Choice, "along" | "platforms">,
+  { along, platforms, foreign = false }: Pick<Choice, "along" | "platforms" | "foreign">,
   naming: Naming,
 ): Promise<Moves> {
   const [first] = images;
@@ -127,7 +127,8 @@ async function movesFor(
     const image = underOwnDigest({ ...select(whole, platforms), reference: whole.reference });
     const also = names.get(whole.descriptor.digest) ?? [];
     const with_ = await attached(image, whole.descriptor);
-    found.push(movesWith(image, with_, { to: naming(image), also }));
+    const going = foreign ? { ...image, store: withoutForeign(image.store) } : image;
+    found.push(movesWith(going, with_, { to: naming(image), also }));
   }
   return {
     moves: found.flatMap(({ moves }) => moves),

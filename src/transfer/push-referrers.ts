@@ -21,6 +21,7 @@ export function withoutSubject<R extends Referring>(
       kind: kindOf(one),
       digest: one.descriptor.digest,
       subject: one.refers.subject,
+      partOf: one.partOf,
       why: "no subject" as const,
     }));
   return { listable, without };

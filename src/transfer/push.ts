@@ -4,7 +4,7 @@ import { openRead } from "../base/fs/file.ts";
 import { Sha256 } from "../base/hash.ts";
 import { sortedUnique } from "../base/order.ts";
 import type { Selected } from "../image/select.ts";
-import { absentIn, childrenOf, type Reached, read, walk } from "../image/walk.ts";
+import { absentIn, childrenOf, missingBlob, type Reached, read, walk } from "../image/walk.ts";
 import type { Working } from "../jobs/job-context.ts";
 import { inParallel } from "../jobs/parallel.ts";
 import { count } from "../jobs/render.ts";
@@ -137,12 +137,7 @@ async function putBlob(
     const upload = { descriptor, mount: from.isBeside(to) ? from.name : mount, open: bytes };
     return sent(await to.putBlob(upload, Number.POSITIVE_INFINITY), descriptor, working);
   }
-  if (content === undefined)
-    throw new Fault("blob-missing", {
-      digest: descriptor.digest,
-      at: store.at,
-      neededBy: image.descriptor.digest,
-    });
+  if (content === undefined) throw missingBlob(descriptor, store.at, image.descriptor.digest);
   if (sizeOf(content) !== descriptor.size)
     throw new Fault("size-differs", {
       at: `${descriptor.digest} in ${store.at}`,

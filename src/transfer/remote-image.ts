@@ -4,12 +4,19 @@ import { concat } from "../base/bytes.ts";
 import { Fault } from "../base/error.ts";
 import { KEPT_LIMIT } from "../check/scan.ts";
 import { type Selected, select } from "../image/select.ts";
-import { childrenOf, read } from "../image/walk.ts";
+import {
+  childrenOf,
+  isAttestation,
+  type Reached,
+  read,
+  walk,
+  withoutForeign,
+} from "../image/walk.ts";
 import { inParallel } from "../jobs/parallel.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
-import { ATTESTS, isContainerConfig, isImage } from "../oci/media-types.ts";
-import { matchesPlatform, type Platform } from "../oci/platform.ts";
+import { ATTESTS, isContainerConfig, isForeign, isImage } from "../oci/media-types.ts";
+import { formatPlatform, matchesPlatform, type Platform } from "../oci/platform.ts";
 import type { Repository } from "../registry/registry.ts";
 import { MemoryStore } from "../store/memory-store.ts";
 
@@ -22,7 +29,8 @@ export interface RemoteImage extends Selected {
 const AT_ONCE = 6;
 
 /**
- * The image that a tag or a digest names, or the part of it for `platforms`.
+ * The image that a tag or a digest names, or the part of it for `platforms`. Platforms of an index that the registry does not have
+ * are absent from its store, as in a partial archive (docs/foreign-archives.md); an index none of whose platforms is there is refused.
  * @throws not-found, digest-differs, size-differs, registry, malformed
  */
 export async function findRemote(
@@ -51,9 +59,56 @@ export async function findPart(
   );
   const wanted = (child: Descriptor) =>
     platforms.length === 0 || isWanted(child) || attested.has(child.annotations?.[ATTESTS] ?? "");
-  await new Reader(from, store).readBelow(descriptor, wanted);
+  await new Reader(from, store, { isPartial: true }).readBelow(descriptor, wanted);
+  mustHave(read(descriptor, store), { at: from.at, reference, platforms, store });
   const image = select({ reference, descriptor, store }, platforms);
   return { image: { ...image, from }, whole: descriptor };
+}
+
+/** The image without its layers that may be elsewhere (`urls`), as far as the registry does not have them. @throws registry */
+export async function withoutMissingForeign(image: RemoteImage): Promise<RemoteImage> {
+  const { descriptor, store, from } = image;
+  const layers = [...walk(descriptor, store).values()]
+    .map((found) => found.descriptor)
+    .filter(({ mediaType }) => isForeign(mediaType));
+  if (layers.length === 0) return image;
+  const there = await inParallel(layers, AT_ONCE, (layer, stop) => from.until(stop).hasBlob(layer));
+  const missing = new Set(layers.filter((_, i) => !there[i]).map(({ digest }) => digest));
+  return missing.size === 0 ? image : { ...image, store: withoutForeign(store, missing) };
+}
+
+/** What was asked for of an index must be in the registry: each platform, or, without any, one. @throws not-found, blob-missing */
+function mustHave(
+  { descriptor, index }: Reached,
+  {
+    at,
+    reference,
+    platforms,
+    store,
+  }: { at: string; reference: string; platforms: readonly Platform[]; store: MemoryStore },
+): void {
+  const children = (index?.manifests ?? []).filter(
+    (child) => isImage(child.mediaType) && !isAttestation(child),
+  );
+  const isAway = ({ digest }: Descriptor) => store.find(digest) === undefined;
+  const [first] = children;
+  if (platforms.length === 0 && first !== undefined && children.every(isAway))
+    throw new Fault("blob-missing", {
+      digest: first.digest,
+      at,
+      neededBy: descriptor.digest,
+      hint: "the registry has the index, and the manifest of none of its platforms: push the image there again",
+    });
+  const away = platforms.filter((wanted) => {
+    const found = children.filter(({ platform }) => platform && matchesPlatform(platform, wanted));
+    return found.length > 0 && found.every(isAway);
+  });
+  if (away.length > 0)
+    throw new Fault("not-found", {
+      what: "the platform",
+      at: `${away.map(formatPlatform).join(", ")} in ${reference}`,
+      hint: "the index names it, and the registry does not have its manifest: choose other platforms with --platform, or push the image there again",
+    });
 }
 
 /** Reads all that `root`, whose bytes are in `store`, has below it of manifests and containers' configs into `store`. */
@@ -62,18 +117,25 @@ export function readManifests(
   root: Descriptor,
   store: MemoryStore,
 ): Promise<void> {
-  return new Reader(from, store).readBelow(root, () => true);
+  return new Reader(from, store, { isPartial: false }).readBelow(root, () => true);
 }
 
 class Reader {
   readonly #from: Repository;
   readonly #store: MemoryStore;
   readonly #seen = new Set<Digest>();
+  readonly #isPartial: boolean;
   #kept = 0;
 
-  constructor(from: Repository, store: MemoryStore) {
+  /** @param how `isPartial` = manifests that an index names may be missing, and are passed over then */
+  constructor(
+    from: Repository,
+    store: MemoryStore,
+    { isPartial }: { readonly isPartial: boolean },
+  ) {
     this.#from = from;
     this.#store = store;
+    this.#isPartial = isPartial;
   }
 
   /** @param wanted which of the children of an index to follow; below them, all */
@@ -94,6 +156,13 @@ class Reader {
       const there = from.until(stop);
       const isOne = isImage(child.mediaType);
       const bytes = isOne ? await manifestOf(child, there) : await configOf(child, there);
+      if (bytes === undefined && this.#isPartial) return;
+      if (bytes === undefined)
+        throw new Fault("blob-missing", {
+          digest: child.digest,
+          at: from.at,
+          neededBy: root.digest,
+        });
       this.#keep(bytes.length);
       this.#store.put(bytes);
       if (isOne) await this.readBelow(child, () => true, there);
@@ -113,9 +182,13 @@ class Reader {
   }
 }
 
-async function manifestOf({ digest, size }: Descriptor, from: Repository): Promise<Uint8Array> {
+/** The bytes of a manifest; undefined where the registry does not have it. */
+async function manifestOf(
+  { digest, size }: Descriptor,
+  from: Repository,
+): Promise<Uint8Array | undefined> {
   const found = await from.findManifest(digest);
-  if (found === undefined) throw new Fault("blob-missing", { digest, at: from.at });
+  if (found === undefined) return undefined;
   const { bytes } = found;
   if (bytes.length !== size)
     throw new Fault("size-differs", {

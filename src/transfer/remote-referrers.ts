@@ -7,9 +7,11 @@ import {
   type LeftBehind,
   type Referring,
 } from "../image/referrers.ts";
+import { isAttestation, walk } from "../image/walk.ts";
 import { inParallel } from "../jobs/parallel.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
+import { isImage } from "../oci/media-types.ts";
 import {
   COSIGN_SUFFIXES,
   type CosignSuffix,
@@ -25,6 +27,9 @@ const AT_ONCE = 6;
 
 /**
  * What refers to an image in its registry, as the registry lists it or under tags: the manifests are read, and nothing else.
+ * cosign's tags are asked for one by one. Those of attestations and SBOMs are asked for of the image and its platforms (ko and
+ * `cosign attest --recursive` write them there), so that what is left behind is known; of referrers and of BuildKit's attestation
+ * manifests only where everything is wanted.
  * @throws registry, digest-differs
  */
 export async function findReferrers(
@@ -34,16 +39,30 @@ export async function findReferrers(
 ): Promise<Attached<RemoteImage>> {
   const { from } = image;
   const unread: LeftBehind[] = [];
+  const platforms = platformsOf(image);
   const { referring, left } = await attach({ image, whole }, along, async (subjects) => {
     const found = await inParallel(subjects, AT_ONCE, async (digest, stop) => {
-      const isRoot = digest === whole.digest || digest === image.descriptor.digest;
-      const suffixes = along === "all" || isRoot ? COSIGN_SUFFIXES : COSIGN_SUFFIXES.slice(0, 1);
+      const isOwn = digest === whole.digest || platforms.has(digest);
+      const suffixes = along === "all" || isOwn ? COSIGN_SUFFIXES : COSIGN_SUFFIXES.slice(0, 1);
       const there = from.until(stop);
       return [...(await listed(digest, there, unread)), ...(await tagged(digest, suffixes, there))];
     });
     return found.flat().map((one) => ({ ...one, from }));
   });
   return { referring, left: [...left, ...sortedBy(unread, ({ digest }) => digest)] };
+}
+
+/** The image and its manifests, without BuildKit's attestation manifests. */
+function platformsOf({ descriptor, store }: RemoteImage): ReadonlySet<Digest> {
+  const found = new Set<Digest>();
+  const attestations = new Set<Digest>();
+  for (const { descriptor: one, index } of walk(descriptor, store).values()) {
+    if (isImage(one.mediaType)) found.add(one.digest);
+    for (const child of index?.manifests ?? [])
+      if (isAttestation(child)) attestations.add(child.digest);
+  }
+  for (const digest of attestations) found.delete(digest);
+  return found;
 }
 
 /** What the registry lists, or the list under the tag, with all manifests that it has. @param unread gets what it lists and does not give */

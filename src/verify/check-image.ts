@@ -42,7 +42,7 @@ export interface Taking {
 }
 
 const BROKE_OFF =
-  "nothing was changed: bring the archive again from where it came from; what has come of it is kept for a day, and not written again";
+  "nothing was changed: copy or download the archive again; the part that was received is kept for a day, and not written again";
 
 /** What of an archive comes into the store. */
 export interface Proven {
@@ -151,8 +151,10 @@ async function chooseReferrers(
     const found = await find!(image, whole[i]!.descriptor);
     for (const { reference, descriptor, refers } of found.referring)
       referrers.set(`${descriptor.digest} ${refers.subject}`, { reference, descriptor, refers });
-    for (const { kind, digest, subject } of found.left)
-      left.push(note("left-out", digest, `${kind} of ${subject}, which is not taken as a whole`));
+    for (const { kind, digest, subject, why } of found.left) {
+      const is = why === "subject missing" ? "is missing" : "is not taken as a whole";
+      left.push(note("left-out", digest, `${kind} of ${subject}, which ${is}`));
+    }
   }
   return { referrers: [...referrers.values()], left };
 }
@@ -164,24 +166,25 @@ function checkNameless({ isDocker, roots }: Inventory, nameless: number): Findin
   const only =
     tag === undefined
       ? ""
-      : ` (a tag alone, as ${JSON.stringify(tag)}, is none: --repository REPO makes it REPO:${tag})`;
+      : ` (a tag alone, as ${JSON.stringify(tag)}, is not a complete name: --repository REPO makes it REPO:${tag})`;
   const hasNames = roots.some((root) => fullNameOf(root) !== undefined);
   const odd = roots.filter((root) => oddNameOf(root) !== undefined).length;
   if (nameless === 0) return hasNames ? [] : [finding("nothing", list, "it names no image")];
-  if (hasNames && nameless === odd) return [];
+  const passed = nameless - odd;
+  if (hasNames && passed === 0) return [];
   if (hasNames)
     return [
       note(
         "nothing",
         list,
-        `${nameless - odd} of its images have no name and were passed over${only}`,
+        `${passed} of its images ${passed === 1 ? "has no name and was" : "have no name and were"} passed over${only}`,
       ),
     ];
   return [
     finding(
       "nothing",
       list,
-      `it names no image: ${nameless} ${nameless === 1 ? "is here without a name" : "are here without names"}${only}${hintForName(nameless, roots)}`,
+      `it names no image: ${nameless} ${nameless === 1 ? "image has" : "images have"} no name${only}${hintForName(nameless, roots)}`,
     ),
   ];
 }

@@ -6,9 +6,11 @@ import { lend, readBase } from "../check/delta.ts";
 import { checkClaims, hashAll } from "../check/hash-blobs.ts";
 import { Inventory } from "../check/inventory.ts";
 import { gatherFile, gatherLayout } from "../check/scan.ts";
+import { checkSubjects, normalEntry } from "../image/entries.ts";
 import { type Finding, finding, isSound, type Report, uniqueFindings } from "../image/findings.ts";
 import { summaryOf } from "../image/layer-list.ts";
 import { kindOrOther } from "../image/referrer-kind.ts";
+import { allReferrersOf } from "../image/referrers.ts";
 import type { Selected } from "../image/select.ts";
 import type { Working } from "../jobs/job-context.ts";
 import { nameOf } from "../oci/layout.ts";
@@ -32,10 +34,12 @@ export interface Exactness {
   readonly platforms?: readonly Platform[];
   /** Whether layers that may be elsewhere (`urls`) may be absent. */
   readonly foreign?: boolean;
+  /** The repository of images that have a tag alone. */
+  readonly repository?: string | undefined;
 }
 
 /** What of a layout or a stored image is to be proven. */
-export type Extent = Pick<Exactness, "layers" | "platforms" | "foreign">;
+export type Extent = Pick<Exactness, "layers" | "platforms" | "foreign" | "repository">;
 
 /**
  * Proves an archive, reading each byte once: its form, every blob's size and digest, every descriptor's target, and with
@@ -46,7 +50,7 @@ export type Extent = Pick<Exactness, "layers" | "platforms" | "foreign">;
  */
 export async function verifyArchive(
   archive: ArchiveSource,
-  { canonical, layers = false, bases = [], platforms = [], foreign = false }: Exactness,
+  { canonical, layers = false, bases = [], platforms = [], foreign = false, repository }: Exactness,
   working: Working,
 ): Promise<Report> {
   const { source, compression } = await openSource(archive);
@@ -59,7 +63,13 @@ export async function verifyArchive(
   const lent = lend(inventory, bases);
   const unread = "path" in source ? inventory.blobs.keys() : lent;
   if ("path" in source || lent.length > 0) await hashAll(inventory, unread, working, layers);
-  const report = reportOn(inventory, { layers, platforms, foreign, hasBase: bases.length > 0 });
+  const report = reportOn(inventory, {
+    layers,
+    platforms,
+    foreign,
+    repository,
+    hasBase: bases.length > 0,
+  });
   const isAsked = canonical || inventory.isOwn;
   // What layers are uncompressed says nothing of the archive's own bytes.
   const isFormed = isSound({ ...report, findings: report.findings.filter(isOfForm) });
@@ -96,14 +106,19 @@ export async function verifyLayout(
   return reportOn(inventory, how);
 }
 
-/** Proves one image, wherever it is: everything it reaches and nothing else. */
+/**
+ * Proves one image, wherever it is, and the referrers of it that are there: everything that they reach and nothing else. What is not
+ * so of a referrer is a finding, as it is in an archive.
+ */
 export async function verifyImage(
   image: Selected,
   working: Working,
   how: Extent = {},
 ): Promise<Report> {
   const { reference, descriptor, store } = image;
-  const { judgement } = judgeParts({ roots: [descriptor], store }, how);
+  const referring = allReferrersOf(image);
+  const entries = referring.map(normalEntry);
+  const { judgement } = judgeParts({ roots: [descriptor, ...entries], store }, how);
   const { reached, findings, claims, absent, present } = judgement;
   const inventory = new Inventory(store.at);
   for (const digest of reached.keys()) {
@@ -114,13 +129,18 @@ export async function verifyImage(
   return {
     at: reference,
     images: [{ reference, digest: descriptor.digest }],
-    referrers: [],
+    referrers: referring.map((one) => ({
+      kind: kindOrOther({ ...one, store }),
+      subject: one.refers.subject,
+      digest: one.descriptor.digest,
+    })),
     blobs: inventory.blobs.size,
     bytes: inventory.bytes,
     findings: uniqueFindings([
       ...findings,
       ...inventory.findings,
       ...checkClaims(inventory, claims),
+      ...checkSubjects(entries, store),
     ]),
     absent,
     present: sortedUnique([...present]),

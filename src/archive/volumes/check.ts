@@ -33,7 +33,7 @@ export function checkVolume(
 export function mustBeWhole({ list, files }: VolumeSet): void {
   const findings = files.flatMap((file, place) => checkVolume(list, place, file));
   if (findings.length === 0) return;
-  const hint = "nothing was changed: bring these volumes again from where they came from";
+  const hint = "nothing was changed: copy or download these volumes again";
   throw new Fault("unproven", { at: list.at, findings, hint });
 }
 
@@ -95,7 +95,7 @@ export async function verifyVolume(path: string, working: Working): Promise<Volu
     throw new Fault("not-found", {
       what: `the volume that ${path} is`,
       at: `${digest} in ${list.at}`,
-      hint: "it is damaged, or of another archive: bring it again under the name that it had",
+      hint: "it is damaged, or of another archive: copy it again, under the name that it had",
     });
   const findings = checkVolume(list, place, { path, size, ...(digest && { digest }) });
   return {

@@ -179,7 +179,7 @@ const withoutList = (path: string) =>
   new Fault("not-found", {
     what: `the list of volumes that ${basename(path)} belongs to`,
     at: listBeside(path),
-    hint: `bring the list as well, it lies beside the first volume, and name both; or put the volumes together: ${joining(volumeOf(path)!.stem)}`,
+    hint: `name the list as well, which is beside the first volume; or put the volumes together: ${joining(volumeOf(path)!.stem)}`,
   });
 
 /** The place in the list, from 0 on, that a file's name says. */

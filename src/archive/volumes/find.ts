@@ -168,8 +168,8 @@ class Finder {
 
   #stranger(path: string, why: string): Fault {
     return new Fault("usage", {
-      message: `${JSON.stringify(path)} is no volume of the archive of ${JSON.stringify(this.#list.at)}: ${why}`,
-      hint: "leave it out, or bring that volume again: it is damaged, cut short, or of another archive",
+      message: `${JSON.stringify(path)} is not a volume of the archive of ${JSON.stringify(this.#list.at)}: ${why}`,
+      hint: "leave it out, or copy that volume again: it is damaged, cut short, or of another archive",
     });
   }
 

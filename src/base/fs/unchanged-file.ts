@@ -98,7 +98,7 @@ export class SeenFile {
 /** How it happens that a file cannot be opened that was there before. ELOOP: it is a link by now. */
 const GONE: Readonly<Record<string, string>> = {
   ENOENT: "it was there, and is gone",
-  ENOTDIR: "a folder above it was one, and is none any more",
+  ENOTDIR: "a directory above it is not a directory any more",
   ELOOP: "it was a file, and is a link",
   ENXIO: "it was a file, and is something else",
 };

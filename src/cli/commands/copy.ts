@@ -1,3 +1,4 @@
+import { namingReferrers } from "../../image/referrer-fault.ts";
 import { planCopy } from "../../transfer/copy.ts";
 import { choose, parseDestination } from "../../transfer/endpoint.ts";
 import { command, type ExitCode } from "../args/define-command.ts";
@@ -23,7 +24,7 @@ import {
 
 export const copyCommand = command({
   name: "copy",
-  description: "bring images from anywhere to anywhere, as they are",
+  description: "copy images between registries, archives, layouts and the store, unchanged",
   args: {
     source: {
       type: "positional",
@@ -79,12 +80,15 @@ export const copyCommand = command({
         openStore,
         openRepository,
       });
-      const copy = await planCopy(chosen, destination, source, { openStore, openRepository });
+      const all = [...chosen.images, ...chosen.referring];
+      const copy = await namingReferrers(all, () =>
+        planCopy(chosen, destination, source, { openStore, openRepository }),
+      );
       tellLeft(copy.left, talk);
       tellUnloadable(copy.unloadable ?? [], talk);
       const absent = tellAbsent(copy.images, talk);
       await watched(context, { label: "copy", total: copy.total, threads }, (working) =>
-        copy.run(working),
+        namingReferrers(all, () => copy.run(working)),
       );
       const [images, also] = [copy.images, copy.referring].map((all) =>
         all.map(({ reference, descriptor: { digest } }) => ({ reference, digest })),

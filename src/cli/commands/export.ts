@@ -1,5 +1,6 @@
 import { listName } from "../../archive/volumes/format.ts";
 import type { Written } from "../../archive/write.ts";
+import { namingReferrers } from "../../image/referrer-fault.ts";
 import { planRemote } from "../../transfer/export-remote.ts";
 import { command, type ExitCode } from "../args/define-command.ts";
 import { parseSize } from "../args/size.ts";
@@ -120,12 +121,12 @@ export const exportCommand = command({
       tellLeft(behind, talk);
       const absent = tellAbsent(images, talk);
       const base = await baseOf(words, choice);
-      const plan = await planRemote(images, base);
+      const plan = await namingReferrers(images, () => planRemote(images, base));
       tellUnloadable(plan.unloadable, talk);
       // Volumes are read back.
       const total = below === undefined ? plan.size : 2 * plan.size;
       const written = await watched(context, { label: "export", total, threads }, (working) =>
-        write(plan, working, images),
+        namingReferrers(images, () => write(plan, working, images)),
       );
       if (written.resumed > 0)
         talk.info(`${formatBytes(written.resumed)} were there, of a run that broke off`);

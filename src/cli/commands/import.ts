@@ -46,7 +46,7 @@ export const importCommand = command({
     jobs: JOBS,
   },
   notes: [
-    "Nothing gets a name unless everything it needs has arrived and is proven. What nobody can check (a digest that is not sha256) is\nnot taken, and the exit code is 2 then; the other images are. Of an image that is there in part, the platforms that are there are\ntaken, and its digest stays.",
+    "Nothing gets a name unless everything it needs has arrived and is proven. What cannot be checked (a digest that is not sha256) is\nnot taken, and the exit code is 2 then; the other images are. Of an image that is there in part, the platforms that are there are\ntaken, and its digest stays.",
     "A blob in the store that was damaged is\nwhole afterwards. What a delta leaves out must be in the store, whole: else it says what is missing. Prints `REF sha256:…` for each image.",
     "An archive in volumes is taken as a whole, by its list (FILE.volumes.json) or by any volume: the others are looked for beside\nit and beside those that are named, and each is hashed as it is read.",
   ],

@@ -14,7 +14,7 @@ import {
 
 export const loginCommand = command({
   name: "login",
-  description: "be known at a registry",
+  description: "log in to a registry",
   store: false,
   args: {
     registry: { type: "positional", required: true, description: "its host, as in ghcr.io" },
@@ -36,7 +36,7 @@ export const loginCommand = command({
     const who = await readLogin(words);
     if (who === undefined)
       throw new Fault("usage", {
-        message: "there is no name and no password, should be both",
+        message: "--username and --password-stdin are missing",
         hint: `for example: ingot login ${registry} --username NAME --password-stdin < password.txt`,
       });
     const options = await registryOptions(settings, {

@@ -5,7 +5,7 @@ import { authFiles, helperPlace, REGISTRY } from "../shared/registry-flags.ts";
 
 export const logoutCommand = command({
   name: "logout",
-  description: "be known at a registry no more",
+  description: "log out of a registry",
   store: false,
   args: {
     registry: { type: "positional", required: true, description: "its host, as in ghcr.io" },

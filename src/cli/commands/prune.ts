@@ -1,4 +1,5 @@
-import { orphansIn, separateReferrers } from "../../image/orphans.ts";
+import type { NamedReferrer } from "../../image/entries.ts";
+import { withoutOrphans } from "../../image/orphans.ts";
 import { pruneStore } from "../../image/prune.ts";
 import { FolderStore } from "../../store/folder-store.ts";
 import { command } from "../args/define-command.ts";
@@ -12,23 +13,22 @@ export const pruneCommand = command({
   args: {},
   notes: [
     "Removes signatures, attestations and SBOMs as well when no image in the store has what they refer to.",
-    "Refuses while another process adds to the store, and when an image is damaged: then nobody can say what it needs.",
+    "Refuses while another process adds to the store, and when an image is damaged: then it is unknown what it needs.",
   ],
   examples: [{ line: "ingot prune", does: "free what removed images have left" }],
   document:
     '{"store", "removed": [{"digest", "size"}], "bytes",\n "orphans": the referrers that were removed because no image has their subject [{"subject", "digest"}]}',
   async run({ store: folder }, { talk, settings }) {
     const store = new FolderStore(storePath(settings, folder));
-    await separateReferrers(store);
-    let orphaned = orphansIn(store);
-    if (orphaned.length > 0)
-      await store.untag([], () => {
-        orphaned = orphansIn(store);
-        return orphaned;
-      });
-    const kinds = referrerCount(kindsOf(orphaned, store));
+    let orphaned: readonly NamedReferrer[] = [];
+    let kinds = "";
+    const removed = await pruneStore(store, (before) => {
+      const { entries, orphans } = withoutOrphans(before, store);
+      orphaned = orphans;
+      kinds = referrerCount(kindsOf(orphans, store));
+      return entries;
+    });
     if (kinds !== "") talk.info(`removed ${kinds}: no image in the store has what they refer to`);
-    const removed = await pruneStore(store);
     const bytes = removed.reduce((sum, { size }) => sum + size, 0);
     for (const { digest, size } of removed) talk.print(`${digest} ${formatBytes(size)}`);
     talk.info(

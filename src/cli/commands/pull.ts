@@ -1,4 +1,5 @@
 import { Fault } from "../../base/error.ts";
+import { namingReferrers } from "../../image/referrer-fault.ts";
 import { oncePerName, underName } from "../../image/referrers.ts";
 import { parseRemote } from "../../oci/remote-reference.ts";
 import { type Chosen, chooseRemote, renamed } from "../../transfer/endpoint.ts";
@@ -6,6 +7,7 @@ import { bytesOf, pullImages, reachOf } from "../../transfer/pull.ts";
 import type { RemoteImage } from "../../transfer/remote-image.ts";
 import { command, type ExitCode } from "../args/define-command.ts";
 import { count, formatBytes } from "../output/text.ts";
+import { absentJson, tellAbsent } from "../shared/absent-platforms.ts";
 import { leftJson, tellLeft } from "../shared/referrer-flags.ts";
 import {
   alongOf,
@@ -16,6 +18,7 @@ import {
   withRegistries,
 } from "../shared/registry-flags.ts";
 import {
+  FOREIGN,
   imageLine,
   PLATFORM,
   parsePlatformFlag,
@@ -26,7 +29,7 @@ import {
 
 export const pullCommand = command({
   name: "pull",
-  description: "take images of registries into the store, every byte verified",
+  description: "pull images from registries into the store, every byte verified",
   args: {
     image: {
       type: "positional",
@@ -35,6 +38,7 @@ export const pullCommand = command({
       description: "registry/repository[:tag][@digest]",
     },
     platform: PLATFORM,
+    "allow-missing-foreign": FOREIGN,
     ...REFERRERS,
     as: {
       type: "string",
@@ -60,7 +64,7 @@ export const pullCommand = command({
     },
   ],
   document:
-    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "referrers": [{"reference", "digest"}],\n "left": [{"kind", "subject", "digest", "why"}], "blobs", "fetched", "bytes"}; fetched and bytes count blobs that were not there, without manifests',
+    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "referrers": [{"reference", "digest"}],\n "left": [{"kind", "subject", "digest", "why"}], "absent": [{"platform", "digest"}],\n "blobs", "fetched", "bytes"}; fetched and bytes count blobs that were not there, without manifests',
   async run(words, context) {
     const { image: texts, platform, as, jobs, store: folder } = words;
     const { talk } = context;
@@ -78,7 +82,8 @@ export const pullCommand = command({
     const openStore = storeOpener(context, folder);
     const store = openStore();
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
-      const choice = { platforms, along, openStore, openRepository };
+      const foreign = words["allow-missing-foreign"];
+      const choice = { platforms, along, foreign, openStore, openRepository };
       const chosen: Chosen<RemoteImage>[] = [];
       for (const text of texts) chosen.push(await chooseRemote(text, choice));
       const images = chosen
@@ -88,10 +93,11 @@ export const pullCommand = command({
       const referring = as === undefined ? found : underName(found, images[0]!.reference);
       const left = chosen.flatMap((each) => each.left);
       tellLeft(left, talk);
+      const absent = absentJson(tellAbsent(images, talk));
       const all = [...images, ...referring];
       const total = bytesOf(reachOf(all).needed);
       const done = await watched(context, { label: "pull", total, threads }, (working) =>
-        pullImages(all, store, working),
+        namingReferrers(all, () => pullImages(all, store, working)),
       );
       for (const { reference, descriptor } of all)
         talk.print(imageLine({ reference, digest: descriptor.digest }));
@@ -111,6 +117,7 @@ export const pullCommand = command({
           digest,
         })),
         left: leftJson(left),
+        absent,
         ...done,
       });
       return 0;

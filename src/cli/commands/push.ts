@@ -1,5 +1,6 @@
 import { Fault } from "../../base/error.ts";
 import { readEntries } from "../../image/entries.ts";
+import { namingReferrers } from "../../image/referrer-fault.ts";
 import { nameOf } from "../../oci/layout.ts";
 import { parseRemote } from "../../oci/remote-reference.ts";
 import { parsePlace, parseRule, Renaming } from "../../oci/rename.ts";
@@ -13,7 +14,7 @@ import type { Talk } from "../output/reporter.ts";
 import { count, formatBytes } from "../output/text.ts";
 import { absentJson, tellAbsent } from "../shared/absent-platforms.ts";
 import { passingOver, REPOSITORY } from "../shared/name-flags.ts";
-import { leftJson, tellLeft } from "../shared/referrer-flags.ts";
+import { leftJson, referrersInWords, tellLeft } from "../shared/referrer-flags.ts";
 import {
   alongOf,
   LOGIN,
@@ -23,6 +24,7 @@ import {
   withRegistries,
 } from "../shared/registry-flags.ts";
 import {
+  FOREIGN,
   imageLine,
   PLATFORM,
   parsePlatformFlag,
@@ -40,7 +42,7 @@ const RULES = {
   to: {
     type: "string",
     valueHint: "HOST[/PREFIX]",
-    description: "the registry that takes the stead of the one in each image's name",
+    description: "the registry, and a prefix, that replace the registry in each image's name",
   },
   rename: {
     type: "string",
@@ -53,7 +55,7 @@ const RULES = {
 
 export const pushCommand = command({
   name: "push",
-  description: "bring images into a registry, from the store or straight from an archive",
+  description: "push images to a registry, from the store or straight from an archive",
   args: {
     source: {
       type: "positional",
@@ -65,6 +67,7 @@ export const pushCommand = command({
     ...RULES,
     repository: REPOSITORY,
     platform: PLATFORM,
+    "allow-missing-foreign": FOREIGN,
     ...REFERRERS,
     jobs: TRANSFERS,
     ...LOGIN,
@@ -111,6 +114,7 @@ export const pushCommand = command({
       const choice: Choice = {
         platforms,
         along,
+        foreign: words["allow-missing-foreign"],
         repository: words.repository,
         passOver,
         openStore,
@@ -125,19 +129,13 @@ export const pushCommand = command({
           `the rule ${text} fits no name`,
           "names are complete, as in docker.io/library/x:v1; --dry-run says what would be called what",
         );
-      const total = moves.reduce((sum, { image }) => sum + bytesToPush(image), 0);
+      const going = moves.map(({ image }) => image);
+      const total = going.reduce((sum, image) => sum + bytesToPush(image), 0);
       tellLeft(left, talk);
-      const absent = absentJson(
-        tellAbsent(
-          moves.map(({ image }) => image),
-          talk,
-        ),
-      );
+      const absent = absentJson(tellAbsent(going, talk));
       if (words["dry-run"]) {
         for (const move of moves) talk.print(`${move.before} -> ${imageLine(answerOf(move))}`);
-        talk.info(
-          `${count(moves.length, "image")}, ${formatBytes(total)} at most: nothing is sent`,
-        );
+        talk.info(`${countOf(moves)}, ${formatBytes(total)} at most: nothing is sent`);
         talk.document({ ...documentOf(moves), left: leftJson(left), absent });
         return 0;
       }
@@ -147,7 +145,7 @@ export const pushCommand = command({
         talk.print(imageLine(answerOf(move)));
       };
       const pushed = await watched(context, { label: "push", total, threads }, (working) =>
-        pushMoves(moves, choice, working, tell),
+        namingReferrers(going, () => pushMoves(moves, choice, working, tell)),
       ).catch((error: unknown) => {
         tellBroken(moves, done, talk);
         throw error;
@@ -219,13 +217,30 @@ function tellNameless(store: FolderStore, talk: Talk): void {
   );
 }
 
+/** `2 images, with 3 signatures, 1 SBOM`. */
+function countOf(moves: readonly Move[]): string {
+  const going = moves.map(({ image }) => image);
+  const referrers = referrersInWords(going);
+  const images = going.filter(({ refers }) => refers === undefined).length;
+  return `${count(images, "image")}${referrers && `, with ${referrers}`}`;
+}
+
+/** `1 of 2 images`, `2 of 2 images and 1 of 3 referrers`. */
+function progressOf(moves: readonly Move[], done: readonly Move[]): string {
+  const referring = (some: readonly Move[]) =>
+    some.filter(({ image }) => image.refers !== undefined).length;
+  const [all, pushed] = [referring(moves), referring(done)];
+  const images = `${done.length - pushed} of ${count(moves.length - all, "image")}`;
+  return all === 0 ? images : `${images} and ${pushed} of ${count(all, "referrer")}`;
+}
+
 /** Where it stopped, and that nothing of what is done must be done again. */
 function tellBroken(moves: readonly Move[], done: readonly Move[], talk: Talk): void {
   const next = moves[done.length];
   if (moves.length === 1 || next === undefined) return;
   const names = done.map(({ image }) => image.reference);
   talk.warn(
-    `stopped at ${next.image.reference}: ${done.length} of ${count(moves.length, "image")} pushed before${talk.json && done.length > 0 ? `: ${names.join(", ")}` : ""}`,
+    `stopped at ${next.image.reference}: ${progressOf(moves, done)} pushed before${talk.json && done.length > 0 ? `: ${names.join(", ")}` : ""}`,
     "run it again: what the registry has is not sent again",
   );
 }

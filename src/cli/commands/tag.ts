@@ -15,7 +15,7 @@ export const tagCommand = command({
       type: "positional",
       required: true,
       multiple: true,
-      description: "the new names; what else had them has them no more",
+      description: "the new names; an image that had one of them loses it",
     },
   },
   notes: [

@@ -14,6 +14,7 @@ import type { Json } from "../output/reporter.ts";
 import { formatBytes } from "../output/text.ts";
 import { absentJson } from "../shared/absent-platforms.ts";
 import { summaryJson } from "../shared/delta-flags.ts";
+import { REPOSITORY } from "../shared/name-flags.ts";
 import {
   FOREIGN,
   JOBS,
@@ -41,6 +42,7 @@ export const verifyCommand = command({
       type: "boolean",
       description: "also decompress every layer: is it what its config says (its diffID)?",
     },
+    repository: REPOSITORY,
     platform: PLATFORM,
     "allow-missing-foreign": FOREIGN,
     canonical: {
@@ -57,9 +59,9 @@ export const verifyCommand = command({
     jobs: JOBS,
   },
   notes: [
-    "Every byte is read and hashed. All sources are looked at; the exit code is that of the worst. Nothing checked is no yes.\nWhat could not be checked (an encrypted layer, a digest that is not sha256) is listed as unchecked, and gives exit code 2.",
+    "Every byte is read and hashed. All sources are checked; the exit code is that of the worst. Where nothing was checked, that is an error.\nWhat could not be checked (an encrypted layer, a digest that is not sha256) is listed as unchecked, and gives exit code 2.",
     "Of an archive that has some platforms of an image, as docker save and ctr images export write it, --platform names those that must be\nhere; without it all must.",
-    "Of a delta alone, all that is in it is proven; whether its images are whole nobody can say without its base.",
+    "A delta alone is checked in itself; whether its images are complete can be checked only together with its base.",
     "Of an archive in volumes, its list (FILE.volumes.json) stands for the whole archive, and so do all volumes together; other\nvolumes stand for themselves: each is what the list beside it says, or not.",
   ],
   examples: [
@@ -92,7 +94,8 @@ export const verifyCommand = command({
     const bases = await openLenders(base, openStore);
     const platforms = parsePlatformFlag(platform);
     const foreign = words["allow-missing-foreign"];
-    const how = { layers, canonical, bases, platforms, foreign, threads, openStore };
+    const { repository } = words;
+    const how = { layers, canonical, bases, platforms, foreign, repository, threads, openStore };
     let worst: ExitCode = 0;
     const documents: Json[] = [];
     for (const one of asked) {
@@ -135,6 +138,7 @@ interface Options {
   readonly layers: boolean;
   readonly platforms: readonly Platform[];
   readonly foreign: boolean;
+  readonly repository: string | undefined;
   readonly canonical: boolean;
   readonly bases: readonly ReadStore[];
   readonly threads: number;
@@ -231,12 +235,12 @@ async function judgeVolume(
 
 async function prove(
   judged: Judged,
-  { layers, platforms, foreign, canonical, bases, threads, openStore }: Options,
+  { layers, platforms, foreign, repository, canonical, bases, threads, openStore }: Options,
   context: Context,
 ): Promise<Report> {
   const { text } = judged;
   const label = `verify ${text}`;
-  const how = { layers, platforms, foreign };
+  const how = { layers, platforms, foreign, repository };
   const archive = async (...files: readonly [string, ...string[]]) => {
     const { source, total } = await archiveOf(files, context, threads);
     return watched(context, { label, total, threads }, (working) =>
@@ -255,6 +259,6 @@ async function prove(
       verifyLayout(source.path, working, how),
     );
   }
-  const [image] = await openSources(text, openStore);
+  const [image] = await openSources(text, openStore, { repository });
   return watched(context, { label, threads }, (working) => verifyImage(image!, working, how));
 }

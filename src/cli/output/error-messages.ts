@@ -28,25 +28,27 @@ const WORDS: Words = {
     details: matches,
     hint: "give the complete name, or the digest",
   }),
-  "digest-differs": ({ at, expected, actual }) => ({
+  "digest-differs": ({ at, expected, actual, hint }) => ({
     message: `cannot use ${quotePlace(at)}: its bytes are ${actual}, should be ${expected}`,
-    hint: "the bytes are damaged: bring them again from where they came from (an import heals a damaged store)",
+    hint:
+      hint ??
+      "the data is damaged: copy or download it again (importing the image again repairs a damaged store)",
   }),
-  "size-differs": ({ at, expected, actual }) => ({
+  "size-differs": ({ at, expected, actual, hint }) => ({
     message: `cannot use ${quotePlace(at)}: it has ${bytes(actual)}, should have ${bytes(expected)}`,
-    hint: "the bytes are damaged or cut short: bring them again from where they came from",
+    hint: hint ?? "the data is damaged or cut short: copy or download it again",
   }),
-  "blob-missing": ({ digest, at, neededBy }) => ({
+  "blob-missing": ({ digest, at, neededBy, hint }) => ({
     message: `cannot find a blob: ${digest} is not in ${quotePlace(at)}${neededBy ? `, and ${neededBy} needs it` : ""}`,
-    hint: "the image is not whole here: build or import it again",
+    hint: hint ?? "the image is incomplete here: build or import it again",
   }),
   "volumes-missing": ({ at, count: all, missing, folders }) => ({
-    message: `cannot find all volumes of ${quotePlace(at)}: ${missing.length} of ${all} ${missing.length === 1 ? "is" : "are"} not there, looked in ${folders.map(quote).join(", ")}`,
+    message: `cannot find all volumes of ${quotePlace(at)}: ${missing.length} of ${all} ${missing.length === 1 ? "is" : "are"} missing, looked in ${folders.map(quote).join(", ")}`,
     details: missing.map(
       ({ file, number, size, digest, found }) =>
         `${file}: volume ${number} of ${all}, ${bytes(size)}, ${digest}${found === undefined ? "" : `; ${quote(found.path)} has ${bytes(found.size)}`}`,
     ),
-    hint: "bring them to one of these folders, or name them together with the list",
+    hint: "copy them to one of these directories, or name them together with the list",
   }),
   malformed: ({ what, at, why, hint }) => ({
     message: `cannot read ${what} ${quotePlace(at)}: ${why}`,
@@ -68,7 +70,7 @@ const WORDS: Words = {
     details: problems.map(formatProblem),
     ...(problems.some(({ level }) => level === "error")
       ? {}
-      : { hint: "--strict makes warnings errors: mend what they say, or leave it out" }),
+      : { hint: "--strict makes warnings errors: fix what they name, or leave out --strict" }),
   }),
   "program-missing": ({ program, needed, install }) => ({
     message: `cannot run ${quote(program)}, which is needed ${needed}: ${program.includes("/") ? "there is no such program" : "it is not on the PATH"}`,
@@ -94,7 +96,7 @@ const WORDS: Words = {
   unproven: ({ at, findings, hint }) => ({
     message: `cannot take ${quotePlace(at)}: it has ${count(findings.length, "finding")}, should have none`,
     details: findings.map(formatFinding),
-    hint: hint ?? "nothing was changed: bring the archive again from where it came from",
+    hint: hint ?? "nothing was changed: copy or download the archive again",
   }),
   internal: ({ message }) => ({
     message: `a mistake in ingot itself: ${message.split("\n", 1)[0]}`,

@@ -14,11 +14,11 @@ const writes = ({ doing }: Io) => /writ|creat|put|remove|sync|size|lock/.test(do
 /** errno(3). What is not here is shown as the system says it. */
 const CODES: Readonly<Record<string, Words>> = {
   ENOENT: {
-    is: "it is not there",
+    is: "no such file or directory",
     hint: (facts) =>
       writes(facts)
         ? `create its folder first: mkdir -p ${folderOf(facts)}`
-        : "check the name, and the folder you are in",
+        : "check the path, and the current directory",
   },
   EACCES: {
     is: "permission denied",
@@ -62,7 +62,7 @@ const CODES: Readonly<Record<string, Words>> = {
   },
   EPIPE: {
     is: "the reader has closed the pipe",
-    hint: () => "the program after the | ended early: what it got is not whole",
+    hint: () => "the program after the | ended early: its input is incomplete",
   },
   EMFILE: {
     is: "too many files are open in this process",
@@ -106,7 +106,7 @@ const CODES: Readonly<Record<string, Words>> = {
     hint: () => "close other programs and run this again",
   },
   ENOEXEC: {
-    is: "it is no program for this machine",
+    is: "it is not an executable for this machine",
     hint: () => "install the one for this processor",
   },
   E2BIG: { is: "the command line is too long" },

@@ -12,7 +12,7 @@ const hostOf = ({ at }: Refusal) => at.split("/", 1)[0]!;
 /** HTTP statuses, and what happens to connections. */
 const CODES: Readonly<Record<string, Words>> = {
   "401": {
-    is: "the registry wants to know who asks",
+    is: "authentication is required",
     hint: (facts) => `log in: ingot login ${hostOf(facts)} --username NAME --password-stdin`,
   },
   "403": {
@@ -22,25 +22,25 @@ const CODES: Readonly<Record<string, Words>> = {
   },
   "404": { is: "the registry does not have it", hint: () => "check the name" },
   "413": {
-    is: "the registry takes nothing of this size",
+    is: "the registry does not accept content of this size",
     hint: () => "a proxy in front of it may have a limit of its own",
   },
   "429": {
     is: "the registry's rate limit is reached",
     hint: ({ after }) =>
-      `${after === undefined ? "wait" : `wait ${after} s`}, then run this again; who is logged in has often a higher limit`,
+      `${after === undefined ? "wait" : `wait ${after} s`}, then run this again; authenticated users often have a higher limit`,
   },
   tls: {
-    is: "the connection is not to be trusted",
+    is: "the TLS connection could not be verified",
     hint: () =>
       "where the registry has a private CA, give its certificate with --ca-file FILE; where it wants one of yours, --cert FILE --key FILE; where it speaks plain HTTP, say --plain-http",
   },
   ECONNREFUSED: {
-    is: "nobody listens there (ECONNREFUSED)",
+    is: "connection refused (ECONNREFUSED)",
     hint: () => "check the name and the port, and whether the registry runs",
   },
   ENOTFOUND: {
-    is: "there is no host of that name (ENOTFOUND)",
+    is: "no such host (ENOTFOUND)",
     hint: () => "check the name, and the network",
   },
   EAI_AGAIN: {
@@ -56,9 +56,9 @@ const CODES: Readonly<Record<string, Words>> = {
     is: "the connection broke off, several times",
     hint: () => "check the network, and run this again: what has arrived is kept",
   },
-  redirect: { is: "it is sent elsewhere" },
+  redirect: { is: "unexpected redirect" },
   answer: {
-    is: "the answer makes no sense",
+    is: "unexpected answer",
     hint: () => "check that a registry is at this address",
   },
 };
@@ -66,7 +66,7 @@ const CODES: Readonly<Record<string, Words>> = {
 /** What is the case. */
 export function registryReason({ code, why }: Refusal): string {
   const isStatus = /^[0-9]{3}$/.test(code);
-  const is = CODES[code]?.is ?? (/^5[0-9]{2}$/.test(code) ? "the registry is in trouble" : "");
+  const is = CODES[code]?.is ?? (/^5[0-9]{2}$/.test(code) ? "server error" : "");
   const what = isStatus ? (is === "" ? `HTTP ${code}` : `${is} (HTTP ${code})`) : is;
   return [what, why].filter((part) => part !== "").join(": ");
 }

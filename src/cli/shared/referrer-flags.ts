@@ -51,17 +51,25 @@ export function tellLeft(left: readonly LeftBehind[], talk: Talk): void {
   const of = (why: LeftBehind["why"]) =>
     referrerCount(left.filter((one) => one.why === why).map(({ kind }) => kind));
   const [unasked, misfit] = [of("not asked for"), of("platform")];
-  const [unlisted, unread] = [of("no subject"), of("not readable")];
+  const [missing, unlisted, unread] = [of("subject missing"), of("no subject"), of("not readable")];
+  const isPart = left.every(({ why, partOf }) => why !== "no subject" || partOf !== undefined);
   if (unasked !== "") talk.info(`left behind: ${unasked} (--referrers takes everything)`);
   if (misfit !== "")
     talk.warn(
       `left behind: ${misfit} of the whole index, of which only some platforms were chosen`,
       "they are about the index's digest; without --platform they travel with it",
     );
+  if (missing !== "")
+    talk.warn(
+      `left behind: ${missing} of platforms that are missing here`,
+      "they are about the digests of those platforms: they travel with an image that has them",
+    );
   if (unlisted !== "")
     talk.warn(
       `left behind: ${unlisted} whose manifest has no subject: a registry cannot list them`,
-      "without --platform they travel inside the index",
+      isPart
+        ? "without --platform they travel inside the index"
+        : "an archive keeps them: ingot export",
     );
   if (unread !== "")
     talk.warn(

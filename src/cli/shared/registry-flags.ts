@@ -47,7 +47,7 @@ export const LOGIN = {
     type: "string",
     alias: "u",
     valueHint: "NAME",
-    description: "who to be at the registry",
+    description: "user name at the registry",
   },
   "password-stdin": { type: "boolean", description: "read the password of --username from stdin" },
 } as const satisfies Options;
@@ -134,7 +134,7 @@ function pem(file: string, what: string): string {
   throw new Fault("malformed", {
     what: "the file",
     at: file,
-    why: `there is no ${what} in PEM in it`,
+    why: `it has no ${what} in PEM`,
     hint: `it should have a line -----BEGIN ${what}-----`,
   });
 }
@@ -208,6 +208,6 @@ export async function readLogin(
   }
   const password = text(concat(pieces))?.replace(/\r?\n$/, "");
   if (password === undefined || password === "" || /[\r\n\0]/.test(password))
-    throw usage("standard input is no password, should be one line of text", example);
+    throw usage("standard input is not a password (expected one line of text)", example);
   return { username, password };
 }

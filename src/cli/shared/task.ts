@@ -87,7 +87,7 @@ export async function watched<T>(
 
 function sayLeft(at: string, talk: Talk): void {
   talk.info(
-    `what has come of ${quote(at)} stays beside it, hidden: the same command goes on there`,
+    `the partial data of ${quote(at)} is kept beside it, in a hidden file: the same command resumes there`,
   );
 }
 
@@ -102,7 +102,7 @@ export function archiveSource(text: string): { source: ArchiveSource; total: num
       throw new Fault("not-found", {
         what: "the archive",
         at: text,
-        hint: "check the name, and the folder you are in",
+        hint: "check the path, and the current directory",
       });
     if (found.kind === "directory" && isLayout(text))
       return { source: { path: text }, total: undefined };

@@ -221,7 +221,7 @@ export class StageWork {
           }
         } catch (error) {
           if (!(error instanceof BadPort)) throw error;
-          this.#report.error(at, `EXPOSE ${quote(text)} is no port: ${error.message}`);
+          this.#report.error(at, `EXPOSE ${quote(text)} is not a port: ${error.message}`);
         }
       }
     }
@@ -261,7 +261,7 @@ export class StageWork {
     const near = nearest(signal.toUpperCase(), SIGNALS);
     this.#report.error(
       at,
-      `STOPSIGNAL ${quote(signal)} is no signal`,
+      `STOPSIGNAL ${quote(signal)} is not a signal`,
       meant(near) ?? "for example SIGTERM",
     );
   }

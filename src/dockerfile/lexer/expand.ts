@@ -204,7 +204,7 @@ class Lexer {
     const first = this.#peek();
     if (first === undefined) throw new BadSubstitution("a } is missing");
     if (first === "{" || first === "}" || first === ":")
-      throw new BadSubstitution(`\${${first} is no variable`);
+      throw new BadSubstitution(`\${${first} is not a variable`);
     const name = this.#name();
     const char = this.#next();
     if (char === "}") return this.#get(name) ?? this.#missing(name, `\${${name}}`);
@@ -220,7 +220,7 @@ class Lexer {
     const trims = kind === "#" || kind === "%";
     if (kind === undefined) throw new BadSubstitution("a } is missing");
     if (!"+-?#%".includes(kind) || (orEmpty && trims))
-      throw new BadSubstitution(`${modifier} after \${${name} is no modifier`);
+      throw new BadSubstitution(`${modifier} after \${${name} is not a modifier`);
     const { text: word } = this.until("}", trims, undefined, trims);
     const value = this.#get(name);
     if (value === undefined && this.#options.keepUnset) return `\${${name}${modifier}${word}}`;

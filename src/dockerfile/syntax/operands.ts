@@ -24,7 +24,7 @@ export function jsonOf({ rest, place, report, name }: Part): readonly string[] |
     return [];
   }
   if (strings === undefined && /^\[\s*["']/.test(rest.text)) {
-    const message = `${name} looks like a JSON array, but is none: its text is taken as it stands`;
+    const message = `${name} looks like a JSON array, but is not one: its text is used as it is`;
     const hint =
       "JSON has double quotes around each string, no comma behind the last, and \\\\ for \\";
     report.warning(place(rest.at), message, hint);

@@ -58,7 +58,7 @@ export function readCopy(part: Part): Said | undefined {
       if (/^\.{0,2}$|\//.test(heredoc.name))
         report.error(
           place(word.at),
-          `the here-document's name ${quote(heredoc.name)} is no file name: it names the file that is made`,
+          `the here-document's name ${quote(heredoc.name)} is not a file name: it names the file that is made`,
         );
     }
   }

@@ -74,8 +74,8 @@ function unknown({ text }: Word, at: Place, report: Report): void {
   const odd = oddSpace(text);
   const near = nearest(text.toUpperCase(), [...Object.keys(INSTRUCTIONS), "FROM"]);
   const hint =
-    odd === undefined ? meant(near) : `${odd} in it is no plain space: write one in its place`;
-  report.error(at, `${quote(text)} is no instruction`, hint);
+    odd === undefined ? meant(near) : `${odd} in it is not a plain space: write one in its place`;
+  report.error(at, `${quote(text)} is not an instruction`, hint);
 }
 
 function one(part: Part, kind: "user" | "workdir" | "stopsignal" | "maintainer"): Said | undefined {

@@ -16,7 +16,7 @@ export function parsePorts(word: string): { ports: readonly string[]; published:
   if (colon >= 0) {
     const [, address, host = ""] = /^(?:(.*):)?([^:]*)$/.exec(word.slice(0, colon)) ?? [];
     if (address !== undefined && !/^[0-9a-fA-F.:[\]]*$/.test(address))
-      throw new BadPort("what stands before the ports is no address");
+      throw new BadPort("what stands before the ports is not an address");
     const [from, to] = host === "" ? [first, last] : rangeOf(host);
     if (to - from !== last - first && first !== last)
       throw new BadPort("the host's range and the container's differ in length");

@@ -22,7 +22,7 @@ export function parseMode(text: string, place: string): ModeChange {
   const steps = /^[0-9]/.test(text) ? undefined : parseSteps(text);
   if (steps === undefined) {
     throw new Fault("usage", {
-      message: `${place}: --chmod=${JSON.stringify(text)} is no mode, should be an octal number up to 7777 or changes`,
+      message: `${place}: --chmod=${JSON.stringify(text)} is not a mode (expected an octal number up to 7777, or changes)`,
       hint: "for example 755, u=rwX,go=rX or +x",
     });
   }

@@ -60,7 +60,7 @@ function understood<T>(read: () => T, text: string, what: string, place: string)
   } catch (error) {
     if (!(error instanceof BadPattern)) throw error;
     throw new Fault("usage", {
-      message: `${place}: ${what} ${JSON.stringify(text)} is no pattern: ${error.message}`,
+      message: `${place}: ${what} ${JSON.stringify(text)} is not a pattern: ${error.message}`,
       hint: "a bracket that means itself is written [[]",
     });
   }

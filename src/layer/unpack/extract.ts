@@ -77,7 +77,7 @@ export class Placer {
     const there = this.#tree.get(folder);
     if (there?.kind === "directory") return;
     if (there !== undefined)
-      throw this.#wrong(`${member} lies below ${folder}, which is no folder`);
+      throw this.#wrong(`${member} lies below ${folder}, which is not a directory`);
     const parent = parentOf(folder);
     this.#imply(parent, member);
     const kept = (this.#tree.get(parent)?.meta.mode ?? 0) & 0o2000;

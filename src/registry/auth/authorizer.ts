@@ -175,7 +175,7 @@ async function readToken(answer: Answer, doing: string): Promise<string> {
   const value = found.success ? found.output.token || found.output.access_token : undefined;
   // What stands in a header must not end it.
   if (value === undefined || !/^[\x21-\x7e]+$/.test(value))
-    throw new Fault("registry", { doing, at, code: "answer", why: "there is no token in it" });
+    throw new Fault("registry", { doing, at, code: "answer", why: "it has no token" });
   return value;
 }
 

@@ -64,7 +64,7 @@ async function call(
     throw new Fault("malformed", {
       what: "the name of a credential helper",
       at: JSON.stringify(name),
-      why: "it is no part of a program's name",
+      why: "it is not valid in a program's name",
     });
   const { status, stdout, stderr } = await run([program, verb], {
     cwd,

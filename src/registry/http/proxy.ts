@@ -40,7 +40,7 @@ export function proxyFor(url: URL, { http, https, none }: Proxies): URL | undefi
   const proxy = parseProxy(text);
   if (proxy === null || proxy.hostname === "")
     throw new Fault("usage", {
-      message: `${variable} is no URL of a proxy, should be like http://proxy.example.com:3128`,
+      message: `${variable} is not the URL of a proxy (expected one like http://proxy.example.com:3128)`,
     });
   if (wordsOf(proxy) === undefined)
     throw new Fault("usage", {

@@ -99,7 +99,7 @@ export class TunnelAgent extends Agent {
         const status = /^HTTP\/1\.[01] ([0-9]{3})/.exec(head.toString("latin1"))?.[1];
         // What a server says before it was asked is no TLS.
         if (status !== "200" || end !== head.length - 4) {
-          fail(trouble(`the proxy answered ${status ?? "what is no HTTP"}`, "EPROXY"));
+          fail(trouble(`the proxy answered ${status ?? "something that is not HTTP"}`, "EPROXY"));
           return;
         }
         plain.pause();

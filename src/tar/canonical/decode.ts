@@ -120,7 +120,7 @@ export function decodePax(body: Uint8Array, at: string): Map<string, string> {
       throw new Fault("malformed", {
         what: "a PAX header",
         at,
-        why: `the value of ${JSON.stringify(key)} is none that it can have`,
+        why: `the value of ${JSON.stringify(key)} is not valid: ${JSON.stringify(value.slice(0, 100))}`,
       });
     records.set(key, value);
     start = end;
@@ -147,7 +147,7 @@ export function paxSize(value: string, at: string): number {
     throw new Fault("malformed", {
       what: "a PAX header",
       at,
-      why: `the size ${JSON.stringify(value)} is no size`,
+      why: `the size ${JSON.stringify(value)} is not a valid size`,
     });
   return size;
 }

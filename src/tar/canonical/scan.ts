@@ -140,7 +140,7 @@ async function readHead(input: Input): Promise<Head | undefined> {
         at,
         why:
           kind === "pax-global"
-            ? "it is of all members, and stands between a member and what extends it"
+            ? "it is a global header, and it is between another extended header and the member of that"
             : "two headers of one kind extend one member",
       });
     if (kind !== "pax-global") seen.add(kind);

@@ -69,7 +69,7 @@ export const sparse = (at: string) =>
     what: "the archive",
     at,
     found: "a sparse file",
-    expected: "files that are there whole",
+    expected: "files without holes, all of their bytes in the archive",
     hint: "pack it again without tar's --sparse",
   });
 
@@ -82,7 +82,7 @@ function number(key: string, value: Uint8Array, shape: RegExp, at: string): numb
   const text = bytesText(value);
   const found = shape.test(text) ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(found)) return found;
-  const why = `its ${key}, ${JSON.stringify(text)}, is no number that can be`;
+  const why = `its ${key}, ${JSON.stringify(text)}, is not a valid number`;
   throw new Fault("malformed", { what: "a PAX header", at, why });
 }
 

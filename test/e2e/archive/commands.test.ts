@@ -152,10 +152,7 @@ describe("import", () => {
         const { code, err } = await say(in_(...words), input === undefined ? {} : { input });
         assert.equal(code, 2);
         assert.match(err, said);
-        assert.match(
-          err,
-          /hint: nothing was changed: bring the archive again from where it came from\n/,
-        );
+        assert.match(err, /hint: nothing was changed: copy or download the archive again\n/);
       }
       assert.match((await say(["verify", file])).out, said);
     }
@@ -164,7 +161,7 @@ describe("import", () => {
     const input = readFileSync(archive).subarray(0, 40_000);
     assert.match(
       (await say(in_("import", "-"), { input })).err,
-      /what has come of it is kept for a day/,
+      /the part that was received is kept for a day/,
     );
   });
 

@@ -704,10 +704,10 @@ describe("a list that lies", () => {
       lying([one], [{ bytes: one, size: 5 }]),
       /it has 5 bytes, its descriptor says 641/,
     );
-    await isRight(lying([], [{ bytes: one }]), /is said to be left out, and it is here/);
+    await isRight(lying([], [{ bytes: one }]), /is listed as left out, and it is in the archive/);
     await isRight(lying([one], [{ bytes: one }, { bytes: layer(43) }]), /no image needs it/);
     await isRight(lying([one], [{ bytes: two }]), /it is here|it is not here/);
-    await isRight(lying([], []), /it tells of nothing that is left out/);
+    await isRight(lying([], []), /it lists no layer that is left out/);
     const bytes = image.blobs.get(config)!;
     await isRight(lying([bytes], [{ bytes }]), /may leave out layers alone/);
     const manifest = [...image.blobs.values()].find((found) =>

@@ -177,11 +177,11 @@ describe("an image without a name", () => {
     for (const [bytes, says] of [
       [
         tagged,
-        /a tag alone, as "v1", is none: --repository REPO makes it REPO:v1\); give it one with --name REF/,
+        /a tag alone, as "v1", is not a complete name: --repository REPO makes it REPO:v1\); give it one with --name REF/,
       ],
-      [bare, /1 is here without a name; give it one with --name REF/],
-      [saved, /1 is here without a name; give it one with --name REF/],
-      [archive([one, two]), /2 are here without names$/],
+      [bare, /1 image has no name; give it one with --name REF/],
+      [saved, /1 image has no name; give it one with --name REF/],
+      [archive([one, two]), /2 images have no name$/],
     ] as const) {
       const source = { bytes: pieces(bytes), at: "x" };
       const { findings } = await faultOf("unproven", () => importArchive(source, store, alone()));

@@ -238,7 +238,7 @@ describe("an archive of Docker's form with an index beside its list, as apko wri
     ];
     const { images, warnings } = await imported(t, bytes);
     assert.deepEqual(images, arches);
-    assert.match(warnings.join(), /1 of its images have no name/);
+    assert.match(warnings.join(), /1 of its images has no name and was passed over/);
     const all = await imported(t, bytes, { name: "example.com/app:v1" });
     assert.deepEqual(all.images, [...arches, ["example.com/app:v1", both.digest]]);
     const folder = tempDir(t);

@@ -355,7 +355,7 @@ describe("what is wrong with volumes", () => {
       );
       assert.match(
         message,
-        /is no volume of the archive of ".*big\.tar\.volumes\.json": it is sha256:/,
+        /is not a volume of the archive of ".*big\.tar\.volumes\.json": it is sha256:/,
       );
       copyFileSync(beside.files[1]!, files[1]!);
       const report = await verified(list);
@@ -380,7 +380,7 @@ describe("what is wrong with volumes", () => {
       const none = await faultOf("usage", () => openVolumes([list, odd], alone()));
       assert.match(
         none.message,
-        /notes\.txt" is no volume of .*: it has 5 bytes, and no volume has$/,
+        /notes\.txt" is not a volume of .*: it has 5 bytes, and no volume has$/,
       );
       const [a, b] = ["a.tar", "b.tar"].map((name) => join(dir, name));
       for (const path of [a!, b!]) writeFileSync(path, archive);

@@ -99,12 +99,12 @@ describe("import of volumes", () => {
         assert.deepEqual([code, out], [2, ""]);
         assert.match(
           err,
-          /error: cannot find all volumes of ".*big\.tar\.volumes\.json": 2 of 4 are not there, looked in "/,
+          /error: cannot find all volumes of ".*big\.tar\.volumes\.json": 2 of 4 are missing, looked in "/,
         );
         assert.ok(err.includes(`looked in ${JSON.stringify(folder)}\n`), err);
         assert.match(err, /^ {2}big\.tar\.002: volume 2 of 4, \d+ bytes, sha256:[0-9a-f]{64}$/m);
         assert.match(err, /^ {2}big\.tar\.004: volume 4 of 4, \d+ bytes, sha256:[0-9a-f]{64}$/m);
-        assert.match(err, /^hint: bring them/m);
+        assert.match(err, /^hint: copy them/m);
         plain(err);
       }
       assert.equal(existsSync(store), false);
@@ -279,7 +279,7 @@ describe("verify of volumes", () => {
       const whole = await say(["verify", list]);
       assert.equal(whole.code, 2);
       assert.match(whole.out, /^COULD NOT SAY /);
-      assert.match(whole.err, /3 of 4 are not there/);
+      assert.match(whole.err, /3 of 4 are missing/);
       for (const flag of ["--canonical", "--layers"]) {
         const refused = await say(["verify", flag, file]);
         assert.equal(refused.code, 2);

@@ -272,7 +272,7 @@ describe("an archive or a layout", () => {
     );
     assert.match(
       await refused("FROM oci:../base\n"),
-      /"base\/oci-layout"\nhint: .* no OCI image layout/,
+      /"base\/oci-layout"\nhint: .* not an OCI image layout/,
     );
     for (const text of ["oci:", "oci-archive::x"])
       assert.equal(

@@ -66,7 +66,7 @@ test("a folder that is no layout: what it lacks is said, and an image of its nam
   };
   mkdirSync(join(dir, "hello"));
   const bare =
-    /cannot find the image: looked for "hello" in .*\n.*hint: there is a folder "hello", and it is no image layout: it is without oci-layout and index\.json\n/;
+    /cannot find the image: looked for "hello" in .*\n.*hint: the directory "hello" is not an image layout: it lacks oci-layout and index\.json\n/;
   for (const words of ["verify", "inspect"]) {
     const { code, text } = await say(words, "hello");
     assert.equal(code, 2);
@@ -83,7 +83,10 @@ test("a folder that is no layout: what it lacks is said, and an image of its nam
   writeFileSync(join(dir, "hello/index.json"), "{}");
   assert.match((await say("inspect", "./hello")).text, /found a folder without oci-layout, should/);
   assert.equal((await say("import", archive)).code, 0);
-  assert.match((await say("inspect", "hello")).text, /did you mean ".*:v1"\? \(there is a folder/);
+  assert.match(
+    (await say("inspect", "hello")).text,
+    /did you mean ".*:v1"\? \(the directory "hello" is not/,
+  );
   assert.equal((await say("tag", "hello:v1", "hello")).code, 0);
   assert.equal((await say("verify", "hello")).code, 0);
 });
@@ -99,5 +102,5 @@ test("a name with a line break cannot pass for a line of the answer", async (t) 
   }
   const verdict = await ingot(["verify", layout]);
   assert.equal(verdict.code, 1);
-  assert.match(`${verdict.stdout}`, /is not a name that an image can be asked for by/);
+  assert.match(`${verdict.stdout}`, /is not a valid image name/);
 });

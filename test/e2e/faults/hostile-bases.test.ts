@@ -176,7 +176,7 @@ const hostile: Readonly<Record<string, Hostile>> = {
     tar: of({ name: "d/", type: "5" }, hard("y", "d")),
     says: /which is a folder/,
   },
-  "a file below a file": { tar: of(x, { name: "x/y" }), says: /which is no folder/ },
+  "a file below a file": { tar: of(x, { name: "x/y" }), says: /which is not a directory/ },
   "a file for a root": {
     tar: of(x, { name: "/" }, { name: "./" }, link("/", "x")),
     says: /makes \/ a/,

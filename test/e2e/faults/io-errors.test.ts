@@ -133,7 +133,7 @@ describe("a place that is not as it should be", () => {
       refused(
         await ingot(["import", join(dir, "none.tar"), "--store", store]),
         /cannot find/,
-        /check the name/,
+        /check the path/,
       );
       refused(await ingot(["import", dir, "--store", store]), /\(EISDIR\)/, /name a file in it/);
       assert.equal(existsSync(store), false);

@@ -101,7 +101,7 @@ testWith(
       counting.left = half;
       const failed = await ingot([...words(counting.host, more)]);
       assert.equal(failed.code, 2);
-      assert.match(failed.stderr, /what has come of ".*image\.tar" stays .* goes on there\n/);
+      assert.match(failed.stderr, /the partial data of ".*image\.tar" is kept .* resumes there\n/);
       assert.match(failed.stderr, /error: cannot get/);
       assert.ok(resume.halves(out).length > 0);
       assert.ok(readdirSync(out).every((name) => resume.halves(out).includes(name)));
@@ -164,7 +164,7 @@ testWith(
       child.kill(signal);
       const ended = await child.ended;
       resume.assertStopped(ended, signal);
-      assert.match(ended.stderr, /what has come of ".*image\.tar" stays .* goes on there\n/);
+      assert.match(ended.stderr, /the partial data of ".*image\.tar" is kept .* resumes there\n/);
       assert.equal(resume.halves(out).length, 1);
       Object.assign(counting, { sent: 0, pace: 0 });
       assert.ok((await resume.resumed({ words: all, output })) > 1_000_000);
@@ -177,7 +177,7 @@ testWith(
     writeFileSync(output, "old");
     const { stderr, code } = await ingot(words(counting.host));
     assert.equal(code, 2);
-    assert.doesNotMatch(stderr, /goes on there/);
+    assert.doesNotMatch(stderr, /resumes there/);
     assert.deepEqual(readdirSync(out), ["image.tar"]);
     assert.equal(readFileSync(output, "utf8"), "old");
   },

@@ -118,7 +118,7 @@ testWith(["docker-registry"], "one platform, one digest, several names", async (
     ],
     [["pull", "app"], /does not say which registry/],
     [["copy", layout, "x.tar"], /oci-archive:x\.tar/],
-    [["copy", layout, "oci:"], /is not whole/],
+    [["copy", layout, "oci:"], /is incomplete/],
     [["pull", `${host}/app:v1`, "--cert", "x"], /should be with --key/],
     [["pull", `${host}/app:v1`, "--ca-file", join(layout, "oci-layout")], /no CERTIFICATE in PEM/],
   ] as const) {

@@ -11,6 +11,8 @@ interface Served {
   readonly tags: Readonly<Record<string, string>>;
   /** Whether there is a referrers API. */
   readonly lists: boolean;
+  /** Gets the path of every request. */
+  readonly asked?: string[];
 }
 
 interface Manifest {
@@ -38,6 +40,7 @@ export async function serveLayout(t: Ends, served: Served): Promise<string> {
 }
 
 function answer({ url = "", method }: IncomingMessage, response: ServerResponse, served: Served) {
+  served.asked?.push(url);
   const [, kind, which = ""] = /^\/v2\/app\/(manifests|blobs|referrers)\/([^?]+)/.exec(url) ?? [];
   const send = (bytes: Uint8Array | string, type: string) => {
     const length = Buffer.byteLength(bytes);

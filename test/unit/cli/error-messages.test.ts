@@ -30,12 +30,12 @@ const samples: Samples = {
   io: [
     [
       { doing: "open", at: "/a/b", code: "ENOENT", message: "x" },
-      'cannot open "/a/b": it is not there (ENOENT)',
-      { hint: /check the name/ },
+      'cannot open "/a/b": no such file or directory (ENOENT)',
+      { hint: /check the path/ },
     ],
     [
       { doing: "create", at: "/a/b", code: "ENOENT", message: "x" },
-      'cannot create "/a/b": it is not there (ENOENT)',
+      'cannot create "/a/b": no such file or directory (ENOENT)',
       { hint: /mkdir -p "\/a"/ },
     ],
     [
@@ -51,7 +51,7 @@ const samples: Samples = {
     [
       { doing: "write to", at: "standard output", code: "EPIPE", message: "x" },
       "cannot write to standard output: the reader has closed the pipe (EPIPE)",
-      { hint: /not whole/ },
+      { hint: /incomplete/ },
     ],
     [
       { doing: "read", at: "x", code: "EISDIR", message: "x" },
@@ -98,13 +98,13 @@ const samples: Samples = {
         ],
         folders: ["/s", "/t"],
       },
-      'cannot find all volumes of "/s/big.tar.volumes.json": 2 of 5 are not there, looked in "/s", "/t"',
+      'cannot find all volumes of "/s/big.tar.volumes.json": 2 of 5 are missing, looked in "/s", "/t"',
       {
         details: [
           `big.tar.002: volume 2 of 5, 512 bytes, ${A}`,
           `big.tar.003: volume 3 of 5, 512 bytes, ${B}; "/s/big.tar.003" has 1 byte`,
         ],
-        hint: /bring them/,
+        hint: /copy them/,
       },
     ],
   ],
@@ -233,7 +233,7 @@ const samples: Samples = {
   registry: [
     [
       { doing: "get", at: "r.example/x:v1", code: "401", why: "UNAUTHORIZED who" },
-      'cannot get "r.example/x:v1": the registry wants to know who asks (HTTP 401): UNAUTHORIZED who',
+      'cannot get "r.example/x:v1": authentication is required (HTTP 401): UNAUTHORIZED who',
       { hint: /^log in: ingot login r\.example / },
     ],
     [
@@ -243,7 +243,7 @@ const samples: Samples = {
     ],
     [
       { doing: "push", at: "r/x:v1", code: "503", why: "" },
-      'cannot push "r/x:v1": the registry is in trouble (HTTP 503)',
+      'cannot push "r/x:v1": server error (HTTP 503)',
       { hint: /later/ },
     ],
     [
@@ -252,7 +252,7 @@ const samples: Samples = {
     ],
     [
       { doing: "get", at: "r/x:v1", code: "tls", why: "self-signed" },
-      'cannot get "r/x:v1": the connection is not to be trusted: self-signed',
+      'cannot get "r/x:v1": the TLS connection could not be verified: self-signed',
       { hint: /--ca-file FILE/ },
     ],
     [

@@ -76,7 +76,7 @@ test("all problems of a file are told at once, by line and column", () =>
       "FROM scratch\nCOPY --form=x --chown a b\nCOPPY a b\nENV A=1 B\n  EXPOSE\nRUN x\nCOPY a\n",
       '2:6 error: COPY has no flag "--form" [perhaps --from is meant]',
       '2:15 error: --chown has no value [write --chown=VALUE, with no space around the "="]',
-      '3:1 error: "COPPY" is no instruction [perhaps COPY is meant]',
+      '3:1 error: "COPPY" is not an instruction [perhaps COPY is meant]',
       '4:9 error: "B" has no "=": it should be KEY=VALUE [put a value that has spaces in double quotes: KEY="a b"]',
       "5:3 error: EXPOSE has no words: it should have at least one",
       `6:1 error: ${RUN}`,
@@ -84,12 +84,12 @@ test("all problems of a file are told at once, by line and column", () =>
     ],
     [
       "FROM scratch\nEXPOSE 70000 \nSTOPSIGNAL SIGTREM\nLABEL a=${X:?needed}\nCOPY --chmod=888 a b\nRUN x\nFROM scratch\nCOPY --from=0 a b\nEXPOSE x\n",
-      '2:1 error: EXPOSE "70000" is no port: a port is a number from 0 to 65535, or two with a - between them',
-      '3:1 error: STOPSIGNAL "SIGTREM" is no signal [perhaps SIGTERM or SIGTRAP is meant]',
+      '2:1 error: EXPOSE "70000" is not a port: a port is a number from 0 to 65535, or two with a - between them',
+      '3:1 error: STOPSIGNAL "SIGTREM" is not a signal [perhaps SIGTERM or SIGTRAP is meant]',
       '4:1 error: "${X:?needed}" cannot be expanded: X: needed',
       '5:1 error: --chmod is "888": it should be octal, 7777 at most, or symbolic [for example --chmod=755, or --chmod=u=rwX,go=rX]',
       `6:1 error: ${RUN}`,
-      '9:1 error: EXPOSE "x" is no port: a port is a number from 0 to 65535, or two with a - between them',
+      '9:1 error: EXPOSE "x" is not a port: a port is a number from 0 to 65535, or two with a - between them',
     ],
   ]));
 
@@ -143,7 +143,7 @@ test("FROM and what comes before it", () =>
     ],
     [
       "FROM scratch AS 1a\n",
-      '1:17 error: "1a" is no name for a stage [a name begins with a letter; letters, digits, -, _ and . follow]',
+      '1:17 error: "1a" is not a valid stage name [a name begins with a letter; letters, digits, -, _ and . follow]',
     ],
     ...["x", "scratch"].map(
       (image) =>
@@ -194,12 +194,12 @@ test("here-documents and the file's form", () =>
     ],
     [
       "FROM scratch\nCOPY <<a/b /x\nhi\na/b\n",
-      '2:6 error: the here-document\'s name "a/b" is no file name: it names the file that is made',
+      '2:6 error: the here-document\'s name "a/b" is not a file name: it names the file that is made',
     ],
     ["# escape=/\nFROM scratch\n", '1:1 error: the escape is "/": it should be \\ or `'],
     [
       "FROM scratch\nCOPY\u00a0a b\n",
-      '2:1 error: "COPY\u00a0a" is no instruction [U+00A0 in it is no plain space: write one in its place]',
+      '2:1 error: "COPY\u00a0a" is not an instruction [U+00A0 in it is not a plain space: write one in its place]',
     ],
     [
       "FROM scratch\nHEALTHCHECK --interval=5 --retries=x CMD y\n",
@@ -235,7 +235,7 @@ test("what is built, but likely not as it is meant", () =>
     ],
     [
       "FROM scratch\nCMD a\nCMD ['b']\n",
-      "3:5 warning: CMD looks like a JSON array, but is none: its text is taken as it stands [JSON has double quotes around each string, no comma behind the last, and \\\\ for \\]",
+      "3:5 warning: CMD looks like a JSON array, but is not one: its text is used as it is [JSON has double quotes around each string, no comma behind the last, and \\\\ for \\]",
       "2:1 warning: CMD has no effect: the one on line 3 takes its place",
     ],
     ["FROM scratch\nCMD [ -f /x ] && y\n"],
@@ -298,5 +298,5 @@ test("a file that is no text is refused by its place, one that is too large by i
 
 test("what would steer a terminal is told as an escape", async () => {
   const { problems } = await faultOf("source", () => work("FROM scratch\n\u001b[31m\u202e x\n"));
-  assert.equal(problems[0]!.message, '"\\u001b[31m\\u202e" is no instruction');
+  assert.equal(problems[0]!.message, '"\\u001b[31m\\u202e" is not an instruction');
 });

@@ -211,7 +211,7 @@ test("triggers that cannot be carried out are told at FROM", async () => {
   };
   assert.deepEqual(await problemsOf("RUN make", "FOO x"), [
     "2:1 error: the base has ONBUILD RUN, which is not carried out: ingot runs no programs, since what they write differs from machine to machine [write FROM an image that has no such trigger]",
-    '2:1 error: ONBUILD "FOO x": "FOO" is no instruction',
+    '2:1 error: ONBUILD "FOO x": "FOO" is not an instruction',
   ]);
   assert.deepEqual(await problemsOf("", "CMD a\nCMD b", "ONBUILD CMD x"), [
     '2:1 error: ONBUILD "" of the base should be one instruction',

@@ -1,8 +1,9 @@
 /** Signatures and other referrers when the names of their image are removed. */
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { FolderStore } from "../../../src/store/folder-store.ts";
 import { type Blob, nameAll, OCI, put, putContainer } from "../../support/images/platforms.ts";
 import { ask, say } from "../../support/process/say.ts";
 import { type Ends, tempDir } from "../../support/process/temp.ts";
@@ -144,6 +145,44 @@ test("prune removes those whose subject no image has, and says so", async (t) =>
   assert.equal((await there()).length, 3);
   const { document } = await ask(["prune", "--store", store]);
   assert.deepEqual([document.orphans, document.removed], [[], []]);
+});
+
+test("prune changes nothing where it refuses: a busy store, a damaged image", async (t) => {
+  const { store, names, referrers, app, there } = signed(t);
+  const { "r.test/other:v1": _, ...left } = names;
+  writeIndex(store, left, referrers);
+  const index = () => readFileSync(join(store, "index.json"), "latin1");
+  const before = index();
+  const session = await new FolderStore(store).begin();
+  const busy = await say(["prune", "--store", store]);
+  assert.deepEqual([busy.code, index()], [2, before]);
+  assert.match(busy.err, /is using it/);
+  assert.doesNotMatch(busy.err, /removed/);
+  session.drop();
+  const file = at(store, app.digest);
+  const bytes = readFileSync(file);
+  writeFileSync(file, "{}");
+  assert.deepEqual([(await say(["prune", "--store", store])).code, index()], [2, before]);
+  writeFileSync(file, bytes);
+  assert.equal((await say(["prune", "--store", store])).code, 0);
+  assert.equal((await there()).length, 3);
+});
+
+test("prune gives each referrer of a list an entry of its own", async (t) => {
+  const store = join(tempDir(t), "store");
+  const app = putContainer(store, "app");
+  const here = putReferrer(store, app);
+  const list = put(store, OCI.index, { schemaVersion: 2, mediaType: OCI.index, manifests: [here] });
+  nameAll(store, {
+    "r.test/app:v1": app,
+    [`r.test/app:${app.digest.replace(":", "-")}`]: list,
+  });
+  const { document, code } = await ask(["prune", "--store", store]);
+  assert.deepEqual([code, document.orphans], [0, []]);
+  assert.deepEqual(digests(document.removed), [list.digest]);
+  assert.deepEqual(digests((await ask(["list", "--store", store])).document.referrers), [
+    here.digest,
+  ]);
 });
 
 test("names of cosign's form are referrers as well, in whatever repository they stand", async (t) => {

@@ -241,7 +241,7 @@ testWith(
     const words = ["login", host, "--username", "bob", "--password-stdin"];
     const wrong = await say(words, "no\n");
     assert.equal(wrong.code, 2);
-    assert.match(wrong.stderr, /the registry wants to know who asks \(HTTP 401\)/);
+    assert.match(wrong.stderr, /authentication is required \(HTTP 401\)/);
     const good = await say([...words, "--json"], "pass word\n");
     assert.equal(good.code, 0, good.stderr);
     const file = join(dir, "config.json");
@@ -254,10 +254,10 @@ testWith(
     const nobody = await say(["pull", `${host}/nothing:v1`, "--store", join(dir, "store")]);
     assert.match(nobody.stderr, /hint: log in: ingot login/);
     for (const [odd, said] of [
-      [["login", host], /there is no name and no password/],
+      [["login", host], /--username and --password-stdin are missing/],
       [["login", host, "--username", "bob"], /--username is given alone/],
       [["login", host, "--username", "a:b", "--password-stdin"], /no colon/],
-      [words, /standard input is no password/],
+      [words, /standard input is not a password/],
     ] as const) {
       const { code, stderr } = await say(odd);
       assert.equal(code, 2);

@@ -659,7 +659,7 @@ describe("not-canonical names the first member, and in it the field, that differ
     for (const odd of ["ghcr.io/example/image!v1", "Ghcr.io/example/image/v1"]) {
       const bytes = Buffer.from(whole);
       bytes.set(ascii(odd), at);
-      await says(t, bytes, "index.json", /is no complete name/);
+      await says(t, bytes, "index.json", /is not a complete name/);
     }
   });
 
