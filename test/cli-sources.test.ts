@@ -83,7 +83,10 @@ test("a folder that is no layout: what it lacks is said, and an image of its nam
   writeFileSync(join(dir, "hello/index.json"), "{}");
   assert.match((await say("inspect", "./hello")).text, /found a folder without oci-layout, should/);
   assert.equal((await say("import", archive)).code, 0);
-  assert.match((await say("inspect", "hello")).text, /did you mean ".*:v1"\? \(the directory "hello" is not/);
+  assert.match(
+    (await say("inspect", "hello")).text,
+    /did you mean ".*:v1"\? \(the directory "hello" is not/,
+  );
   assert.equal((await say("tag", "hello:v1", "hello")).code, 0);
   assert.equal((await say("verify", "hello")).code, 0);
 });
