@@ -289,7 +289,7 @@ describe("scan", () => {
       assert.match(await why(twice, comment, twice, file), /two headers of one kind/);
       assert.match(
         await why(twice, rawPax({ comment: "x" }, "g"), file),
-        /stands between a member/,
+        /between another extended header and the member/,
       );
     }
     const { members } = await fromStream(rawTar([rawPax({ a: "b" }, "g"), comment, gnu, file]));
