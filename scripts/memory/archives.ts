@@ -158,7 +158,7 @@ export const ARCHIVES: Readonly<Record<string, ArchiveCase>> = {
   "262,000 empty members, other files": {
     make: (tar) => {
       for (let i = 0; i < 262_000; i++)
-        tar.member(`${String(i).padStart(60, "0")}/${"d/".repeat(10)}`, "");
+        tar.member(`${String(i).padStart(60, "0")}/${"d/".repeat(10)}f`, "");
       small(tar);
     },
   },

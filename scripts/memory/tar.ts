@@ -84,7 +84,7 @@ export function zstdFrame(log: number, noise: number, runs: number, seed: number
     const bytes = Buffer.alloc(size);
     for (let at = 0; at < size; at += 4) {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      bytes.writeUInt32LE(state ^ (state >>> 15), at);
+      bytes.writeUInt32LE((state ^ (state >>> 15)) >>> 0, at);
     }
     pieces.push(block(0, false), bytes);
     hash.update(bytes);

@@ -8,6 +8,7 @@ import {
   formatOf,
   HEAD,
 } from "../base/gzip-decode.ts";
+import { type Windows, windowsOf } from "../base/gzip-windows.ts";
 import { Sha256 } from "../base/hash.ts";
 import type { Tally } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -39,7 +40,7 @@ export type Looked =
 
 /** Reads the stretch to its end, also where it cannot be decompressed to its own. */
 export async function inflate(extent: Extent, files: Files, tally: Tally): Promise<Looked> {
-  const inflater = new Inflater(extent.path, true);
+  const inflater = new Inflater(extent.path, windowsOf(tally, { waits: true }));
   try {
     const source = new Stretch(extent, files);
     const buffer = new Uint8Array(CHUNK);
@@ -62,17 +63,17 @@ export async function inflate(extent: Extent, files: Files, tally: Tally): Promi
  */
 export class Inflater {
   readonly #at: string;
-  readonly #isAsked: boolean;
+  readonly #windows: Windows | undefined;
   #head = new Uint8Array(0);
   #compression: Compression | undefined | "unknown" = "unknown";
   #format: string | undefined;
   readonly #channel = new Channel();
   #done: Promise<Inflated> | undefined;
 
-  /** @param isAsked whether anybody wants the diffID */
-  constructor(at: string, isAsked: boolean) {
+  /** @param windows what decoders may have; undefined = nobody wants the diffID */
+  constructor(at: string, windows: Windows | undefined) {
     this.#at = at;
-    this.#isAsked = isAsked;
+    this.#windows = windows;
   }
 
   /** Afterwards the piece is used and may be written over. */
@@ -91,15 +92,16 @@ export class Inflater {
     const head = Uint8Array.from([...this.#head, ...piece.subarray(0, HEAD)]);
     this.#compression = compressionOf(head);
     this.#format = formatOf(head);
-    if (this.#compression === undefined || !this.#isAsked) return;
-    this.#done = this.#inflate();
+    if (this.#compression === undefined || this.#windows === undefined) return;
+    this.#done = this.#inflate(this.#windows);
     if (this.#head.length > 0) await this.#channel.write(this.#head);
   }
 
-  async #inflate(): Promise<Inflated> {
+  async #inflate(windows: Windows): Promise<Inflated> {
     const hash = new Sha256();
     try {
-      for await (const piece of decompressed(this.#channel.bytes(), this.#at)) hash.update(piece);
+      for await (const piece of decompressed(this.#channel.bytes(), this.#at, windows))
+        hash.update(piece);
       return { diffID: `sha256:${hash.hex()}` };
     } catch (error) {
       return { fault: packFault(error) };

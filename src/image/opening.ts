@@ -11,6 +11,8 @@ import {
   type Peeked,
   peek,
 } from "../base/gzip-decode.ts";
+import { windowsOf } from "../base/gzip-windows.ts";
+import type { Tally } from "../base/pool.ts";
 import { readExtent } from "../store/content.ts";
 import { gatherStream, type Passing } from "./gather.ts";
 import type { Inventory } from "./inventory.ts";
@@ -37,20 +39,24 @@ export interface Opened {
  * The archive uncompressed: by its first bytes, whatever its name. A compressed file becomes a stream, of which nothing is
  * kept: it is decompressed as it is read. What is in volumes is not compressed. @throws not-found, io
  */
-export async function openSource(source: ArchiveSource): Promise<Opened> {
+export async function openSource(source: ArchiveSource, tally: Tally): Promise<Opened> {
+  const windows = windowsOf(tally, { waits: false });
   if ("path" in source) {
     const { path } = source;
     const head = headOf(path);
     const compression = compressionOf(head);
     if (!isCompressed(head)) return { source, compression };
-    return { source: { bytes: decompressed(fileBytes(path), path), at: path }, compression };
+    return {
+      source: { bytes: decompressed(fileBytes(path), path, windows), at: path },
+      compression,
+    };
   }
   if ("volumes" in source) return { source, compression: undefined };
   const { at } = source;
   const peeked = await peek(source.bytes, HEAD);
   const { head } = peeked;
   const all = closing(peeked);
-  const bytes = isCompressed(head) ? decompressed(all, at) : all;
+  const bytes = isCompressed(head) ? decompressed(all, at, windows) : all;
   return { source: { bytes, at }, compression: compressionOf(head) };
 }
 

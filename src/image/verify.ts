@@ -49,7 +49,7 @@ export async function verifyArchive(
   { canonical, layers = false, bases = [], platforms = [], foreign = false }: Exactness,
   working: Working,
 ): Promise<Report> {
-  const { source, compression } = await openSource(archive);
+  const { source, compression } = await openSource(archive, working.tally);
   const inventory =
     "path" in source
       ? await gatherFile(source.path)
