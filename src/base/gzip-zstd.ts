@@ -10,8 +10,11 @@ export const WINDOW_LIMIT = 128 * 1024 * 1024;
 /** A frame's header, as far as it tells the window: magic number, descriptor, window, dictionary, content size. */
 const HEADER = 4 + 1 + 1 + 4 + 8;
 
+/** So many first bytes tell the window of the frame that they begin. */
+export const ZSTD_HEAD = HEADER;
+
 /** How large a window the frame that begins so needs; undefined where it is cut off. */
-function windowOf(head: Uint8Array): number | undefined {
+export function windowOf(head: Uint8Array): number | undefined {
   const [descriptor] = head.subarray(4);
   if (descriptor === undefined) return undefined;
   if ((descriptor & 0x20) === 0) {

@@ -1,7 +1,6 @@
 /** The one judgement of an archive or a layout: verify and import give the same answer because both ask here. */
 import { text } from "../base/bytes.ts";
-import { sortedBy } from "../base/order.ts";
-import { hexOf } from "../oci/digest.ts";
+import { sorted } from "../base/order.ts";
 import {
   blobPath,
   checkLayout,
@@ -121,8 +120,9 @@ export function judgeParts(
 /** Blobs that no image needs: a layout may have them (image-spec, image-layout.md). */
 function noteSurplus(inventory: Inventory, { reached }: Judgement): void {
   const { findings, blobs, isSave } = inventory;
-  for (const digest of sortedBy(blobs.keys(), hexOf)) {
-    if (findings.isFull || reached.has(digest)) continue;
+  const surplus = [...blobs.keys()].filter((digest) => !reached.has(digest));
+  for (const digest of sorted(surplus)) {
+    if (findings.isFull) return;
     const message = isSave && isOldConfig(blobs.get(digest)) ? OLD_CONFIG : "no image needs it";
     findings.push(note("unreachable", blobPath(digest), message));
   }

@@ -6,7 +6,7 @@ import { digestAt } from "../oci/layout.ts";
 import { type Extent, readExtent } from "../store/content.ts";
 import { cleanName } from "../tar/name.ts";
 import type { DockerImage } from "./docker.ts";
-import type { Looked } from "./inflate.ts";
+import { inflatingThreads, type Looked } from "./inflate.ts";
 import { checkDigest, type Inventory, type Stray } from "./inventory.ts";
 import { perform } from "./work.ts";
 import { batches, threadsFor, type Working } from "./working.ts";
@@ -56,7 +56,8 @@ export async function lookInside(
     extents: items.map(({ extent }) => extent),
   }));
   const total = compressed.reduce((sum, { extent }) => sum + extent.size, 0);
-  const threads = threadsFor(total, working);
+  const extents = compressed.map(({ extent }) => extent);
+  const threads = inflatingThreads(extents, threadsFor(total, working));
   const results = (await work(tasks, { ...working, threads, handler: perform })) as Looked[][];
   for (const [i, items] of groups.entries())
     for (const [j, { name }] of items.entries()) {

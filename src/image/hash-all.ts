@@ -4,7 +4,7 @@ import { type Digest, isOtherDigest } from "../oci/digest.ts";
 import { compressionIn, isEncrypted } from "../oci/media.ts";
 import type { Extent } from "../store/content.ts";
 import { type Finding, finding, toFinding, unchecked } from "./finding.ts";
-import type { InflateTask, Inside, Looked } from "./inflate.ts";
+import { type InflateTask, type Inside, inflatingThreads, type Looked } from "./inflate.ts";
 import { checkDigest, diffIDDiffers, type Held, type Inventory } from "./inventory.ts";
 import type { Claim } from "./judge.ts";
 import { type Checked, type CheckTask, perform } from "./work.ts";
@@ -37,9 +37,11 @@ export async function hashAll(
     extents: group.map(({ content }) => content),
   }));
   const total = items.reduce((sum, { content }) => sum + content.size, 0);
+  const most = threadsFor(total, working);
+  const extents = items.map(({ content }) => content);
   const results = (await work(tasks, {
     ...working,
-    threads: threadsFor(total, working),
+    threads: layers ? inflatingThreads(extents, most) : most,
     handler: perform,
   })) as (Checked | Looked)[][];
   for (const [i, group] of groups.entries())

@@ -8,11 +8,12 @@ import {
   formatOf,
   HEAD,
 } from "../base/gzip-decode.ts";
-import { type Windows, windowsOf } from "../base/gzip-windows.ts";
+import { WINDOWS_LIMIT, type Windows, windowsOf } from "../base/gzip-windows.ts";
+import { isZstd, windowOf, ZSTD_HEAD } from "../base/gzip-zstd.ts";
 import { Sha256 } from "../base/hash.ts";
 import type { Tally } from "../base/pool.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Extent } from "../store/content.ts";
+import { type Extent, readExtent } from "../store/content.ts";
 import { type Files, Stretch } from "../store/stretch.ts";
 import { CHUNK, count } from "./render.ts";
 
@@ -55,6 +56,16 @@ export async function inflate(extent: Extent, files: Files, tally: Tally): Promi
   } finally {
     await inflater.drop();
   }
+}
+
+/** In how many threads to decompress stretches: in two at most, where one begins with a large window. The others would wait for room. */
+export function inflatingThreads(extents: Iterable<Extent>, threads: number): number {
+  for (const extent of extents) {
+    if (threads <= 2) return threads;
+    const head = readExtent(extent, Math.min(ZSTD_HEAD, extent.size));
+    if (isZstd(head) && (windowOf(head) ?? 0) > WINDOWS_LIMIT / 4) return 2;
+  }
+  return threads;
 }
 
 /**
