@@ -15,13 +15,13 @@ const times = (count: number) => Array.from({ length: count }, () => "a");
 describe("Docker's list", () => {
   test("has 65,536 names and no more", async () => {
     assert.equal(parseDocker(list(times(DOCKER_NAMES)))[0]?.RepoTags?.length, DOCKER_NAMES);
-    const { facts } = await faultOf("too-large", () => parseDocker(list(times(DOCKER_NAMES + 1))));
+    const facts = await faultOf("too-large", () => parseDocker(list(times(DOCKER_NAMES + 1))));
     assert.deepEqual([facts.actual, facts.limit, facts.unit], [65_537, 65_536, "names"]);
   });
 
   test("has 262,144 values at most, before any is built", async () => {
     const all = list([], times(DOCKER_VALUES));
-    const { facts } = await faultOf("too-large", () => parseDocker(all));
+    const facts = await faultOf("too-large", () => parseDocker(all));
     assert.deepEqual([facts.limit, facts.unit], [262_144, "values"]);
   });
 });
@@ -38,7 +38,7 @@ describe("windows of zstd", () => {
   test("in another one are refused where both do not fit", async () => {
     const windows = windowsOf(new Tally(), { waits: false });
     await windows.open(128 * MIB, "outer");
-    const { facts } = await faultOf("unsupported", () => windows.open(128 * MIB, "inner"));
+    const facts = await faultOf("unsupported", () => windows.open(128 * MIB, "inner"));
     assert.equal(facts.found, `a zstd window in another one, of ${256 * MIB} bytes together`);
     assert.equal(facts.expected, `at most ${WINDOWS_LIMIT}`);
   });
