@@ -6,7 +6,7 @@
 # The bytes depend on the commit alone, not on the folder, user or machine that compiles it: white
 # space is taken out because the bundle would otherwise name its files by their paths, and each
 # program is compiled under the one name `ingot` because that name becomes part of it.
-# Bytecode halves the time to the first answer. A .env or bunfig.toml where ingot is run has no say.
+# --expose-gc is for src/base/heap.ts. Bytecode halves the time to the first answer. A .env or bunfig.toml where ingot is run has no say.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -49,7 +49,8 @@ compile() {
   fi
   "$bun" build ./src/main.ts --compile --outfile "$work/ingot" \
     --format=esm --bytecode --minify-whitespace --sourcemap=none \
-    --no-compile-autoload-dotenv --no-compile-autoload-bunfig "$@" >&2
+    --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+    --compile-exec-argv=--expose-gc "$@" >&2
   [ -f "$work/ingot" ] || mv "$work/ingot.exe" "$work/ingot"
   chmod 755 "$work/ingot"
   mv "$work/ingot" "dist/$name"

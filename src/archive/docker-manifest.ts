@@ -117,14 +117,29 @@ const shape = v.array(
   }),
 );
 
+/** So many values are read of `manifest.json`: some 2,000 images of 120 layers, and more than 8 MiB of such layers' paths. */
+export const DOCKER_VALUES = 262_144;
+/** So many names of images: an index of so many would be longer than is read. */
+export const DOCKER_NAMES = 65_536;
+
 /** One element of `manifest.json`. */
 export type DockerImage = v.InferOutput<typeof shape>[number];
 
 /** Reads a `manifest.json`. @throws malformed, too-large */
 export function parseDocker(bytes: Uint8Array): readonly DockerImage[] {
-  const bounds = { bytes: INDEX_LIMIT };
+  const bounds = { bytes: INDEX_LIMIT, values: DOCKER_VALUES };
   const found = v.safeParse(shape, parseShaped(bytes, DOCKER_FILE, bounds, DOCKER_LIST_SHAPE));
-  if (found.success) return found.output;
+  if (found.success) {
+    const names = found.output.reduce((sum, { RepoTags }) => sum + (RepoTags?.length ?? 0), 0);
+    if (names <= DOCKER_NAMES) return found.output;
+    throw new Fault("too-large", {
+      what: "Docker's list of images",
+      at: DOCKER_FILE,
+      actual: names,
+      limit: DOCKER_NAMES,
+      unit: "names",
+    });
+  }
   throw new Fault("malformed", {
     what: "Docker's list of images",
     at: DOCKER_FILE,

@@ -30,7 +30,7 @@ const LIFTED = /[\ud800-\uffff]/;
 const byUnits = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** The strings in the order of their bytes; where that is UTF-16's, by the engine's own comparison, which is much faster. */
-export function sorted(items: Iterable<string>): string[] {
+export function sorted<T extends string>(items: Iterable<T>): T[] {
   const all = [...items];
   return all.sort(all.some((item) => LIFTED.test(item)) ? byBytes : byUnits);
 }

@@ -25,6 +25,9 @@ import type { FolderStore } from "../store/folder-store.ts";
 import type { ReadStore } from "../store/store.ts";
 import { type BaseImage, type BaseLayer, openBase } from "./base-image.ts";
 
+/** The most layers of an image that is built: twice what Linux mounts as one file system (overlayfs, OVL_MAX_STACK). */
+export const LAYERS_LIMIT = 1000;
+
 /** What goes into an image, in order: layers of a base as they are, and entries of which layers are to be made. */
 export type Part = BaseLayer | { readonly entries: readonly Entry[] };
 
@@ -93,6 +96,14 @@ async function make(
     const entries = changes === undefined ? [] : entriesOf(changes, options.times);
     options.members.add(entries.length);
     if (entries.length > 0) parts.push({ entries });
+    if (parts.length > LAYERS_LIMIT)
+      throw new Fault("too-large", {
+        what: "what comes of the Dockerfile",
+        at: file.file,
+        actual: parts.length,
+        limit: LAYERS_LIMIT,
+        unit: "layers",
+      });
     history.push({
       created: options.created,
       created_by: step.createdBy,

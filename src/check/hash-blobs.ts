@@ -1,7 +1,8 @@
 import { unpackFault } from "../base/error.ts";
+import { tookApart } from "../base/heap.ts";
 import { work } from "../base/workers/pool.ts";
 import { type Finding, finding, toFinding, unchecked } from "../image/findings.ts";
-import type { InflateTask, Inside, Looked } from "../jobs/diff-id.ts";
+import { type InflateTask, type Inside, inflatingThreads, type Looked } from "../jobs/diff-id.ts";
 import { batches, threadsFor, type Working } from "../jobs/job-context.ts";
 import { type Checked, type CheckTask, perform } from "../jobs/perform.ts";
 import { type Digest, isOtherDigest } from "../oci/digest.ts";
@@ -9,6 +10,9 @@ import { compressionIn, isEncrypted } from "../oci/media-types.ts";
 import type { Extent } from "../store/content.ts";
 import type { Claim } from "./check-graph.ts";
 import { checkDigest, diffIDDiffers, type Held, type Inventory } from "./inventory.ts";
+
+/** What goes through the hands for one blob, however short. Bytes. */
+const EACH = 512;
 
 type Item = { readonly digest: Digest; readonly held: Held; readonly content: Extent };
 
@@ -37,9 +41,11 @@ export async function hashAll(
     extents: group.map(({ content }) => content),
   }));
   const total = items.reduce((sum, { content }) => sum + content.size, 0);
+  const most = threadsFor(total, working);
+  const extents = items.map(({ content }) => content);
   const results = (await work(tasks, {
     ...working,
-    threads: threadsFor(total, working),
+    threads: layers ? inflatingThreads(extents, most) : most,
     handler: perform,
   })) as (Checked | Looked)[][];
   for (const [i, group] of groups.entries())
@@ -49,6 +55,7 @@ export async function hashAll(
 function settle(inventory: Inventory, { digest, held, content }: Item, found: Checked | Looked) {
   const { findings, blobs } = inventory;
   inventory.bytes += content.size;
+  tookApart(EACH);
   if ("fault" in found) return findings.push(toFinding(unpackFault(found.fault)));
   findings.push(...checkDigest(digest, found.digest, held.claimed));
   if ("inside" in found && blobs.get(digest) === held)

@@ -59,7 +59,7 @@ export class Inventory implements ReadStore {
   readonly strays = new Map<string, Stray>();
   readonly links = new Map<string, Link>();
   readonly findings: Findings;
-  /** The members in their order: what `--canonical` compares. */
+  /** The members in their order, up to the first that export would write otherwise: what `--canonical` compares. */
   readonly members: Pick<Member, "name" | "size" | "deviation">[] = [];
   end: End | undefined;
   /** Whether it came from a stream that ended before the archive did. */
@@ -108,7 +108,8 @@ export class Inventory implements ReadStore {
    * @returns what it is: a blob, one of the layout's files, another file, one of those once more, or undefined for what is passed over
    */
   admit(member: Member): Digest | LayoutFile | StrayName | Again | undefined {
-    this.members.push({ name: member.name, size: member.size, deviation: member.deviation });
+    if (this.members.at(-1)?.deviation === undefined)
+      this.members.push({ name: member.name, size: member.size, deviation: member.deviation });
     const { type } = member;
     const name = cleanName(member.name);
     if (name === undefined)
@@ -226,9 +227,7 @@ export class Inventory implements ReadStore {
   /** Whether this is a layout and every header is byte for byte one that export writes: then nothing else wrote the archive. */
   get isOwn(): boolean {
     return (
-      !this.isDocker &&
-      this.members.length > 0 &&
-      this.members.every(({ deviation }) => deviation === undefined)
+      !this.isDocker && this.members.length > 0 && this.members.at(-1)?.deviation === undefined
     );
   }
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { type Bytes, concat } from "../base/bytes.ts";
+import type { Bytes } from "../base/bytes.ts";
+import { windowsOf } from "../base/compression/zstd-windows.ts";
 import { Fault, isFault } from "../base/error.ts";
 import { openRead, readDirectory, stat } from "../base/fs/file.ts";
 import { Sha256 } from "../base/hash.ts";
@@ -168,8 +169,8 @@ async function pass(
   allowance: { left: number },
 ): Promise<Passed> {
   const hash = new Sha256();
-  const inflater = new Inflater(name, layers);
-  const pieces: Uint8Array[] = [];
+  const inflater = new Inflater(name, layers ? windowsOf(tally, { waits: false }) : undefined);
+  let body: Uint8Array | undefined;
   let isJson: boolean | undefined;
   let passed = 0;
   try {
@@ -180,7 +181,11 @@ async function pass(
       tally.add(piece.length);
       take?.write(piece);
       isJson ??= size <= MANIFEST_LIMIT ? startsJson(piece) : false;
-      if (isJson !== false) pieces.push(piece.slice());
+      if (isJson === false) body = undefined;
+      else {
+        body ??= new Uint8Array(size);
+        body.set(piece, passed);
+      }
       await inflater.write(piece);
       passed += piece.length;
     }
@@ -198,7 +203,7 @@ async function pass(
         actual: KEPT_LIMIT - allowance.left,
         limit: KEPT_LIMIT,
       });
-    return { digest, content: concat(pieces), inside };
+    return { digest, content: body, inside };
   } finally {
     await inflater.drop();
   }

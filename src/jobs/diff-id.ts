@@ -7,11 +7,13 @@ import {
   formatOf,
   HEAD,
 } from "../base/compression/decompress.ts";
+import { isZstd, windowOf, ZSTD_HEAD } from "../base/compression/zstd.ts";
+import { WINDOWS_LIMIT, type Windows, windowsOf } from "../base/compression/zstd-windows.ts";
 import { type FaultData, packFault } from "../base/error.ts";
 import { Sha256 } from "../base/hash.ts";
 import type { Tally } from "../base/workers/pool.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Extent } from "../store/content.ts";
+import { type Extent, readExtent } from "../store/content.ts";
 import { type Files, Stretch } from "../store/extent-reader.ts";
 import { CHUNK, count } from "./render.ts";
 
@@ -39,7 +41,7 @@ export type Looked =
 
 /** Reads the stretch to its end, also where it cannot be decompressed to its own. */
 export async function inflate(extent: Extent, files: Files, tally: Tally): Promise<Looked> {
-  const inflater = new Inflater(extent.path, true);
+  const inflater = new Inflater(extent.path, windowsOf(tally, { waits: true }));
   try {
     const source = new Stretch(extent, files);
     const buffer = new Uint8Array(CHUNK);
@@ -56,23 +58,33 @@ export async function inflate(extent: Extent, files: Files, tally: Tally): Promi
   }
 }
 
+/** In how many threads to decompress stretches: in two at most, where one begins with a large window. The others would wait for room. */
+export function inflatingThreads(extents: Iterable<Extent>, threads: number): number {
+  for (const extent of extents) {
+    if (threads <= 2) return threads;
+    const head = readExtent(extent, Math.min(ZSTD_HEAD, extent.size));
+    if (isZstd(head) && (windowOf(head) ?? 0) > WINDOWS_LIMIT / 4) return 2;
+  }
+  return threads;
+}
+
 /**
  * Takes a layer's bytes as they pass by. What is not compressed costs nothing: its diffID is its digest. Call `end` or
  * `drop`, whatever happens.
  */
 export class Inflater {
   readonly #at: string;
-  readonly #isAsked: boolean;
+  readonly #windows: Windows | undefined;
   #head = new Uint8Array(0);
   #compression: Compression | undefined | "unknown" = "unknown";
   #format: string | undefined;
   readonly #channel = new Channel();
   #done: Promise<Inflated> | undefined;
 
-  /** @param isAsked whether anybody wants the diffID */
-  constructor(at: string, isAsked: boolean) {
+  /** @param windows what decoders may have; undefined = nobody wants the diffID */
+  constructor(at: string, windows: Windows | undefined) {
     this.#at = at;
-    this.#isAsked = isAsked;
+    this.#windows = windows;
   }
 
   /** Afterwards the piece is used and may be written over. */
@@ -91,15 +103,16 @@ export class Inflater {
     const head = Uint8Array.from([...this.#head, ...piece.subarray(0, HEAD)]);
     this.#compression = compressionOf(head);
     this.#format = formatOf(head);
-    if (this.#compression === undefined || !this.#isAsked) return;
-    this.#done = this.#inflate();
+    if (this.#compression === undefined || this.#windows === undefined) return;
+    this.#done = this.#inflate(this.#windows);
     if (this.#head.length > 0) await this.#channel.write(this.#head);
   }
 
-  async #inflate(): Promise<Inflated> {
+  async #inflate(windows: Windows): Promise<Inflated> {
     const hash = new Sha256();
     try {
-      for await (const piece of decompressed(this.#channel.bytes(), this.#at)) hash.update(piece);
+      for await (const piece of decompressed(this.#channel.bytes(), this.#at, windows))
+        hash.update(piece);
       return { diffID: `sha256:${hash.hex()}` };
     } catch (error) {
       return { fault: packFault(error) };

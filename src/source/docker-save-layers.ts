@@ -5,7 +5,7 @@ import { compressionOf, HEAD } from "../base/compression/decompress.ts";
 import { Fault, unpackFault } from "../base/error.ts";
 import { work } from "../base/workers/pool.ts";
 import { checkDigest, type Inventory, type Stray } from "../check/inventory.ts";
-import type { Looked } from "../jobs/diff-id.ts";
+import { inflatingThreads, type Looked } from "../jobs/diff-id.ts";
 import { batches, threadsFor, type Working } from "../jobs/job-context.ts";
 import { perform } from "../jobs/perform.ts";
 import { digestAt } from "../oci/layout.ts";
@@ -57,7 +57,8 @@ export async function lookInside(
     extents: items.map(({ extent }) => extent),
   }));
   const total = compressed.reduce((sum, { extent }) => sum + extent.size, 0);
-  const threads = threadsFor(total, working);
+  const extents = compressed.map(({ extent }) => extent);
+  const threads = inflatingThreads(extents, threadsFor(total, working));
   const results = (await work(tasks, { ...working, threads, handler: perform })) as Looked[][];
   for (const [i, items] of groups.entries())
     for (const [j, { name }] of items.entries()) {

@@ -12,13 +12,7 @@ import { collect, finding, note, toFinding, unchecked } from "../image/findings.
 import type { Working } from "../jobs/job-context.ts";
 import { type Digest, digestOf, isDigest, isOtherDigest } from "../oci/digest.ts";
 import { DOCKER_FILE, digestAt, INDEX_FILE } from "../oci/layout.ts";
-import {
-  type Config,
-  type Descriptor,
-  INDEX_LIMIT,
-  MANIFEST_LIMIT,
-  parseConfig,
-} from "../oci/manifest.ts";
+import { type Descriptor, INDEX_LIMIT, MANIFEST_LIMIT, parseConfig } from "../oci/manifest.ts";
 import { CONFIG, LAYER, MANIFEST, REF_NAME } from "../oci/media-types.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
 import { bytesOf } from "../store/content.ts";
@@ -76,15 +70,22 @@ function checkLinks({ links, strays, findings }: Inventory): void {
 }
 
 interface ConfigPart extends Part {
-  readonly parsed: Config;
+  readonly diffIDs: readonly string[];
 }
+
+/** The most layers of an image whose manifest is made: nobody reads one that is longer. */
+export const MADE_LAYERS = Math.floor(
+  MANIFEST_LIMIT /
+    formatJson({ mediaType: LAYER, digest: `sha256:${"0".repeat(64)}`, size: 0 }).length,
+);
 
 class Adopting {
   /** The files that some image needs. */
   readonly used = new Set<string>();
   readonly #inventory: Inventory;
   readonly #configs = new Map<string, ConfigPart | undefined>();
-  #made = 0;
+  /** Bytes of the configs and of the manifests that are made. */
+  #held = 0;
 
   constructor(inventory: Inventory) {
     this.#inventory = inventory;
@@ -93,16 +94,24 @@ class Adopting {
   /** The image under each of its names; none when something of it is not so. */
   image({ Config, Layers, RepoTags }: DockerImage): Descriptor[] {
     const { findings } = this.#inventory;
+    if (Layers.length > MADE_LAYERS)
+      throw new Fault("too-large", {
+        what: `the image with ${Config}`,
+        at: DOCKER_FILE,
+        actual: Layers.length,
+        limit: MADE_LAYERS,
+        unit: "layers",
+      });
     const files = Layers.map((path) => this.#need(path));
     const config = this.#config(Config);
     if (config === undefined || files.includes(undefined)) return [];
-    const { diff_ids } = config.parsed.rootfs;
-    if (diff_ids.length !== files.length) {
-      const why = `it has diffIDs of ${diff_ids.length} layers, ${DOCKER_FILE} lists ${files.length}`;
+    const { diffIDs } = config;
+    if (diffIDs.length !== files.length) {
+      const why = `it has diffIDs of ${diffIDs.length} layers, ${DOCKER_FILE} lists ${files.length}`;
       findings.push(finding("config-differs", Config, why));
       return [];
     }
-    const layers = files.map((found, j) => this.#layer(found!, diff_ids[j]!));
+    const layers = files.map((found, j) => this.#layer(found!, diffIDs[j]!));
     const there = layers.filter((layer) => layer !== undefined);
     if (there.length < layers.length) return [];
     this.#put(config.descriptor.digest, config.held);
@@ -149,9 +158,11 @@ class Adopting {
       const said = /(?:^|[/:])([0-9a-f]{64})(?:\.json)?$/.exec(name)?.[1];
       if (said !== undefined && digest !== `sha256:${said}`)
         throw new Fault("digest-differs", { at: name, expected: `sha256:${said}`, actual: digest });
-      const parsed = parseConfig(bytes, name);
+      const { diff_ids } = parseConfig(bytes, name).rootfs;
+      this.#hold(bytes.length);
       const held = { size: bytes.length, content: bytes };
-      return { descriptor: { mediaType: CONFIG, digest, size: bytes.length }, held, parsed };
+      const descriptor = { mediaType: CONFIG, digest, size: bytes.length };
+      return { descriptor, held, diffIDs: diff_ids };
     });
   }
 
@@ -199,17 +210,22 @@ class Adopting {
         layers: layers.map((layer) => ({ ...layer })),
       }),
     );
-    this.#made += bytes.length;
-    if (this.#made > KEPT_LIMIT)
+    const digest = digestOf(bytes);
+    if (!this.#inventory.blobs.has(digest)) this.#hold(bytes.length);
+    this.#inventory.blobs.set(digest, { size: bytes.length, content: bytes });
+    return { mediaType: MANIFEST, digest, size: bytes.length };
+  }
+
+  /** So much more JSON stays in memory. @throws too-large */
+  #hold(bytes: number): void {
+    this.#held += bytes;
+    if (this.#held > KEPT_LIMIT)
       throw new Fault("too-large", {
         what: "the JSON of the archive",
         at: this.#inventory.at,
-        actual: this.#made,
+        actual: this.#held,
         limit: KEPT_LIMIT,
       });
-    const digest = digestOf(bytes);
-    this.#inventory.blobs.set(digest, { size: bytes.length, content: bytes });
-    return { mediaType: MANIFEST, digest, size: bytes.length };
   }
 
   /** The file that the image needs. @param isRead whether it is read here */

@@ -12,8 +12,10 @@ import {
   type Peeked,
   peek,
 } from "../base/compression/decompress.ts";
+import { windowsOf } from "../base/compression/zstd-windows.ts";
 import { Fault, isFault } from "../base/error.ts";
 import { openRead } from "../base/fs/file.ts";
+import type { Tally } from "../base/workers/pool.ts";
 import type { Inventory } from "../check/inventory.ts";
 import { gatherStream, type Passing } from "../check/scan.ts";
 import type { Working } from "../jobs/job-context.ts";
@@ -38,20 +40,24 @@ export interface Opened {
  * The archive uncompressed: by its first bytes, whatever its name. A compressed file becomes a stream, of which nothing is
  * kept: it is decompressed as it is read. What is in volumes is not compressed. @throws not-found, io
  */
-export async function openSource(source: ArchiveSource): Promise<Opened> {
+export async function openSource(source: ArchiveSource, tally: Tally): Promise<Opened> {
+  const windows = windowsOf(tally, { waits: false });
   if ("path" in source) {
     const { path } = source;
     const head = headOf(path);
     const compression = compressionOf(head);
     if (!isCompressed(head)) return { source, compression };
-    return { source: { bytes: decompressed(fileBytes(path), path), at: path }, compression };
+    return {
+      source: { bytes: decompressed(fileBytes(path), path, windows), at: path },
+      compression,
+    };
   }
   if ("volumes" in source) return { source, compression: undefined };
   const { at } = source;
   const peeked = await peek(source.bytes, HEAD);
   const { head } = peeked;
   const all = closing(peeked);
-  const bytes = isCompressed(head) ? decompressed(all, at) : all;
+  const bytes = isCompressed(head) ? decompressed(all, at, windows) : all;
   return { source: { bytes, at }, compression: compressionOf(head) };
 }
 

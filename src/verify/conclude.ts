@@ -2,7 +2,7 @@
 
 import { checkDocker } from "../archive/docker-manifest.ts";
 import { text } from "../base/bytes.ts";
-import { sortedBy } from "../base/order.ts";
+import { sorted } from "../base/order.ts";
 import { oddNames } from "../check/check-entries.ts";
 import { type Judgement, type Judging, judge } from "../check/check-graph.ts";
 import { leftOut, surplusOf } from "../check/delta.ts";
@@ -19,7 +19,6 @@ import {
 } from "../image/findings.ts";
 import type { LayoutFile } from "../image/member.ts";
 import { wantedIn } from "../image/select.ts";
-import { hexOf } from "../oci/digest.ts";
 import {
   blobPath,
   checkLayout,
@@ -129,8 +128,9 @@ export function judgeParts(
 /** Blobs that no image needs: a layout may have them (image-spec, image-layout.md). */
 function noteSurplus(inventory: Inventory, { reached }: Judgement): void {
   const { findings, blobs, isSave } = inventory;
-  for (const digest of sortedBy(blobs.keys(), hexOf)) {
-    if (findings.isFull || reached.has(digest)) continue;
+  const surplus = [...blobs.keys()].filter((digest) => !reached.has(digest));
+  for (const digest of sorted(surplus)) {
+    if (findings.isFull) return;
     const message = isSave && isOldConfig(blobs.get(digest)) ? OLD_CONFIG : "no image needs it";
     findings.push(note("unreachable", blobPath(digest), message));
   }

@@ -63,7 +63,8 @@ export async function importArchive(
   let inventory: Inventory | undefined;
   try {
     const folder = "path" in archive && isLayout(archive.path) ? archive.path : undefined;
-    const { source } = folder === undefined ? await openSource(archive) : { source: archive };
+    const { source } =
+      folder === undefined ? await openSource(archive, working.tally) : { source: archive };
     inventory =
       folder !== undefined
         ? gatherLayout(folder)

@@ -53,7 +53,7 @@ export async function verifyArchive(
   { canonical, layers = false, bases = [], platforms = [], foreign = false, repository }: Exactness,
   working: Working,
 ): Promise<Report> {
-  const { source, compression } = await openSource(archive);
+  const { source, compression } = await openSource(archive, working.tally);
   const inventory =
     "path" in source
       ? await gatherFile(source.path)

@@ -7,6 +7,7 @@ import * as zlib from "node:zlib";
 import fc from "fast-check";
 import type { Bytes } from "../../src/base/bytes.ts";
 import { decompressed } from "../../src/base/compression/decompress.ts";
+import { NO_OTHERS } from "../../src/base/compression/zstd-windows.ts";
 import { stampOf } from "../../src/base/fs/unchanged-file.ts";
 import { Tally } from "../../src/base/workers/pool.ts";
 import { Inflater, inflate } from "../../src/jobs/diff-id.ts";
@@ -94,7 +95,7 @@ test("a layer in pieces as short as what tells its compression", async () => {
     ...[0, 1, 7, 8, 9].map((size) => [noise(size, 3), sha256(noise(size, 3))] as const),
   ] as const) {
     for (const length of [1, 7, 8, 9, 16]) {
-      const inflater = new Inflater("x", true);
+      const inflater = new Inflater("x", NO_OTHERS);
       for await (const piece of pieces(blob, length)) await inflater.write(piece);
       const { inflated } = await inflater.end(sha256(blob));
       assert.deepEqual(inflated, { diffID });

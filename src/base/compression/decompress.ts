@@ -4,6 +4,7 @@ import type { Bytes } from "../bytes.ts";
 import { Fault } from "../error.ts";
 import { inflated } from "./zlib-stream.ts";
 import { isZstd, unzstd } from "./zstd.ts";
+import type { Windows } from "./zstd-windows.ts";
 
 /** First bytes by which a format is known that is not taken, and the program that unpacks it. */
 const REFUSED: readonly { name: string; magic: readonly number[]; program: string }[] = [
@@ -19,11 +20,11 @@ export const HEAD = 8;
  * it is. Whoever stops early ends the reading of `bytes`; whoever reads to the end has read all of them. Memory
  * is bounded, however much comes out: nothing is decoded that nobody asks for. A piece is valid until the
  * next one is asked for.
- * @param at what it is, for messages
+ * @param at what it is, for messages @param windows who else decompresses zstd at the same time
  * @throws malformed for bytes that are damaged, cut, or have something behind their end; unsupported for bzip2,
  * xz and lzip, and for zstd where the runtime does not have it
  */
-export async function* decompressed(bytes: Bytes, at: string): Bytes {
+export async function* decompressed(bytes: Bytes, at: string, windows?: Windows): Bytes {
   const source = await peek(bytes, HEAD);
   const { head } = source;
   try {
@@ -39,7 +40,7 @@ export async function* decompressed(bytes: Bytes, at: string): Bytes {
       });
     }
     if (isGzip(head)) yield* inflated(source.all, () => zlib.createGunzip(OPTIONS), gzip(at));
-    else if (isZstd(head)) yield* unzstd(source.all, at);
+    else if (isZstd(head)) yield* unzstd(source.all, at, windows);
     else yield* source.all;
   } finally {
     await source.close();

@@ -3,14 +3,18 @@ import * as zlib from "node:zlib";
 import { type Bytes, concat } from "../bytes.ts";
 import { Fault } from "../error.ts";
 import { type Decoder, inflated } from "./zlib-stream.ts";
+import { NO_OTHERS, type Windows } from "./zstd-windows.ts";
 
 /** The largest window that the decoders of every runtime take (RFC 8878, 3.1.1.1.2). Bytes. */
-const WINDOW_LIMIT = 128 * 1024 * 1024;
+export const WINDOW_LIMIT = 128 * 1024 * 1024;
 /** A frame's header, as far as it tells the window: magic number, descriptor, window, dictionary, content size. */
 const HEADER = 4 + 1 + 1 + 4 + 8;
 
+/** So many first bytes tell the window of the frame that they begin. */
+export const ZSTD_HEAD = HEADER;
+
 /** How large a window the frame that begins so needs; undefined where it is cut off. */
-function windowOf(head: Uint8Array): number | undefined {
+export function windowOf(head: Uint8Array): number | undefined {
   const [descriptor] = head.subarray(4);
   if (descriptor === undefined) return undefined;
   if ((descriptor & 0x20) === 0) {
@@ -38,9 +42,10 @@ const isSkippable = (magic: number) => (magic & 0xfffffff0) >>> 0 === 0x184d2a50
 /**
  * What all frames hold. The runtimes' decoders take a cut frame for a whole one, and some stop after the first:
  * where frames end is therefore found here, and each gets a decoder of its own.
- * @throws malformed; unsupported for a window that is too large, and where the runtime has no decoder
+ * @param windows who else has windows, and waits for them @throws malformed; unsupported for a window that is too large, and where
+ * the runtime has no decoder
  */
-export async function* unzstd(bytes: Bytes, at: string): Bytes {
+export async function* unzstd(bytes: Bytes, at: string, windows: Windows = NO_OTHERS): Bytes {
   const reading = { what: "the zstd stream", at };
   const make = zlib.createZstdDecompress as (() => Decoder) | undefined;
   if (make === undefined)
@@ -54,9 +59,17 @@ export async function* unzstd(bytes: Bytes, at: string): Bytes {
   const frames = new Frames(bytes, at);
   try {
     while (await frames.begin()) {
-      frames.checkWindow();
-      if (frames.skipped) for await (const _ of frames.rest());
-      else yield* inflated(frames.rest(), () => make(), reading);
+      const window = frames.checkWindow();
+      if (frames.skipped) {
+        for await (const _ of frames.rest());
+        continue;
+      }
+      await windows.open(window, at);
+      try {
+        yield* inflated(frames.rest(), () => make(), reading);
+      } finally {
+        windows.close(window);
+      }
     }
   } finally {
     await frames.close();
@@ -95,10 +108,10 @@ class Frames {
     return true;
   }
 
-  /** @throws unsupported for a frame that needs a larger window than decoders take */
-  checkWindow(): void {
-    const window = this.skipped ? undefined : windowOf(this.#piece);
-    if (window === undefined || window <= WINDOW_LIMIT) return;
+  /** How large a window the frame needs. @throws unsupported for a larger one than decoders take */
+  checkWindow(): number {
+    const window = (this.skipped ? undefined : windowOf(this.#piece)) ?? 0;
+    if (window <= WINDOW_LIMIT) return window;
     throw new Fault("unsupported", {
       what: "the zstd stream",
       at: this.#at,

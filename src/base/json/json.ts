@@ -1,5 +1,6 @@
 import { text } from "../bytes.ts";
 import { Fault } from "../error.ts";
+import { tookApart } from "../heap.ts";
 
 /** A value that JSON can say. `undefined` members are left out when written. */
 export type Json =
@@ -72,6 +73,7 @@ export function parseJson(bytes: Uint8Array, at: string, bounds: JsonBounds): un
   if (bytes.length > bounds.bytes) {
     throw new Fault("too-large", { what: "JSON", at, actual: bytes.length, limit: bounds.bytes });
   }
+  tookApart(bytes.length);
   const keys = checkBounds(bytes, at, bounds.depth ?? 64, bounds.values ?? 1_000_000);
   const source = text(bytes);
   if (source === undefined)

@@ -2,11 +2,11 @@
 import { Worker } from "node:worker_threads";
 import { Fault, type FaultData, unpackFault } from "../error.ts";
 
-/** What the threads count together, without messages: bytes done, and whether to stop. */
+/** What the threads count together, without messages: bytes done, whether to stop, and the bytes of large windows that decoders hold. */
 export class Tally {
   readonly #cells: BigInt64Array;
 
-  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(16)) {
+  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(24)) {
     this.#cells = new BigInt64Array(memory);
   }
 
@@ -29,6 +29,25 @@ export class Tally {
 
   get stopped(): boolean {
     return Atomics.load(this.#cells, 1) === 1n;
+  }
+
+  /** Bytes that are held. */
+  get held(): number {
+    return Number(Atomics.load(this.#cells, 2));
+  }
+
+  /** Holds `bytes`, where all threads together then hold `limit` at most; whether that is so. What is held is to be let go. */
+  hold(bytes: number, limit: number): boolean {
+    for (;;) {
+      const before = Atomics.load(this.#cells, 2);
+      const after = before + BigInt(bytes);
+      if (after > BigInt(limit)) return false;
+      if (Atomics.compareExchange(this.#cells, 2, before, after) === before) return true;
+    }
+  }
+
+  letGo(bytes: number): void {
+    Atomics.sub(this.#cells, 2, BigInt(bytes));
   }
 }
 

@@ -48,10 +48,11 @@ export function readCopy(part: Part): Said | undefined {
     );
   const sources: Word[] = [];
   const found: HeredocText[] = [];
+  // Where a name stands twice BuildKit takes the last one's lines for both.
+  const texts = new Map(heredocs.map((heredoc) => [heredoc.name, heredoc]));
   for (const word of words.slice(0, -1)) {
     const heredoc = parseHeredoc(word.text);
-    // Where a name stands twice BuildKit takes the last one's lines for both.
-    const text = heredoc && heredocs.findLast((other) => other.name === heredoc.name);
+    const text = heredoc && texts.get(heredoc.name);
     if (heredoc === undefined) sources.push(word);
     else {
       found.push({ content: "", ...text, ...heredoc });

@@ -1,5 +1,6 @@
 import { concat, isZero, sameBytes, text } from "../../base/bytes.ts";
 import { Fault, isFault } from "../../base/error.ts";
+import { tookApart } from "../../base/heap.ts";
 import { BLOCK, type HeaderWriter, padding } from "../header.ts";
 import type { Input } from "../input.ts";
 import {
@@ -67,6 +68,7 @@ export async function* scan(input: Input, canonical: HeaderWriter): AsyncGenerat
         unit: "members",
       });
     }
+    tookApart(2 * head.raw.length);
     const offset = input.position;
     const { name, type, size, raw, link } = head;
     const end = offset + size;
