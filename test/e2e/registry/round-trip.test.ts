@@ -86,14 +86,19 @@ testWith(
     await run(["build", container, "-t", c, "--platform", "linux/amd64"], "built");
     await run(["build", container, "-t", p, "--platform", "linux/amd64,linux/arm64"], "built");
     const layout = join(dir, "layout");
-    const signed = (await stored("built")).flatMap((image) => {
+    const images = await stored("built");
+    // What refers to an image comes with it, out of a layout too.
+    for (const name of [g, c, p]) await run(["copy", name, `oci:${layout}:${name}`], "built");
+    const signed = images.flatMap((image) => {
       const repository = image.reference.replace(/:[^:]*$/, "");
-      return Object.entries(putReferring(layout, image)).map(
+      const referring = Object.entries(putReferring(layout, image)).map(
         ([tag, blob]) => [`${repository}:${tag}`, blob] as const,
       );
+      return [[image.reference, image] as const, ...referring];
     });
     nameAll(layout, Object.fromEntries(signed));
-    for (const [name] of signed) await run(["copy", `oci:${layout}:${name}`, name], "built");
+    for (const name of [g, c, p])
+      await run(["copy", `oci:${layout}:${name}`, name, "--referrers"], "built");
     const listed = await run(["list"], "built");
     assert.deepEqual([listed.images.length, listed.referrers.length], [3, 6]);
     const built = join(dir, "built.tar");

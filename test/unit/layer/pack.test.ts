@@ -403,7 +403,7 @@ describe("a file of the disk", () => {
           fs.rmSync(join(path, ".."), { recursive: true });
           fs.writeFileSync(join(path, ".."), "");
         },
-        /a folder above it/,
+        /a directory above it/,
       ],
     ];
   for (const size of [2000, 100_000]) {

@@ -366,6 +366,9 @@ test("--canonical --layers: a wrong diffID is that, in an archive that is canoni
 
 test("as many wrong names as a list can have are told as too many", async (t) => {
   const names = Array.from({ length: 400_000 }, (_, i) => `a:${i}`);
-  const { said } = await answers(t, layout(blobs, [named(one, ME)], [loads(one, ...names)]));
+  const { said } = await answers(
+    t,
+    layout(blobs, [named(one, ME)], [{ ...loads(one), RepoTags: names }]),
+  );
   assert.deepEqual(said, ["no", "no", "no", "no"]);
 });
