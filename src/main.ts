@@ -2,7 +2,7 @@
 import { isMainThread } from "node:worker_threads";
 
 if (isMainThread) {
-  const [{ crash, run }, { beforeUndos, cleanUp }] = await Promise.all([
+  const [{ crash, runCli }, { onFirstHook, runExitHooks }] = await Promise.all([
     import("./cli/run.ts"),
     import("./base/fs/exit-hooks.ts"),
   ]);
@@ -12,22 +12,22 @@ if (isMainThread) {
     entry: new URL(import.meta.url),
   };
   const leave = (code: number): never => {
-    cleanUp();
+    runExitHooks();
     process.exit(code);
   };
   // While there is nothing to undo, the system ends the program its own way: also one that waits for somebody to open a named pipe.
-  beforeUndos(() => {
+  onFirstHook(() => {
     process.on("SIGHUP", () => leave(128 + 1));
     process.on("SIGINT", () => leave(128 + 2));
     process.on("SIGTERM", () => leave(128 + 15));
   });
   process.on("uncaughtException", (error) => leave(crash(error, start)));
   process.on("unhandledRejection", (error) => leave(crash(error, start)));
-  leave(await run(start));
+  leave(await runCli(start));
 } else {
-  const [{ serve }, { perform }] = await Promise.all([
+  const [{ serve }, { runJob }] = await Promise.all([
     import("./base/workers/worker.ts"),
     import("./jobs/perform.ts"),
   ]);
-  serve(perform);
+  serve(runJob);
 }

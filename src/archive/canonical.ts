@@ -1,14 +1,14 @@
 import { sameBytes, text } from "../base/bytes.ts";
-import { Fault, isFault } from "../base/error.ts";
-import type { Inventory } from "../check/inventory.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
+import type { ScannedArchive } from "../check/inventory.ts";
 import { type Finding, finding } from "../image/findings.ts";
 import { withoutForeign } from "../image/walk.ts";
-import { INDEX_FILE, nameOf } from "../oci/layout.ts";
+import { INDEX_FILE, imageNameOf } from "../oci/layout.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
 import { LIST_DIGEST } from "../oci/media-types.ts";
 import { completeName } from "../oci/reference.ts";
 import { refersOf } from "../oci/referrer.ts";
-import { bytesOf } from "../store/content.ts";
+import { readBytes } from "../store/content.ts";
 import { headerWriter } from "../tar/header.ts";
 import { type Member, plan } from "./plan.ts";
 
@@ -20,21 +20,24 @@ const JSON_LIMIT = 64 * 1024 * 1024;
  * Blobs were hashed and padding was looked at before; what is left are names, order, headers, the members that are made,
  * and the end. @param foreign whether layers that may be elsewhere may be absent @throws too-large for more manifests than are held in memory
  */
-export async function checkCanonical(inventory: Inventory, foreign = false): Promise<Finding[]> {
+export async function checkCanonical(
+  inventory: ScannedArchive,
+  foreign = false,
+): Promise<Finding[]> {
   const named = inventory.roots.filter((root) => refersOf(root) === undefined);
-  const nameless = named.find((root) => nameOf(root) === undefined);
+  const nameless = named.find((root) => imageNameOf(root) === undefined);
   if (nameless !== undefined)
     return [deviation("index.json", `the image ${nameless.digest} has no name`)];
-  const incomplete = named.find((root) => !isComplete(nameOf(root)!));
+  const incomplete = named.find((root) => !isComplete(imageNameOf(root)!));
   if (incomplete !== undefined)
     return [
       deviation(
         "index.json",
-        `${JSON.stringify(nameOf(incomplete))} is not a complete name, as export writes it`,
+        `${JSON.stringify(imageNameOf(incomplete))} is not a complete name, as export writes it`,
       ),
     ];
   if (inventory.json > JSON_LIMIT)
-    throw new Fault("too-large", {
+    throw new IngotError("too-large", {
       what: "the manifests",
       at: inventory.at,
       actual: inventory.json,
@@ -42,7 +45,7 @@ export async function checkCanonical(inventory: Inventory, foreign = false): Pro
     });
   const store = foreign ? withoutForeign(inventory) : inventory;
   const images = inventory.roots.map((descriptor) => ({
-    reference: nameOf(descriptor) ?? descriptor.digest,
+    reference: imageNameOf(descriptor) ?? descriptor.digest,
     descriptor,
     store,
     refers: refersOf(descriptor),
@@ -67,13 +70,13 @@ function isComplete(name: string): boolean {
   try {
     return kinds.some((kind) => completeName(name, kind) === name);
   } catch (error) {
-    if (isFault(error, "malformed")) return false;
+    if (isIngotError(error, "malformed")) return false;
     throw error;
   }
 }
 
 /** Member number `i` against the one that export would write. */
-function compare(expected: Member, inventory: Inventory, i: number): Finding | undefined {
+function compare(expected: Member, inventory: ScannedArchive, i: number): Finding | undefined {
   const actual = inventory.members[i];
   if (actual === undefined) return deviation(expected.name, "it is missing");
   if (actual.name !== expected.name)
@@ -86,7 +89,7 @@ function compare(expected: Member, inventory: Inventory, i: number): Finding | u
   if (expected.digest !== undefined || !(expected.content instanceof Uint8Array)) return undefined;
   if (expected.size === 0 && actual.size === 0) return undefined;
   const content = inventory.files.get(actual.name as "index.json");
-  const bytes = content && bytesOf(content, INDEX_LIMIT, actual.name);
+  const bytes = content && readBytes(content, INDEX_LIMIT, actual.name);
   if (bytes !== undefined && sameBytes(bytes, expected.content)) return undefined;
   if (bytes?.length === expected.content.length && actual.name === INDEX_FILE)
     return deviation(actual.name, changedList(bytes, expected.content));

@@ -1,12 +1,12 @@
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { excerpt, formatJson } from "../base/json/json.ts";
 import { parseShaped } from "../base/json/shape.ts";
 import { sortedBy } from "../base/order.ts";
 import { loadKey } from "../check/check-graph.ts";
 import { type Finding, finding, unchecked } from "../image/findings.ts";
-import type { Reached } from "../image/walk.ts";
+import type { ImageGraphNode } from "../image/walk.ts";
 import type { Digest } from "../oci/digest.ts";
 import { blobPath, DOCKER_FILE, digestAt } from "../oci/layout.ts";
 import { type Descriptor, INDEX_LIMIT, type Manifest } from "../oci/manifest.ts";
@@ -16,16 +16,16 @@ import { digestIn } from "../oci/reference.ts";
 import { DOCKER_LIST_SHAPE } from "../oci/shape.ts";
 
 /** A named image with everything it reaches. */
-export interface Walked {
+export interface ImageGraph {
   readonly reference: string;
   readonly root: Descriptor;
   /** Of a container's manifest, as its config says. */
   readonly platform: Platform | undefined;
-  readonly reached: ReadonlyMap<Digest, Reached>;
+  readonly reached: ReadonlyMap<Digest, ImageGraphNode>;
 }
 
 /** An image that `docker load` would refuse, and with it all that come after it. */
-export interface Unloadable {
+export interface UnloadableImage {
   readonly reference: string;
   readonly why: string;
 }
@@ -34,7 +34,7 @@ export interface Unloadable {
 export interface DockerList {
   /** Undefined when Docker can load none of the images. */
   readonly bytes: Uint8Array | undefined;
-  readonly unloadable: readonly Unloadable[];
+  readonly unloadable: readonly UnloadableImage[];
 }
 
 /** The most layers of an image that Docker loads (moby, `maxLayerDepth`). */
@@ -44,8 +44,8 @@ export const DOCKER_LAYERS = 125;
  * `manifest.json`, which `docker load` reads: one element for each name of a container image that Docker can load, in the
  * order of `images`. A name by digest is no tag: its element has none.
  */
-export function formatDocker(images: readonly Walked[]): DockerList {
-  const unloadable: Unloadable[] = [];
+export function formatDocker(images: readonly ImageGraph[]): DockerList {
+  const unloadable: UnloadableImage[] = [];
   const elements = images.flatMap((image) => {
     const { reference } = image;
     const all = candidates(image);
@@ -69,11 +69,11 @@ export function formatDocker(images: readonly Walked[]): DockerList {
 interface Candidate {
   readonly platform: Platform;
   readonly manifest: Manifest;
-  readonly reached: Walked["reached"];
+  readonly reached: ImageGraph["reached"];
 }
 
 /** The containers of an image: linux/amd64 first, then in the order of bytes. */
-function candidates({ root, platform, reached }: Walked): Candidate[] {
+function candidates({ root, platform, reached }: ImageGraph): Candidate[] {
   const { index, manifest } = reached.get(root.digest) ?? {};
   const of = (platform: Platform | undefined, manifest: Manifest | undefined) =>
     platform !== undefined &&
@@ -132,7 +132,7 @@ export function parseDocker(bytes: Uint8Array): readonly DockerImage[] {
   if (found.success) {
     const names = found.output.reduce((sum, { RepoTags }) => sum + (RepoTags?.length ?? 0), 0);
     if (names <= DOCKER_NAMES) return found.output;
-    throw new Fault("too-large", {
+    throw new IngotError("too-large", {
       what: "Docker's list of images",
       at: DOCKER_FILE,
       actual: names,
@@ -140,7 +140,7 @@ export function parseDocker(bytes: Uint8Array): readonly DockerImage[] {
       unit: "names",
     });
   }
-  throw new Fault("malformed", {
+  throw new IngotError("malformed", {
     what: "Docker's list of images",
     at: DOCKER_FILE,
     why: excerpt(found.issues[0].message),

@@ -1,14 +1,14 @@
 /** What refers to the images of an archive to be: which of it is in the archive, and how index.json says so. */
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { sortedBy } from "../base/order.ts";
 import { saidOfSubjects } from "../image/entries.ts";
-import { isGadget, type Selected } from "../image/select.ts";
-import { type Reached, read } from "../image/walk.ts";
+import { isGadget, type StoredImage } from "../image/select.ts";
+import { type ImageGraphNode, read } from "../image/walk.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { type Refers, referrerEntry } from "../oci/referrer.ts";
 
-type ReferringImage = Selected & { readonly refers: Refers };
+type ReferringImage = StoredImage & { readonly refers: Refers };
 
 /**
  * The referrers among `images` that refer to what the images or other referrers have, each once for each subject, in the order of
@@ -16,9 +16,9 @@ type ReferringImage = Selected & { readonly refers: Refers };
  * manifests are part of their image; where an image has the subject and not the referrer, only an entry tells of it.
  */
 export function referrersOf(
-  images: readonly Selected[],
-  walks: readonly ReadonlyMap<Digest, Reached>[],
-  walkOnce: (image: Selected) => ReadonlyMap<Digest, Reached>,
+  images: readonly StoredImage[],
+  walks: readonly ReadonlyMap<Digest, ImageGraphNode>[],
+  walkOnce: (image: StoredImage) => ReadonlyMap<Digest, ImageGraphNode>,
 ): ReferringImage[] {
   const all = images.filter((image): image is ReferringImage => image.refers !== undefined);
   const waiting = new Map<string, ReferringImage>();
@@ -29,8 +29,8 @@ export function referrersOf(
   }
   const subjects = new Set(all.map(({ refers }) => refers.subject));
   // What is in the archive and has a subject; an image that is there under several names is there once.
-  const holders = new Map<Digest, Set<ReadonlyMap<Digest, Reached>>>();
-  const hold = (reached: ReadonlyMap<Digest, Reached>) => {
+  const holders = new Map<Digest, Set<ReadonlyMap<Digest, ImageGraphNode>>>();
+  const hold = (reached: ReadonlyMap<Digest, ImageGraphNode>) => {
     for (const digest of reached.keys()) {
       if (!subjects.has(digest)) continue;
       const others = holders.get(digest);
@@ -62,8 +62,8 @@ export function referrersOf(
  */
 export function referrerEntries(
   referring: readonly ReferringImage[],
-  named: readonly Selected[],
-  walks: readonly ReadonlyMap<Digest, Reached>[],
+  named: readonly StoredImage[],
+  walks: readonly ReadonlyMap<Digest, ImageGraphNode>[],
 ): Descriptor[] {
   const isTagged = referring.some(({ refers }) => refers.suffix !== undefined);
   const gadgets = new Set(
@@ -76,7 +76,7 @@ export function referrerEntries(
     const content = manifest ?? index;
     const own = content?.subject?.digest;
     if (refers.suffix === undefined && own !== undefined && own !== refers.subject)
-      throw new Fault("malformed", {
+      throw new IngotError("malformed", {
         what: "the referrer",
         at: descriptor.digest,
         why: saidOfSubjects(refers, own),

@@ -1,9 +1,9 @@
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { byBytes, sortedBy } from "../base/order.ts";
 import { completeNames } from "../image/complete-name.ts";
-import { formatHoldings, type Holdings, reliedOn } from "../image/layer-list.ts";
-import { platformOf, type Selected } from "../image/select.ts";
-import { missingBlob, type Reached, walk } from "../image/walk.ts";
+import { type BaseLayers, formatBaseLayers, omittedLayers } from "../image/layer-list.ts";
+import { platformOf, type StoredImage } from "../image/select.ts";
+import { type ImageGraphNode, missingBlob, walk } from "../image/walk.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
   BASE_FILE,
@@ -22,7 +22,7 @@ import { type Content, sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
 import { MEMBER_LIMIT } from "../tar/canonical/scan.ts";
 import { END, type HeaderWriter, padding } from "../tar/header.ts";
-import { formatDocker, type Unloadable } from "./docker-manifest.ts";
+import { formatDocker, type UnloadableImage } from "./docker-manifest.ts";
 import { referrerEntries, referrersOf } from "./plan-referrers.ts";
 
 /** skopeo makes directories without an entry of their own for the owner 0, which only root may do. */
@@ -46,11 +46,11 @@ export interface Plan {
   /** What refers to them: in the order of digest and subject. */
   readonly referrers: readonly { readonly subject: Digest; readonly digest: Digest }[];
   /** Containers that manifest.json leaves out. */
-  readonly unloadable: readonly Unloadable[];
+  readonly unloadable: readonly UnloadableImage[];
   readonly blobs: number;
   readonly size: number;
   /** The layers that are left out; none, unless there is a base that has them. */
-  readonly relies: Holdings;
+  readonly relies: BaseLayers;
 }
 
 /**
@@ -60,10 +60,14 @@ export interface Plan {
  * @throws blob-missing, size-differs, digest-differs, `usage` for two images under one name, too-large for an archive
  * that nobody would read back
  */
-export function plan(images: readonly Selected[], writer: HeaderWriter, base?: Holdings): Plan {
+export function plan(
+  images: readonly StoredImage[],
+  writer: HeaderWriter,
+  base?: BaseLayers,
+): Plan {
   const named = unique(completeNames(images.filter(({ refers }) => refers === undefined)));
-  const walked = new Map<string, Selected & { reached: ReturnType<typeof walk> }>();
-  const walkOnce = (image: Selected) => {
+  const walked = new Map<string, StoredImage & { reached: ReturnType<typeof walk> }>();
+  const walkOnce = (image: StoredImage) => {
     const { mediaType, digest, size } = image.descriptor;
     const key = `${digest} ${mediaType} ${size}`;
     const { reached } = walked.get(key) ?? { reached: walk(image.descriptor, image.store) };
@@ -72,7 +76,7 @@ export function plan(images: readonly Selected[], writer: HeaderWriter, base?: H
   };
   const walks = named.map(walkOnce);
   const referring = referrersOf(images, walks, walkOnce);
-  const relies = reliedOn(base, walked.values());
+  const relies = omittedLayers(base, walked.values());
   const blobs = new Map<Digest, { content: Content; size: number }>();
   for (const { reached, store, descriptor } of walked.values())
     for (const found of reached.values())
@@ -96,7 +100,7 @@ export function plan(images: readonly Selected[], writer: HeaderWriter, base?: H
   const count =
     DIRECTORIES.length + blobs.size + (docker === undefined ? 2 : 3) + (relies.size > 0 ? 1 : 0);
   if (count > MEMBER_LIMIT)
-    throw new Fault("too-large", {
+    throw new IngotError("too-large", {
       what: "the number of members",
       at: "the archive",
       actual: count,
@@ -106,7 +110,7 @@ export function plan(images: readonly Selected[], writer: HeaderWriter, base?: H
   if (docker !== undefined) checkIndexSize(docker, DOCKER_FILE);
   const made = [
     ...DIRECTORIES.map((name) => ({ name, content: new Uint8Array(0) })),
-    ...(relies.size > 0 ? [{ name: BASE_FILE, content: formatHoldings(relies, BASE_FILE) }] : []),
+    ...(relies.size > 0 ? [{ name: BASE_FILE, content: formatBaseLayers(relies, BASE_FILE) }] : []),
     { name: INDEX_FILE, content: formatArchiveIndex([...roots, ...referrerRoots]) },
     ...(docker === undefined ? [] : [{ name: DOCKER_FILE, content: docker }]),
     { name: LAYOUT_FILE, content: LAYOUT_BYTES },
@@ -126,27 +130,27 @@ export function plan(images: readonly Selected[], writer: HeaderWriter, base?: H
 }
 
 /** Each image once, in the order of name. @throws usage, and unsupported for what is no image */
-function unique(images: readonly Selected[]): Selected[] {
-  const byName = new Map<string, Selected>();
+function unique(images: readonly StoredImage[]): StoredImage[] {
+  const byName = new Map<string, StoredImage>();
   for (const image of images) {
     const { reference, descriptor } = image;
     const before = byName.get(reference);
     if (!isImage(descriptor.mediaType))
-      throw new Fault("unsupported", {
+      throw new IngotError("unsupported", {
         what: "the image",
         at: reference,
         found: descriptor.mediaType,
         expected: "an image manifest or an image index",
       });
     if (before !== undefined && !isSame(before.descriptor, descriptor)) {
-      throw new Fault("usage", {
+      throw new IngotError("usage", {
         message: `two images have the name ${reference}: ${before.descriptor.digest} and ${descriptor.digest}`,
         hint: "give one of them another name with: ingot tag SOURCE NAME",
       });
     }
     byName.set(reference, before ?? image);
   }
-  if (byName.size === 0) throw new Fault("usage", { message: "there is no image to export" });
+  if (byName.size === 0) throw new IngotError("usage", { message: "there is no image to export" });
   return sortedBy(byName.values(), ({ reference }) => reference);
 }
 
@@ -155,7 +159,7 @@ const isSame = (a: Descriptor, b: Descriptor) =>
 
 /** Where a blob's bytes are, of the size that its descriptor promises. */
 function locate(
-  { descriptor, bytes }: Reached,
+  { descriptor, bytes }: ImageGraphNode,
   store: ReadStore,
   root: Descriptor,
 ): { content: Content; size: number } {
@@ -163,7 +167,7 @@ function locate(
   const content = bytes ?? store.find(digest);
   if (content === undefined) throw missingBlob(descriptor, store.at, root.digest);
   if (sizeOf(content) !== size)
-    throw new Fault("size-differs", {
+    throw new IngotError("size-differs", {
       at: `${digest} in ${store.at}`,
       expected: size,
       actual: sizeOf(content),
@@ -172,7 +176,7 @@ function locate(
 }
 
 /** The image's line in index.json: its name as the one annotation, its platform only where it is a single manifest. */
-function entry({ reference, descriptor, store }: Selected): Descriptor {
+function entry({ reference, descriptor, store }: StoredImage): Descriptor {
   const { mediaType, digest, size } = descriptor;
   const platform = isIndex(mediaType) ? undefined : platformOf(descriptor, store);
   return { mediaType, digest, size, annotations: { [REF_NAME]: reference }, platform };

@@ -1,12 +1,12 @@
 /** An archive that is written as volumes (docs/volumes.md). */
 import * as path from "node:path";
-import { Fault, unpackFault } from "../base/error.ts";
-import { Aside, checkPlace } from "../base/fs/atomic-file.ts";
-import type { Asides, ToBe } from "../base/fs/atomic-files.ts";
+import { deserializeError, IngotError } from "../base/error.ts";
+import { AtomicFile, checkPlace } from "../base/fs/atomic-file.ts";
+import type { AtomicFiles, FileSpec } from "../base/fs/atomic-files.ts";
 import { discard, lstat, readFile, remove, syncDirectory } from "../base/fs/file.ts";
-import { work } from "../base/workers/pool.ts";
-import type { Working } from "../jobs/job-context.ts";
-import { type Checked, type CheckTask, perform } from "../jobs/perform.ts";
+import { runAll } from "../base/workers/pool.ts";
+import type { JobContext } from "../jobs/job-context.ts";
+import { type Checked, type CheckTask, runJob } from "../jobs/perform.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
 import type { Plan } from "./plan.ts";
 import {
@@ -20,7 +20,7 @@ import {
 } from "./volumes/format.ts";
 
 /** The name of the archive, which its volumes begin with, and what each of them is smaller than. Bytes. */
-export interface Split {
+export interface SplitOptions {
   readonly at: string;
   readonly below: number;
 }
@@ -34,12 +34,12 @@ const MIB = 1024 * 1024;
 const NOBODY = `sha256:${"0".repeat(64)}` as const;
 
 /** The volumes that the planned archive makes. @throws usage where they are too many, too-large for a list nobody would read */
-export function volumesOf({ size, images }: Plan, { at, below }: Split): ToBe[] {
+export function volumesOf({ size, images }: Plan, { at, below }: SplitOptions): FileSpec[] {
   checkPlace(path.resolve(listName(at)));
   const sizes = volumeSizes(size, below);
   if (sizes.length > VOLUME_LIMIT) {
     const enough = Math.ceil((Math.ceil(size / VOLUME_LIMIT / 512) * 512 + 1) / MIB);
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `the archive has ${size} bytes, and makes ${sizes.length} volumes of less than ${below}, should make at most ${VOLUME_LIMIT}`,
       hint: `cut it into larger ones: --split ${enough}MiB`,
     });
@@ -50,15 +50,15 @@ export function volumesOf({ size, images }: Plan, { at, below }: Split): ToBe[] 
 }
 
 /** What the volumes are, read back, in several threads. @throws io, size-differs */
-export async function hashVolumes({ parts }: Asides, working: Working): Promise<Volume[]> {
+export async function hashVolumes({ parts }: AtomicFiles, working: JobContext): Promise<Volume[]> {
   const tasks = parts.map(
     ({ path, size }): CheckTask => ({ kind: "check", extents: [{ path, offset: 0, size }] }),
   );
-  const results = (await work(tasks, { ...working, handler: perform })) as Checked[][];
+  const results = (await runAll(tasks, { ...working, handler: runJob })) as Checked[][];
   return results.map(([checked], i) => {
     if (checked !== undefined && "digest" in checked)
       return { digest: checked.digest, size: parts[i]!.size };
-    throw unpackFault(checked!.fault);
+    throw deserializeError(checked!.fault);
   });
 }
 
@@ -68,15 +68,15 @@ export async function hashVolumes({ parts }: Asides, working: Working): Promise<
  * @throws io
  */
 export function placeVolumes(
-  asides: Asides,
+  asides: AtomicFiles,
   volumes: readonly WrittenVolume[],
   { images }: Plan,
-  { at }: Split,
+  { at }: SplitOptions,
 ): void {
   const listAt = listName(at);
   const stale = staleVolumes(at, new Set(volumes.map(({ file }) => path.basename(file))));
   const bytes = formatVolumes({ images, volumes }, listAt);
-  const list = new Aside(listAt, bytes.length);
+  const list = new AtomicFile(listAt, bytes.length);
   try {
     list.file.write(bytes, 0);
     list.file.sync();

@@ -1,30 +1,33 @@
-import { isFault } from "../base/error.ts";
-import { Asides } from "../base/fs/atomic-files.ts";
+import { isIngotError } from "../base/error.ts";
+import { AtomicFiles } from "../base/fs/atomic-files.ts";
 import type { Sink } from "../base/fs/fd-stream.ts";
-import type { Holdings } from "../image/layer-list.ts";
-import type { Selected } from "../image/select.ts";
-import type { Working } from "../jobs/job-context.ts";
+import type { BaseLayers } from "../image/layer-list.ts";
+import type { StoredImage } from "../image/select.ts";
+import type { JobContext } from "../jobs/job-context.ts";
 import { render } from "../jobs/render.ts";
 import { END, headerWriter } from "../tar/header.ts";
-import { type Away, fillIn, hasCome, piecesOf } from "./fill.ts";
+import { fillArchive, hasRemoteBytes, memberPieces, type RemoteBlobs } from "./fill.ts";
 import { type Plan, plan } from "./plan.ts";
 import {
   hashVolumes,
   placeVolumes,
-  type Split,
+  type SplitOptions,
   volumesOf,
   type WrittenVolume,
 } from "./write-volumes.ts";
 
 /** What was written. `resumed` = how many bytes of it a run that broke off had left. */
-export interface Written {
+export interface WrittenArchive {
   readonly resumed: number;
   /** Where it is in volumes. */
   readonly volumes?: readonly WrittenVolume[];
 }
 
 /** The archive that `images` make, before anything is written; with a base, what it has is left out. */
-export async function planArchive(images: readonly Selected[], base?: Holdings): Promise<Plan> {
+export async function planArchive(
+  images: readonly StoredImage[],
+  base?: BaseLayers,
+): Promise<Plan> {
   return plan(images, await headerWriter(), base);
 }
 
@@ -36,19 +39,19 @@ export async function planArchive(images: readonly Selected[], base?: Holdings):
  */
 export async function writeArchive(
   planned: Plan,
-  to: string | Split,
-  working: Working,
-  away: Away = new Map(),
-): Promise<Written> {
+  to: string | SplitOptions,
+  working: JobContext,
+  away: RemoteBlobs = new Map(),
+): Promise<WrittenArchive> {
   const split = typeof to === "string" ? undefined : to;
   const files = split ? volumesOf(planned, split) : [{ at: to as string, size: planned.size }];
-  const asides: Asides = new Asides(files, {
+  const asides: AtomicFiles = new AtomicFiles(files, {
     ...(split && { stem: split.at }),
-    isWorth: () => away.size > 0 && hasCome(planned, away, asides.parts),
+    isWorth: () => away.size > 0 && hasRemoteBytes(planned, away, asides.parts),
     left: (at) => working.left?.(at),
   });
   const write = async () => {
-    const resumed = await fillIn(planned, away, asides, working);
+    const resumed = await fillArchive(planned, away, asides, working);
     return { resumed, hashed: split && (await hashVolumes(asides, working)) };
   };
   try {
@@ -62,7 +65,7 @@ export async function writeArchive(
     placeVolumes(asides, volumes, planned, split);
     return { resumed, volumes };
   } catch (error) {
-    if (isFault(error, "registry")) asides.leave();
+    if (isIngotError(error, "registry")) asides.leave();
     throw error;
   } finally {
     asides.drop();
@@ -73,8 +76,12 @@ export async function writeArchive(
  * Writes the planned archive to a stream, front to back. Every blob is hashed before its last byte goes out.
  * @throws digest-differs, size-differs, io
  */
-export async function streamArchive(planned: Plan, sink: Sink, { tally }: Working): Promise<void> {
-  const pieces = [...planned.members.flatMap(piecesOf), END];
+export async function streamArchive(
+  planned: Plan,
+  sink: Sink,
+  { tally }: JobContext,
+): Promise<void> {
+  const pieces = [...planned.members.flatMap(memberPieces), END];
   let writing: Promise<void> = Promise.resolve();
   for (const chunk of render(pieces, tally)) {
     await writing;

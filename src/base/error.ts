@@ -1,11 +1,11 @@
 /**
- * A Fault says "I could not say": bad usage, missing input, I/O, content that cannot be trusted.
+ * An IngotError says "I could not say": bad usage, missing input, I/O, content that cannot be trusted.
  * It carries facts; the words for people are in one table, `cli/output/error-messages.ts`, exhaustive by type.
- * (What *is* wrong with an archive is no Fault but a Finding: it is returned, not thrown.)
+ * (What *is* wrong with an archive is no IngotError but a Finding: it is returned, not thrown.)
  */
 
 /** Every code with its facts. `at` names the file, blob or member in question, as a person would. */
-export interface Faults {
+export interface ErrorDetails {
   /** The command line, an environment variable or an option is not usable as given. */
   usage: { message: string; hint?: string };
   /** The operating system refused. `doing` is a verb phrase: "read", "write the archive". */
@@ -51,7 +51,7 @@ export interface Faults {
   /** A file is no longer what it was when it was looked at. */
   changed: { at: string; why: string };
   /** A source file (build.yaml, gadget.yaml, …) has errors; each is one printable finding with its place. */
-  source: { what: string; at: string; problems: readonly Problem[] };
+  source: { what: string; at: string; problems: readonly Diagnostic[] };
   /** A program that is needed is not there. */
   "program-missing": { program: string; needed: string; install: string };
   /** A program ran and failed. `command` is what a person could type; `output` is what it said. */
@@ -82,7 +82,7 @@ export interface Faults {
 }
 
 /** One mistake in a source file. Lines and columns count from 1. */
-export interface Problem {
+export interface Diagnostic {
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -91,40 +91,43 @@ export interface Problem {
   readonly hint?: string;
 }
 
-export type FaultCode = keyof Faults;
+export type ErrorCode = keyof ErrorDetails;
 
-export class Fault<C extends FaultCode = FaultCode> extends Error {
+export class IngotError<C extends ErrorCode = ErrorCode> extends Error {
   readonly code: C;
-  readonly facts: Faults[C];
-  constructor(code: C, facts: Faults[C], options?: { cause?: unknown }) {
+  readonly facts: ErrorDetails[C];
+  constructor(code: C, facts: ErrorDetails[C], options?: { cause?: unknown }) {
     super(`${code} ${JSON.stringify(facts)}`, options);
-    this.name = "Fault";
+    this.name = "IngotError";
     this.code = code;
     this.facts = facts;
   }
 }
 
-/** Whether `error` is a Fault, of `code` when one is given. */
-export function isFault<C extends FaultCode>(error: unknown, code?: C): error is Fault<C> {
-  return error instanceof Fault && (code === undefined || error.code === code);
+/** Whether `error` is an IngotError, of `code` when one is given. */
+export function isIngotError<C extends ErrorCode>(
+  error: unknown,
+  code?: C,
+): error is IngotError<C> {
+  return error instanceof IngotError && (code === undefined || error.code === code);
 }
 
-/** A Fault as plain data, to cross a thread. */
-export interface FaultData {
-  readonly code: FaultCode;
-  readonly facts: Faults[FaultCode];
+/** An IngotError as plain data, to cross a thread. */
+export interface SerializedError {
+  readonly code: ErrorCode;
+  readonly facts: ErrorDetails[ErrorCode];
 }
 
-/** What `error` says as plain data; anything that is no Fault becomes an `internal` one. */
-export function packFault(error: unknown): FaultData {
-  if (error instanceof Fault) return { code: error.code, facts: error.facts };
+/** What `error` says as plain data; anything that is no IngotError becomes an `internal` one. */
+export function serializeError(error: unknown): SerializedError {
+  if (error instanceof IngotError) return { code: error.code, facts: error.facts };
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { code: "internal", facts: { message } };
 }
 
-/** The Fault that `packFault` packed. */
-export function unpackFault(data: FaultData): Fault {
-  return new Fault(data.code, data.facts);
+/** The IngotError that `packFault` packed. */
+export function deserializeError(data: SerializedError): IngotError {
+  return new IngotError(data.code, data.facts);
 }
 
 interface SystemError {
@@ -132,18 +135,18 @@ interface SystemError {
   message: string;
 }
 
-/** Runs `act`; what the operating system refuses becomes an `io` Fault that names `doing` and `at`. */
+/** Runs `act`; what the operating system refuses becomes an `io` IngotError that names `doing` and `at`. */
 export function guard<T>(doing: string, at: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    throw ioFault(doing, at, error);
+    throw ioError(doing, at, error);
   }
 }
 
-/** The `io` Fault for `error`; a Fault stays what it is. */
-export function ioFault(doing: string, at: string, error: unknown): Fault {
-  if (error instanceof Fault) return error;
+/** The `io` IngotError for `error`; an IngotError stays what it is. */
+export function ioError(doing: string, at: string, error: unknown): IngotError {
+  if (error instanceof IngotError) return error;
   const { code = "EUNKNOWN", message } = error as SystemError;
-  return new Fault("io", { doing, at, code, message }, { cause: error });
+  return new IngotError("io", { doing, at, code, message }, { cause: error });
 }

@@ -9,7 +9,7 @@ const { gc } = globalThis as { readonly gc?: () => void };
 let taken = 0;
 
 /** So many more bytes were taken apart into values of which most are not needed for long. */
-export function tookApart(bytes: number): void {
+export function countParsed(bytes: number): void {
   taken += bytes;
   if (taken < OFTEN) return;
   taken = 0;

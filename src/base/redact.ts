@@ -6,7 +6,7 @@ const VARIABLE = /^\$(?:\w+|\{\w+\})$/;
  * `text` with `***` for who its URLs log in as (`https://user:password@host`), also where the scheme is left out. What is nothing
  * but variables not yet expanded stays, and so does a lone name of ssh and git, which is no secret, and a reference's digest.
  */
-export function masked(text: string): string {
+export function redactCredentials(text: string): string {
   return text
     .replace(
       /(?<![a-z0-9+.-])([a-z0-9+.-]+):\/\/([^/?#\s]*)@/gi,

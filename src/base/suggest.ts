@@ -4,7 +4,7 @@
  * Those of `words` that differ from `word` by little (a third of its length, at least one edit,
  * with swapped neighbours as one edit), the nearest first, at most three. To a single letter nothing is near.
  */
-export function nearest(word: string, words: Iterable<string>): string[] {
+export function suggest(word: string, words: Iterable<string>): string[] {
   if (word.length < 2) return [];
   const limit = Math.max(1, Math.floor(word.length / 3));
   const found: { word: string; edits: number }[] = [];

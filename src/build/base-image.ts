@@ -1,6 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import { decompressed } from "../base/compression/decompress.ts";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { Sha256 } from "../base/hash.ts";
 import { type ContainerConfig, parseContainerConfig } from "../dockerfile/image/config.ts";
 import { select } from "../image/select.ts";
@@ -14,9 +14,9 @@ import type { Descriptor } from "../oci/manifest.ts";
 import { isContainerConfig, layerType } from "../oci/media-types.ts";
 import type { Platform } from "../oci/platform.ts";
 import { sizeOf } from "../store/content.ts";
-import { Files, Stretch } from "../store/extent-reader.ts";
-import { fetch, type ReadStore } from "../store/store.ts";
-import { type Around, openFrom } from "./resolve-from.ts";
+import { ExtentReader, OpenFiles } from "../store/extent-reader.ts";
+import { type ReadStore, readBlob } from "../store/store.ts";
+import { type FromContext, openFrom } from "./resolve-from.ts";
 
 /** A layer that an image begins with: never touched, only named again. */
 export interface BaseLayer {
@@ -41,22 +41,22 @@ export interface BaseImage {
 export async function openBase(
   text: string,
   platform: Platform,
-  around: Around,
+  around: FromContext,
 ): Promise<BaseImage> {
   const { descriptor, store } = select(await openFrom(text, around), [platform]);
   const { manifest } = read(descriptor, store);
   if (manifest === undefined || !isContainerConfig(manifest.config.mediaType))
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: `the image of ${around.place},`,
       at: text,
       found: manifest?.config.mediaType ?? descriptor.mediaType,
       expected: "a container image",
     });
   const { digest } = manifest.config;
-  const config = parseContainerConfig(fetch(store, manifest.config), digest);
+  const config = parseContainerConfig(readBlob(store, manifest.config), digest);
   const diffIDs = config.diffIDs;
   if (diffIDs.length !== manifest.layers.length)
-    throw new Fault("malformed", {
+    throw new IngotError("malformed", {
       what: "the image config",
       at: digest,
       why: `it has ${diffIDs.length} diff_ids for ${manifest.layers.length} layers`,
@@ -81,7 +81,7 @@ export async function openBase(
 function named({ mediaType, digest, size }: Descriptor): Descriptor {
   const type = layerType(mediaType);
   if (type === undefined)
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "the layer",
       at: digest,
       found: mediaType,
@@ -115,21 +115,21 @@ async function* proven(bytes: Bytes, at: Digest, diffID: Digest): Bytes {
   }
   const actual: Digest = `sha256:${hash.hex()}`;
   if (actual === diffID) return;
-  throw new Fault("digest-differs", { at: `${at}, uncompressed`, expected: diffID, actual });
+  throw new IngotError("digest-differs", { at: `${at}, uncompressed`, expected: diffID, actual });
 }
 
 const PIECE = 256 * 1024;
 
 async function* blobBytes(digest: Digest, store: ReadStore): Bytes {
   const content = store.find(digest);
-  if (content === undefined) throw new Fault("blob-missing", { digest, at: store.at });
+  if (content === undefined) throw new IngotError("blob-missing", { digest, at: store.at });
   if (content instanceof Uint8Array) {
     yield content;
     return;
   }
-  const files = new Files();
+  const files = new OpenFiles();
   try {
-    const stretch = new Stretch({ ...content, digest }, files);
+    const stretch = new ExtentReader({ ...content, digest }, files);
     const buffer = new Uint8Array(Math.min(PIECE, sizeOf(content)));
     for (let got = stretch.read(buffer); got > 0; got = stretch.read(buffer))
       yield buffer.subarray(0, got);

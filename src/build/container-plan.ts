@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Fault, type Problem } from "../base/error.ts";
+import { type Diagnostic, IngotError } from "../base/error.ts";
 import { readFile, stat } from "../base/fs/file.ts";
 import { sortedUnique } from "../base/order.ts";
 import { rfc3339 } from "../base/time.ts";
@@ -17,9 +17,9 @@ import { readXattrs } from "../layer/tree/xattrs-disk.ts";
 import type { Annotations } from "../oci/manifest.ts";
 import { formatPlatform, type Platform } from "../oci/platform.ts";
 import type { FolderStore } from "../store/folder-store.ts";
-import { type Staged, stage } from "./container-stages.ts";
+import { evaluateTarget, type StageResult } from "./container-stages.ts";
 import { contextEpoch, type EpochChoice } from "./epoch.ts";
-import { leftOut, type Written } from "./exclude-outputs.ts";
+import { type BuildOutput, excludeOutputs } from "./exclude-outputs.ts";
 
 export interface ContainerOptions {
   /** The context: the folder that COPY and ADD see. */
@@ -47,21 +47,21 @@ export interface ContainerOptions {
   readonly openStore: () => FolderStore;
   /** Brings an image of FROM that the store does not have into it; undefined = it is a fault. */
   readonly pull: ((text: string) => Promise<void>) | undefined;
-  readonly warn: (problems: readonly Problem[]) => void;
+  readonly warn: (problems: readonly Diagnostic[]) => void;
   /** Where the build writes to: no part of the context. */
-  readonly written: Written;
+  readonly written: BuildOutput;
   /** Told once of each that the context would have. */
-  readonly onLeftOut: (what: keyof Written) => void;
+  readonly onLeftOut: (what: keyof BuildOutput) => void;
 }
 
 /** What a Dockerfile makes, platform by platform, before any layer is. */
-export interface Prepared {
+export interface BuildPlan {
   readonly references: readonly string[];
-  readonly images: readonly Staged[];
+  readonly images: readonly StageResult[];
   readonly annotations: Annotations;
   readonly labels: ReadonlyMap<string, string>;
   readonly created: string;
-  readonly problems: readonly Problem[];
+  readonly problems: readonly Diagnostic[];
   /** Bytes of all layers to be made, uncompressed. */
   readonly size: number;
 }
@@ -73,7 +73,7 @@ export const DOCKERFILES = ["Dockerfile", "Containerfile"];
  * Reads the Dockerfile and what it copies, down to the list of every layer. Nothing is written, and no file's content is read yet.
  * @throws source with every mistake of the Dockerfile, not-found, unsupported, io
  */
-export async function prepareContainer(options: ContainerOptions): Promise<Prepared> {
+export async function planContainer(options: ContainerOptions): Promise<BuildPlan> {
   const { names, timestamps, annotations, strict, directory } = options;
   const references = sortedUnique(names.map((name) => nameToGive(name, "container")));
   const { file, path } = readDockerfile(options);
@@ -83,7 +83,7 @@ export async function prepareContainer(options: ContainerOptions): Promise<Prepa
   const created = rfc3339(epoch);
   const platforms = options.platforms.length > 0 ? options.platforms : [DEFAULT_PLATFORM];
   platforms.forEach(refuseWindows);
-  const images: Staged[] = [];
+  const images: StageResult[] = [];
   const { buildArgs, target } = options;
   const members = new BuildMembers(path);
   for (const platform of platforms) {
@@ -91,7 +91,7 @@ export async function prepareContainer(options: ContainerOptions): Promise<Prepa
     const times = { epoch, timestamps };
     const { openStore, pull } = options;
     const around = { file, target, context, directory, members, created, openStore, pull };
-    images.push(await stage({ ...around, scope, times }));
+    images.push(await evaluateTarget({ ...around, scope, times }));
   }
   const problems = distinct([
     ...file.problems,
@@ -99,7 +99,7 @@ export async function prepareContainer(options: ContainerOptions): Promise<Prepa
     ...unusedArgs(file, { buildArgs, platform: DEFAULT_PLATFORM, buildPlatform: DEFAULT_PLATFORM }),
   ]);
   if (strict && problems.length > 0)
-    throw new Fault("source", { what: "the Dockerfile", at: path, problems });
+    throw new IngotError("source", { what: "the Dockerfile", at: path, problems });
   options.warn(problems.slice(distinct(file.problems).length));
   const size = images
     .flatMap(({ parts }) => parts)
@@ -111,7 +111,7 @@ export async function prepareContainer(options: ContainerOptions): Promise<Prepa
 /** @throws unsupported: what Windows takes for a layer has its files in a folder of their own, and more beside it */
 function refuseWindows(platform: Platform): void {
   if (platform.os !== "windows") return;
-  throw new Fault("unsupported", {
+  throw new IngotError("unsupported", {
     what: "the platform",
     at: formatPlatform(platform),
     found: "Windows, whose layers have a form of their own",
@@ -120,8 +120,8 @@ function refuseWindows(platform: Platform): void {
 }
 
 /** Each problem once, where it came first: a stage is worked out for every platform. */
-function distinct(problems: readonly Problem[]): Problem[] {
-  const key = ({ line, column, message }: Problem) => `${line}:${column}: ${message}`;
+function distinct(problems: readonly Diagnostic[]): Diagnostic[] {
+  const key = ({ line, column, message }: Diagnostic) => `${line}:${column}: ${message}`;
   return [...new Map(problems.map((problem) => [key(problem), problem])).values()];
 }
 
@@ -139,7 +139,7 @@ export function findDockerfile({
 function readDockerfile(options: ContainerOptions): { file: Dockerfile; path: string } {
   const path = findDockerfile(options);
   if (path === undefined)
-    throw new Fault("not-found", {
+    throw new IngotError("not-found", {
       what: "the Dockerfile",
       at: join(options.directory, "Dockerfile"),
       hint: "write one, or name another with -f FILE",
@@ -157,7 +157,7 @@ async function readContext(
   const at = [own!, join(directory, shared!)].find((name) => stat(name)?.kind === "file");
   const ignore = at === undefined ? undefined : ignoreFor(readFile(at, IGNORE_LIMIT), at);
   const env = { PATH: tools.environment.PATH ?? "" };
-  const absent = leftOut(directory, written, (what, path) => {
+  const absent = excludeOutputs(directory, written, (what, path) => {
     if (!ignore?.excluded(path, what === "store")) onLeftOut(what);
   });
   return diskTree(directory, {

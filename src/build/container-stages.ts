@@ -1,19 +1,19 @@
 /** A Dockerfile's stages become file systems, and the layers that make them. Nothing is compressed here. */
-import { Fault, isFault, type Problem } from "../base/error.ts";
+import { type Diagnostic, IngotError, isIngotError } from "../base/error.ts";
 import {
+  type BuildScope,
   type CopyStep,
   evaluate,
   type From,
   fromOf,
   neededStages,
-  type Scope,
   type Step,
 } from "../dockerfile/evaluate/stage.ts";
 import { type ContainerConfig, emptyConfig } from "../dockerfile/image/config.ts";
 import type { History } from "../dockerfile/image/image.ts";
 import type { Dockerfile } from "../dockerfile/read.ts";
 import { copyInto } from "../layer/copy/copy.ts";
-import { makeDirectory } from "../layer/copy/workdir.ts";
+import { addWorkdir } from "../layer/copy/workdir.ts";
 import { entriesOf } from "../layer/pack/entries.ts";
 import type { Changes } from "../layer/tree/changes.ts";
 import type { Entry } from "../layer/tree/entry.ts";
@@ -29,16 +29,16 @@ import { type BaseImage, type BaseLayer, openBase } from "./base-image.ts";
 export const LAYERS_LIMIT = 1000;
 
 /** What goes into an image, in order: layers of a base as they are, and entries of which layers are to be made. */
-export type Part = BaseLayer | { readonly entries: readonly Entry[] };
+export type ImageContent = BaseLayer | { readonly entries: readonly Entry[] };
 
 /** An image for one platform, before its layers are made. */
-export interface Staged {
+export interface StageResult {
   readonly config: ContainerConfig;
   /** All of it, the base's first. */
   readonly history: readonly History[];
-  readonly parts: readonly Part[];
+  readonly parts: readonly ImageContent[];
   /** Warnings. */
-  readonly problems: readonly Problem[];
+  readonly problems: readonly Diagnostic[];
   /** Where the blobs of base layers are. */
   readonly stores: readonly ReadStore[];
 }
@@ -46,7 +46,7 @@ export interface Staged {
 export interface StageOptions {
   readonly file: Dockerfile;
   readonly target: string | undefined;
-  readonly scope: Scope;
+  readonly scope: BuildScope;
   readonly context: ReadTree;
   /** The context's folder: what paths of FROM are relative to. */
   readonly directory: string;
@@ -60,7 +60,7 @@ export interface StageOptions {
   readonly pull: ((text: string) => Promise<void>) | undefined;
 }
 
-interface Stage extends Staged {
+interface Stage extends StageResult {
   readonly tree: Tree;
 }
 
@@ -68,7 +68,7 @@ interface Stage extends Staged {
  * What the Dockerfile's target is for the platform of `scope`: each stage that it needs is made once, in the order of the file.
  * @throws source with every mistake of the Dockerfile's stages, not-found for what is copied and not there, too-large
  */
-export async function stage(options: StageOptions): Promise<Staged> {
+export async function evaluateTarget(options: StageOptions): Promise<StageResult> {
   const made = new Map<number, Stage>();
   const bases = new Bases(options);
   let last: Stage | undefined;
@@ -76,7 +76,8 @@ export async function stage(options: StageOptions): Promise<Staged> {
     last = await make(index, made, bases, options);
     made.set(index, last);
   }
-  if (last === undefined) throw new Fault("internal", { message: "a Dockerfile without a stage" });
+  if (last === undefined)
+    throw new IngotError("internal", { message: "a Dockerfile without a stage" });
   return last;
 }
 
@@ -97,7 +98,7 @@ async function make(
     options.members.add(entries.length);
     if (entries.length > 0) parts.push({ entries });
     if (parts.length > LAYERS_LIMIT)
-      throw new Fault("too-large", {
+      throw new IngotError("too-large", {
         what: "what comes of the Dockerfile",
         at: file.file,
         actual: parts.length,
@@ -117,7 +118,7 @@ async function begin(
   from: From,
   made: ReadonlyMap<number, Stage>,
   bases: Bases,
-  { platform }: Scope,
+  { platform }: BuildScope,
 ): Promise<Stage> {
   if (from.kind === "scratch")
     return {
@@ -152,7 +153,7 @@ async function apply(
   options: StageOptions,
 ): Promise<Changes | undefined> {
   if (step.kind === "empty") return undefined;
-  if (step.kind === "workdir") return makeDirectory(tree, step.path, step.user);
+  if (step.kind === "workdir") return addWorkdir(tree, step.path, step.user);
   const { copy } = step;
   return copyInto(tree, { ...copy, from: await treeFor(copy, made, bases, options) });
 }
@@ -191,12 +192,12 @@ class Bases {
     try {
       return await openBase(text, platform, around);
     } catch (error) {
-      if (!isFault(error, "not-found") || error.facts.hint !== undefined) throw error;
+      if (!isIngotError(error, "not-found") || error.facts.hint !== undefined) throw error;
       if (pull !== undefined) {
         await pull(text);
         return openBase(text, platform, around);
       }
-      throw new Fault("not-found", {
+      throw new IngotError("not-found", {
         ...error.facts,
         hint: "bring it into the store with ingot pull or ingot import, or build with --pull; or name an archive: oci-archive:FILE",
       });

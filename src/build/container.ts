@@ -1,29 +1,29 @@
 import { containerImage, containerIndex } from "../dockerfile/image/image.ts";
-import type { Selected } from "../image/select.ts";
-import type { Working } from "../jobs/job-context.ts";
-import { helpersFor } from "../jobs/layer-workers.ts";
+import type { StoredImage } from "../image/select.ts";
+import type { JobContext } from "../jobs/job-context.ts";
+import { layerWorkers } from "../jobs/layer-workers.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { FolderStore } from "../store/folder-store.ts";
 import type { Session } from "../store/session.ts";
 import type { ReadStore } from "../store/store.ts";
-import { JointStore } from "../store/union-store.ts";
-import { takeAll } from "../verify/stage-blobs.ts";
-import type { Prepared } from "./container-plan.ts";
-import { type Compression, type Layer, LayerMaker } from "./layer-builder.ts";
+import { UnionStore } from "../store/union-store.ts";
+import { stageAll } from "../verify/stage-blobs.ts";
+import type { BuildPlan } from "./container-plan.ts";
+import { type BuiltLayer, LayerBuilder, type LayerCompression } from "./layer-builder.ts";
 
 /** An image that was made. */
 export interface BuiltContainer {
-  readonly images: readonly Selected[];
+  readonly images: readonly StoredImage[];
   readonly descriptor: Descriptor;
   readonly manifests: readonly Descriptor[];
   readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
-  readonly layers: readonly Layer[];
+  readonly layers: readonly BuiltLayer[];
 }
 
-export interface MakeOptions {
+export interface ContainerBuildOptions {
   readonly into: FolderStore;
-  readonly compression: Compression;
+  readonly compression: LayerCompression;
   /** Whether layers that were made before are taken from the store. */
   readonly cached: boolean;
   /** Whether what the bases have is copied into the store too; else it is found where it is. */
@@ -34,15 +34,15 @@ export interface MakeOptions {
  * Makes the layers and the image. Afterwards it is in the store under each of its names; on a failure, nothing of it is.
  * @throws changed, io, no-space, digest-differs
  */
-export async function makeContainer(
-  prepared: Prepared,
-  { into, compression, cached, whole }: MakeOptions,
-  working: Working,
+export async function buildContainer(
+  prepared: BuildPlan,
+  { into, compression, cached, whole }: ContainerBuildOptions,
+  working: JobContext,
 ): Promise<BuiltContainer> {
   const session = await into.begin();
-  const helpers = helpersFor(working);
+  const helpers = layerWorkers(working);
   try {
-    const maker = new LayerMaker({
+    const maker = new LayerBuilder({
       session,
       compression,
       cached,
@@ -50,11 +50,11 @@ export async function makeContainer(
       helpers,
       working,
     });
-    const all: Layer[] = [];
+    const all: BuiltLayer[] = [];
     const own = new Set<Digest>();
     const made: ReturnType<typeof containerImage>[] = [];
     for (const { parts, config, history } of prepared.images) {
-      const layers: Layer[] = [];
+      const layers: BuiltLayer[] = [];
       for (const part of parts)
         layers.push("entries" in part ? await maker.make(part.entries) : { ...part, known: true });
       for (const [i, part] of parts.entries())
@@ -72,7 +72,7 @@ export async function makeContainer(
     const images = prepared.references.map((reference) => ({
       reference,
       descriptor: image.descriptor,
-      store: whole ? into : new JointStore(into, ...stores),
+      store: whole ? into : new UnionStore(into, ...stores),
     }));
     const layers = new Map(all.map((layer) => [layer.descriptor.digest, layer]));
     await session.commit(new Set([...image.blobs.keys(), ...own]), images);
@@ -94,10 +94,10 @@ export async function makeContainer(
 
 /** Afterwards the layers of the bases are in the session, or in its store already. */
 async function takeBases(
-  { images }: Prepared,
+  { images }: BuildPlan,
   stores: readonly ReadStore[],
   session: Session,
-  working: Working,
+  working: JobContext,
 ): Promise<void> {
   for (const store of stores) {
     const wanted = images
@@ -105,6 +105,6 @@ async function takeBases(
       .flatMap(({ parts }) =>
         parts.flatMap((part) => ("entries" in part ? [] : [part.descriptor.digest])),
       );
-    await takeAll(store, new Set(wanted), session, working);
+    await stageAll(store, new Set(wanted), session, working);
   }
 }

@@ -1,14 +1,14 @@
 import { basename, dirname, join } from "node:path";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { readDirectory, stat } from "../base/fs/file.ts";
 import { byBytes } from "../base/order.ts";
-import { masked } from "../base/redact.ts";
-import { nearest } from "../base/suggest.ts";
+import { redactCredentials } from "../base/redact.ts";
+import { suggest } from "../base/suggest.ts";
 import { likelyParts, namesNear } from "../gadget/folder.ts";
 import { DOCKERFILES, findDockerfile } from "./container-plan.ts";
 
 /** What a folder is a recipe for, and by which file. */
-export interface Kind {
+export interface BuildKind {
   readonly kind: "gadget" | "container";
   readonly why: string;
 }
@@ -25,7 +25,7 @@ const REMOTE = /^(?:[a-z][a-z0-9+.-]*:\/\/|[a-z0-9_-]+@[^/:]+:|github\.com\/)/i;
  * Whether a gadget or a container is to be built: as the file that was named says by its name, else by what is in the folder.
  * @throws usage where it is both, and for what would have to be fetched; not-found, unsupported for what is no folder
  */
-export function kindOf(directory: string, file: string | undefined): Kind {
+export function detectKind(directory: string, file: string | undefined): BuildKind {
   mustBeFolder(directory);
   if (file !== undefined) {
     const hint = "put it into a file first, then name that: -f FILE";
@@ -44,7 +44,7 @@ export function kindOf(directory: string, file: string | undefined): Kind {
   if (dockerfile === undefined)
     return { kind: "gadget", why: `there is no Dockerfile in ${directory}` };
   if (gadget === undefined) return { kind: "container", why: `there is ${dockerfile}` };
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `${directory} is a gadget's folder and a container's: it has ${gadget} and ${basename(dockerfile)}`,
     hint: `say which with -f ${dockerfile}, or -f ${join(directory, "build.yaml")}`,
   });
@@ -58,13 +58,13 @@ function mustBeFolder(path: string): void {
   const found = stat(path);
   if (found?.kind === "directory") return;
   if (found === undefined)
-    throw new Fault("not-found", {
+    throw new IngotError("not-found", {
       what: "the folder to build",
       at: path,
       near: namesNear(path),
       hint: `name ${FOLDER}`,
     });
-  throw new Fault("unsupported", {
+  throw new IngotError("unsupported", {
     what: "what is to be built,",
     at: path,
     found: found.kind === "file" ? "a file" : "neither a file nor a folder",
@@ -78,20 +78,24 @@ function mustBeFolder(path: string): void {
 /** @throws usage for standard input and for what is elsewhere: what is built is what lies here */
 function mustBeHere(text: string, expected: string, hints: Record<"stream" | "remote", string>) {
   const refuse = (what: string, why: string, hint: string) =>
-    new Fault("usage", {
+    new IngotError("usage", {
       message: `cannot build from ${what}: ${why}, should be ${expected}`,
       hint,
     });
   if (text === "-") throw refuse("standard input", "a build reads no stream", hints.stream);
   if (REMOTE.test(text) && stat(text) === undefined)
-    throw refuse(JSON.stringify(masked(text)), "a build fetches no sources", hints.remote);
+    throw refuse(
+      JSON.stringify(redactCredentials(text)),
+      "a build fetches no sources",
+      hints.remote,
+    );
 }
 
 /** What should be a file to build from, and is a folder or the like. */
-function folder(at: string, directory: string): Fault {
+function folder(at: string, directory: string): IngotError {
   const isFolder = stat(at)?.kind === "directory";
   const inside = isFolder ? findDockerfile({ directory: at, dockerfile: undefined }) : undefined;
-  return new Fault("unsupported", {
+  return new IngotError("unsupported", {
     what: "the file to build from,",
     at,
     found: isFolder ? "a folder" : "no file",
@@ -100,10 +104,10 @@ function folder(at: string, directory: string): Fault {
   });
 }
 
-function nothing(directory: string, names: readonly string[]): Fault {
+function nothing(directory: string, names: readonly string[]): IngotError {
   const { near, hint } = likelyParts(directory);
-  const files = DOCKERFILES.flatMap((name) => nearest(name, names));
-  return new Fault("not-found", {
+  const files = DOCKERFILES.flatMap((name) => suggest(name, names));
+  return new IngotError("not-found", {
     what: "what to build, a Dockerfile or a part of a gadget",
     at: join(directory, "{Dockerfile,Containerfile,program.bpf.c,gadget.yaml,build.yaml}"),
     near: [...new Set([...files.map((name) => join(directory, name)), ...near])],

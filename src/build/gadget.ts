@@ -1,19 +1,19 @@
 import { join } from "node:path";
-import { Fault, type Problem } from "../base/error.ts";
-import { folderIn } from "../base/fs/atomic-file.ts";
+import { type Diagnostic, IngotError } from "../base/error.ts";
+import { directoryIn } from "../base/fs/atomic-file.ts";
 import { readFile, stat } from "../base/fs/file.ts";
 import { sortedUnique } from "../base/order.ts";
 import { rfc3339 } from "../base/time.ts";
 import { type Arch, compileProgram } from "../gadget/compile/clang.ts";
-import type { Tools, Work } from "../gadget/compile/toolchain.ts";
+import type { CompileContext, Tools } from "../gadget/compile/toolchain.ts";
 import { buildWasm } from "../gadget/compile/wasm.ts";
 import { type GadgetFolder, readGadgetFolder } from "../gadget/folder.ts";
 import { BUILDER_VERSION, type GadgetMetadata, gadgetImage } from "../gadget/image.ts";
 import { lastCommit, newestChange } from "../gadget/source-epoch.ts";
-import { parseRecipe, type Recipe } from "../gadget/spec/build-file.ts";
+import { type BuildFile, parseBuildFile } from "../gadget/spec/build-file.ts";
 import { parseMetadata } from "../gadget/spec/metadata.ts";
 import { nameToGive } from "../image/complete-name.ts";
-import type { Selected } from "../image/select.ts";
+import type { StoredImage } from "../image/select.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { Platform } from "../oci/platform.ts";
@@ -22,7 +22,7 @@ import type { FolderStore } from "../store/folder-store.ts";
 import { MemoryStore } from "../store/memory-store.ts";
 import type { EpochChoice } from "./epoch.ts";
 
-export interface BuildOptions {
+export interface GadgetBuildOptions {
   readonly directory: string;
   /** The recipe's path; undefined = `build.yaml` in the folder, if there is one. */
   readonly recipeFile: string | undefined;
@@ -40,18 +40,18 @@ export interface BuildOptions {
   /** A folder where compilers may leave files; a new one in it is used and removed. */
   readonly scratch: string;
   /** Told of the warnings about the YAML files before anything is compiled. */
-  readonly warn: (problems: readonly Problem[]) => void;
+  readonly warn: (problems: readonly Diagnostic[]) => void;
 }
 
 /** An image that was just made, nowhere yet but in memory. */
-export interface Built {
-  readonly images: readonly Selected[];
+export interface BuiltGadget {
+  readonly images: readonly StoredImage[];
   readonly descriptor: Descriptor;
   readonly manifests: readonly Descriptor[];
   readonly blobs: ReadonlyMap<Digest, Uint8Array>;
   readonly created: string;
   /** Warnings about the YAML files. */
-  readonly problems: readonly Problem[];
+  readonly problems: readonly Diagnostic[];
   /** What compilers said though they succeeded. */
   readonly compilers: readonly string[];
 }
@@ -67,11 +67,11 @@ const YAML_LIMIT = 1024 * 1024;
  * alone: not of where the folder lies, who builds, when or with what environment.
  * @throws source with every problem, not-found, program-missing, program-failed, malformed
  */
-export async function buildGadget(options: BuildOptions): Promise<Built> {
+export async function buildGadget(options: GadgetBuildOptions): Promise<BuiltGadget> {
   const { directory, names, builderVersion = BUILDER_VERSION } = options;
   const references = sortedUnique(names.map((name) => nameToGive(name, "gadget")));
   const architectures = architecturesOf(options.platforms);
-  const problems: Problem[] = [];
+  const problems: Diagnostic[] = [];
   const { recipe, recipeFile } = readRecipe(options, problems);
   refuse(problems, options);
   const folder = readGadgetFolder(
@@ -82,9 +82,9 @@ export async function buildGadget(options: BuildOptions): Promise<Built> {
   const metadata = readMetadata(folder, problems);
   refuse(problems, options);
   options.warn(problems);
-  const workDir = folderIn(options.scratch, "ingot");
+  const workDir = directoryIn(options.scratch, "ingot");
   try {
-    const work: Work = { tools: options.tools, epoch: 0, workDir: workDir.path };
+    const work: CompileContext = { tools: options.tools, epoch: 0, workDir: workDir.path };
     const epoch = await epochOf(options.epoch, folder, work);
     const { ebpf, wasm, compilers } = await compile(
       folder,
@@ -108,7 +108,10 @@ export async function buildGadget(options: BuildOptions): Promise<Built> {
 }
 
 /** Afterwards the image is in the store, under each of its names. */
-export async function storeBuilt({ blobs, images }: Built, store: FolderStore): Promise<void> {
+export async function storeBuilt(
+  { blobs, images }: BuiltGadget,
+  store: FolderStore,
+): Promise<void> {
   const session = await store.begin();
   try {
     for (const [digest, bytes] of blobs) session.put(digest, bytes);
@@ -124,7 +127,7 @@ function architecturesOf(platforms: readonly Platform[]): readonly Arch[] {
     const { os, architecture, variant } = platform;
     const known = ARCHITECTURES.find((arch) => arch === architecture);
     if (os === "linux" && known !== undefined && variant === undefined) return known;
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "the platform",
       at: "--platform",
       found: formatPlatform(platform),
@@ -134,20 +137,20 @@ function architecturesOf(platforms: readonly Platform[]): readonly Arch[] {
 }
 
 function readRecipe(
-  { directory, recipeFile }: BuildOptions,
-  problems: Problem[],
-): { recipe: Recipe; recipeFile: string | undefined } {
+  { directory, recipeFile }: GadgetBuildOptions,
+  problems: Diagnostic[],
+): { recipe: BuildFile; recipeFile: string | undefined } {
   const at = recipeFile ?? join(directory, "build.yaml");
   if (recipeFile === undefined && stat(at) === undefined)
     return { recipe: {}, recipeFile: undefined };
-  const read = parseRecipe(readFile(at, YAML_LIMIT), at);
+  const read = parseBuildFile(readFile(at, YAML_LIMIT), at);
   problems.push(...read.problems);
   return { recipe: read.value, recipeFile: at };
 }
 
 function readMetadata(
   { root, metadata }: GadgetFolder,
-  problems: Problem[],
+  problems: Diagnostic[],
 ): GadgetMetadata | undefined {
   if (metadata === undefined) return undefined;
   const at = join(root, metadata);
@@ -158,12 +161,16 @@ function readMetadata(
 }
 
 /** @throws source when something would build a wrong image, or is suspicious and `strict` */
-function refuse(problems: readonly Problem[], { directory, strict }: BuildOptions): void {
+function refuse(problems: readonly Diagnostic[], { directory, strict }: GadgetBuildOptions): void {
   if (problems.some(({ level }) => strict || level === "error"))
-    throw new Fault("source", { what: "the gadget", at: directory, problems });
+    throw new IngotError("source", { what: "the gadget", at: directory, problems });
 }
 
-async function epochOf(choice: EpochChoice, folder: GadgetFolder, work: Work): Promise<number> {
+async function epochOf(
+  choice: EpochChoice,
+  folder: GadgetFolder,
+  work: CompileContext,
+): Promise<number> {
   if (choice === "mtime") return newestChange(folder);
   if (choice === "git") return lastCommit(folder, work);
   return choice;
@@ -173,8 +180,8 @@ async function epochOf(choice: EpochChoice, folder: GadgetFolder, work: Work): P
 async function compile(
   folder: GadgetFolder,
   architectures: readonly Arch[],
-  work: Work,
-  options: BuildOptions,
+  work: CompileContext,
+  options: GadgetBuildOptions,
 ) {
   const { root, ebpfsource, wasm } = folder;
   const abort = new AbortController();

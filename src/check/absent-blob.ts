@@ -1,9 +1,9 @@
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Extent } from "../store/content.ts";
+import type { FileExtent } from "../store/content.ts";
 
-/** A blob whose size is known and whose bytes are not here. Whoever asks for them gets a Fault: only JSON is ever asked for. */
-export class Gone implements Extent {
+/** A blob whose size is known and whose bytes are not here. Whoever asks for them gets an IngotError: only JSON is ever asked for. */
+export class AbsentBlob implements FileExtent {
   readonly offset = 0;
   readonly size: number;
   readonly #digest: Digest;
@@ -18,10 +18,10 @@ export class Gone implements Extent {
 
   /** @throws malformed */
   get path(): string {
-    throw new Fault("malformed", { what: "JSON", at: this.#digest, why: this.#why });
+    throw new IngotError("malformed", { what: "JSON", at: this.#digest, why: this.#why });
   }
 }
 
 /** A layer that a delta leaves out. */
-export const goneLayer = (digest: Digest, { size }: { readonly size: number }) =>
-  new Gone(digest, size, "it is left out of the delta, which may leave out layers alone");
+export const absentLayer = (digest: Digest, { size }: { readonly size: number }) =>
+  new AbsentBlob(digest, size, "it is left out of the delta, which may leave out layers alone");

@@ -4,7 +4,7 @@ import { sortedBy } from "../base/order.ts";
 import { oddNameOf, saidOfOdd } from "../image/complete-name.ts";
 import { type Finding, finding, note } from "../image/findings.ts";
 import type { Digest } from "../oci/digest.ts";
-import { INDEX_FILE, nameOf } from "../oci/layout.ts";
+import { INDEX_FILE, imageNameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { isImage } from "../oci/media-types.ts";
 import type { Platform } from "../oci/platform.ts";
@@ -49,13 +49,13 @@ export function agrees(said: Platform, config: Platform): boolean {
 /** A layout may hold content of any type, but what has an image's name must be one: else nobody can say what it needs. */
 export function noImages(roots: readonly Descriptor[]): Finding[] {
   return roots.flatMap((root) =>
-    nameOf(root) === undefined || isImage(root.mediaType)
+    imageNameOf(root) === undefined || isImage(root.mediaType)
       ? []
       : [
           finding(
             "type-differs",
             root.digest,
-            `${nameOf(root)} is ${root.mediaType}: neither an image manifest nor an index`,
+            `${imageNameOf(root)} is ${root.mediaType}: neither an image manifest nor an index`,
           ),
         ],
   );

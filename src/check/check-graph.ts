@@ -16,11 +16,11 @@ import {
 import { formatPlatform, type Platform } from "../oci/platform.ts";
 import { refersOf } from "../oci/referrer.ts";
 import { sizeOf } from "../store/content.ts";
-import { fetch, type ReadStore } from "../store/store.ts";
+import { type ReadStore, readBlob } from "../store/store.ts";
 import { agrees, checkData, noImages } from "./check-entries.ts";
 
 /** What a judgement went over, and what is not so. */
-export interface Judgement {
+export interface GraphReport {
   readonly reached: ReadonlySet<Digest>;
   /** The `loadKey` of every manifest. */
   readonly loadable: ReadonlySet<string>;
@@ -36,7 +36,7 @@ export interface Judgement {
 }
 
 /** What is to be looked at, and how what is not here is judged. */
-export interface Judging {
+export interface GraphCheck {
   /** Whether to list what configs say of layers. */
   readonly layers?: boolean;
   /** Manifests and indexes, named by an index, that may be absent: they are notes, as those of platforms that nobody asked for. */
@@ -61,11 +61,11 @@ export interface Claim {
  * finding. Each blob is read once as each type that names it, however often and deeply it is named, and of what was
  * read little is kept: time and memory stay in proportion to the blobs that are there.
  */
-export function judge(
+export function checkGraph(
   roots: readonly Descriptor[],
   store: ReadStore,
-  how: Judging = {},
-): Judgement {
+  how: GraphCheck = {},
+): GraphReport {
   const judging = new Judge(store, how);
   const images = roots.filter((root) => refersOf(root) === undefined);
   judging.findings.push(...noImages(images));
@@ -81,7 +81,7 @@ export function loadKey(config: string, layers: readonly string[]): string {
 
 type Target = Pick<Descriptor, "mediaType" | "digest" | "size">;
 
-class Judge implements Judgement {
+class Judge implements GraphReport {
   readonly reached = new Set<Digest>();
   readonly loadable = new Set<string>();
   readonly findings: Findings;
@@ -94,10 +94,10 @@ class Judge implements Judgement {
   readonly #platforms = new Map<Digest, Platform>();
   readonly absent: Descriptor[] = [];
   readonly present = new Set<string>();
-  readonly #how: Judging;
+  readonly #how: GraphCheck;
   readonly #claims = new Map<string, Claim>();
 
-  constructor(store: ReadStore, how: Judging) {
+  constructor(store: ReadStore, how: GraphCheck) {
     this.#store = store;
     this.#how = how;
     this.findings = new Findings(store.at);
@@ -263,7 +263,7 @@ class Judge implements Judgement {
       : undefined;
     if (content === undefined || sizeOf(content) !== descriptor.size) return;
     const config = collect(this.findings, () =>
-      parseConfig(fetch(this.#store, descriptor, digest), descriptor.digest),
+      parseConfig(readBlob(this.#store, descriptor, digest), descriptor.digest),
     );
     if (config === undefined) return;
     const { architecture, os, variant } = config;

@@ -1,27 +1,32 @@
 /** Archives without the layers that their base has: what they leave out, and whether it is where they come to. */
 import { sortedBy } from "../base/order.ts";
 import { collect, type Finding, Findings, finding, note } from "../image/findings.ts";
-import { type HeldLayer, type Holdings, ownersOf, parseHoldings } from "../image/layer-list.ts";
-import type { Working } from "../jobs/job-context.ts";
+import {
+  type BaseLayerEntry,
+  type BaseLayers,
+  imageRefsOf,
+  parseBaseLayers,
+} from "../image/layer-list.ts";
+import type { JobContext } from "../jobs/job-context.ts";
 import type { Digest } from "../oci/digest.ts";
 import { BASE_FILE } from "../oci/layout.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
-import { bytesOf, type Content, sizeOf } from "../store/content.ts";
+import { type Content, readBytes, sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
-import { Gone, goneLayer } from "./absent-blob.ts";
+import { AbsentBlob, absentLayer } from "./absent-blob.ts";
 import { hashAll } from "./hash-blobs.ts";
-import { Inventory } from "./inventory.ts";
+import { ScannedArchive } from "./inventory.ts";
 
 /**
  * Reads what the archive leaves out, if it is a delta; afterwards its `relies` is that. What is wrong with it goes into the
  * findings: it must leave out something, and nothing that is here.
  */
-export function readBase(inventory: Inventory): void {
+export function readBase(inventory: ScannedArchive): void {
   const { files, findings, blobs } = inventory;
   const content = files.get(BASE_FILE);
   if (content === undefined) return;
   const relies = collect(findings, () =>
-    parseHoldings(bytesOf(content, INDEX_LIMIT, BASE_FILE), BASE_FILE),
+    parseBaseLayers(readBytes(content, INDEX_LIMIT, BASE_FILE), BASE_FILE),
   );
   if (relies === undefined) return;
   inventory.relies = relies;
@@ -32,7 +37,7 @@ export function readBase(inventory: Inventory): void {
 }
 
 /** What a delta is said to leave out and no image of it needs. */
-export function surplusOf(relies: Holdings, reached: ReadonlySet<Digest>): Finding[] {
+export function unneededOmissions(relies: BaseLayers, reached: ReadonlySet<Digest>): Finding[] {
   return ordered(relies).flatMap(([digest]) =>
     reached.has(digest)
       ? []
@@ -51,13 +56,13 @@ export function surplusOf(relies: Holdings, reached: ReadonlySet<Digest>): Findi
  * a size that is not what the delta says is among the findings.
  * @returns their digests
  */
-export function lend(inventory: Inventory, bases: readonly ReadStore[]): Digest[] {
+export function attachBase(inventory: ScannedArchive, bases: readonly ReadStore[]): Digest[] {
   const lent: Digest[] = [];
   for (const [digest, held] of inventory.relies ?? []) {
     if (inventory.blobs.has(digest)) continue;
     const content = bases
       .map((base) => base.find(digest))
-      .find((found) => found !== undefined && !(found instanceof Gone));
+      .find((found) => found !== undefined && !(found instanceof AbsentBlob));
     if (content === undefined) continue;
     inventory.findings.push(...checkSize(digest, held, content));
     inventory.blobs.set(digest, { size: sizeOf(content), content });
@@ -67,7 +72,7 @@ export function lend(inventory: Inventory, bases: readonly ReadStore[]): Digest[
 }
 
 /** A layer that the base has is as large as the delta says. */
-const checkSize = (digest: Digest, { size }: HeldLayer, content: Content): Finding[] =>
+const checkSize = (digest: Digest, { size }: BaseLayerEntry, content: Content): Finding[] =>
   sizeOf(content) === size
     ? []
     : [
@@ -85,8 +90,8 @@ const LISTED = 500;
  * The layers that a delta leaves out and nobody lent: findings where a base was named that should have them, else notes.
  * @returns what there is to say of them, and how many there are
  */
-export function leftOut(
-  { relies, blobs }: Inventory,
+export function reportOmitted(
+  { relies, blobs }: ScannedArchive,
   hasBase: boolean,
 ): { readonly said: readonly Finding[]; readonly count: number } {
   const left = ordered(relies ?? new Map()).filter(([digest]) => !blobs.has(digest));
@@ -106,19 +111,19 @@ export function leftOut(
  * Whether the store has all that a delta leaves out, every byte of it hashed, each layer as large as the delta says.
  * @returns what it has not, each with the images that had it, and for a person what to do about it
  */
-export async function missingFrom(
+export async function missingBaseLayers(
   store: ReadStore,
-  relies: Holdings,
-  working: Working,
+  relies: BaseLayers,
+  working: JobContext,
 ): Promise<{ findings: Finding[]; hint: string } | undefined> {
-  const there = new Inventory(store.at);
+  const there = new ScannedArchive(store.at);
   for (const digest of relies.keys()) {
     const content = store.find(digest);
     if (content !== undefined) there.blobs.set(digest, { size: sizeOf(content), content });
   }
   await hashAll(there, there.blobs.keys(), working);
   const damaged = new Map([...there.findings].map((found) => [found.at, found.message]));
-  const missing = new Map<Digest, HeldLayer>();
+  const missing = new Map<Digest, BaseLayerEntry>();
   const findings = new Findings(store.at);
   for (const [digest, held] of ordered(relies)) {
     const found = there.blobs.get(digest);
@@ -143,7 +148,7 @@ export async function missingFrom(
     return wrong.length === 0 ? undefined : { findings: wrong, hint };
   }
   const names = listed(
-    ownersOf(missing).map(({ reference, digest }) => `${reference} (${digest})`),
+    imageRefsOf(missing).map(({ reference, digest }) => `${reference} (${digest})`),
   );
   return {
     findings: [...findings],
@@ -152,22 +157,22 @@ export async function missingFrom(
 }
 
 /** A store that tells of a delta's layers as well: how large they are, not what is in them. */
-export function withLeftOut(store: ReadStore, relies: Holdings): ReadStore {
+export function withOmitted(store: ReadStore, relies: BaseLayers): ReadStore {
   return {
     at: store.at,
     images: () => store.images(),
     find(digest) {
       const held = relies.get(digest);
-      return store.find(digest) ?? (held && goneLayer(digest, held));
+      return store.find(digest) ?? (held && absentLayer(digest, held));
     },
   };
 }
 
-const ordered = (holdings: Holdings) => sortedBy(holdings, ([digest]) => digest);
+const ordered = (holdings: BaseLayers) => sortedBy(holdings, ([digest]) => digest);
 
-const owners = ({ owners: all }: HeldLayer) =>
+const owners = ({ owners: all }: BaseLayerEntry) =>
   listed(
-    ownersOf(new Map([["sha256:", { size: 0, owners: all }]])).map(({ reference }) => reference),
+    imageRefsOf(new Map([["sha256:", { size: 0, owners: all }]])).map(({ reference }) => reference),
   );
 
 /** The first two, and how many more. */

@@ -1,29 +1,35 @@
-import { unpackFault } from "../base/error.ts";
-import { tookApart } from "../base/heap.ts";
-import { work } from "../base/workers/pool.ts";
+import { deserializeError } from "../base/error.ts";
+import { countParsed } from "../base/heap.ts";
+import { runAll } from "../base/workers/pool.ts";
 import { type Finding, finding, toFinding, unchecked } from "../image/findings.ts";
-import { type InflateTask, type Inside, inflatingThreads, type Looked } from "../jobs/diff-id.ts";
-import { batches, threadsFor, type Working } from "../jobs/job-context.ts";
-import { type Checked, type CheckTask, perform } from "../jobs/perform.ts";
+import {
+  type InflateTask,
+  type Inside,
+  inflatingThreads,
+  type LayerDigests,
+} from "../jobs/diff-id.ts";
+import { batches, type JobContext, threadsForBytes } from "../jobs/job-context.ts";
+import { type Checked, type CheckTask, runJob } from "../jobs/perform.ts";
 import { type Digest, isOtherDigest } from "../oci/digest.ts";
 import { compressionIn, isEncrypted } from "../oci/media-types.ts";
-import type { Extent } from "../store/content.ts";
+import type { FileExtent } from "../store/content.ts";
+import { checkDigest, diffIDDiffers } from "./check-digest.ts";
 import type { Claim } from "./check-graph.ts";
-import { checkDigest, diffIDDiffers, type Held, type Inventory } from "./inventory.ts";
+import type { ScannedArchive, ScannedBlob } from "./inventory.ts";
 
 /** What goes through the hands for one blob, however short. Bytes. */
 const EACH = 512;
 
-type Item = { readonly digest: Digest; readonly held: Held; readonly content: Extent };
+type Item = { readonly digest: Digest; readonly held: ScannedBlob; readonly content: FileExtent };
 
 /**
  * Reads the blobs that have not been read, and the copies, once, in several threads when it is worth it. Those that are not what they are
  * named go into the findings. @param layers whether to look what they are uncompressed, too
  */
 export async function hashAll(
-  inventory: Inventory,
+  inventory: ScannedArchive,
   digests: Iterable<Digest>,
-  working: Working,
+  working: JobContext,
   layers = false,
 ): Promise<void> {
   const blobs = [...digests].map((digest) => ({ digest, held: inventory.blobs.get(digest) }));
@@ -41,29 +47,33 @@ export async function hashAll(
     extents: group.map(({ content }) => content),
   }));
   const total = items.reduce((sum, { content }) => sum + content.size, 0);
-  const most = threadsFor(total, working);
+  const most = threadsForBytes(total, working);
   const extents = items.map(({ content }) => content);
-  const results = (await work(tasks, {
+  const results = (await runAll(tasks, {
     ...working,
     threads: layers ? inflatingThreads(extents, most) : most,
-    handler: perform,
-  })) as (Checked | Looked)[][];
+    handler: runJob,
+  })) as (Checked | LayerDigests)[][];
   for (const [i, group] of groups.entries())
     for (const [j, item] of group.entries()) settle(inventory, item, results[i]![j]!);
 }
 
-function settle(inventory: Inventory, { digest, held, content }: Item, found: Checked | Looked) {
+function settle(
+  inventory: ScannedArchive,
+  { digest, held, content }: Item,
+  found: Checked | LayerDigests,
+) {
   const { findings, blobs } = inventory;
   inventory.bytes += content.size;
-  tookApart(EACH);
-  if ("fault" in found) return findings.push(toFinding(unpackFault(found.fault)));
+  countParsed(EACH);
+  if ("fault" in found) return findings.push(toFinding(deserializeError(found.fault)));
   findings.push(...checkDigest(digest, found.digest, held.claimed));
   if ("inside" in found && blobs.get(digest) === held)
     blobs.set(digest, { ...held, inside: found.inside });
 }
 
 /** Whether the layers that were looked into are what configs say of them. What is missing or damaged is found elsewhere. */
-export function checkClaims(inventory: Inventory, claims: Iterable<Claim>): Finding[] {
+export function checkClaims(inventory: ScannedArchive, claims: Iterable<Claim>): Finding[] {
   return [...claims].flatMap((claim) => {
     const { layer, diffID, config } = claim;
     const { inside } = inventory.blobs.get(layer) ?? {};
@@ -71,7 +81,7 @@ export function checkClaims(inventory: Inventory, claims: Iterable<Claim>): Find
     if (inside === undefined || inflated === undefined || isEncrypted(claim.mediaType)) return [];
     const mislabelled = checkType(claim, inside);
     if ("fault" in inflated)
-      return [...mislabelled, { ...toFinding(unpackFault(inflated.fault)), at: layer }];
+      return [...mislabelled, { ...toFinding(deserializeError(inflated.fault)), at: layer }];
     if (inflated.diffID === diffID) return mislabelled;
     if (isOtherDigest(diffID))
       return [

@@ -1,34 +1,26 @@
-import { Fault } from "../base/error.ts";
+import { FINDING_LIMIT, type Finding, Findings, finding, note } from "../image/findings.ts";
+import type { BaseLayers } from "../image/layer-list.ts";
 import {
-  FINDING_LIMIT,
-  type Finding,
-  Findings,
-  finding,
-  note,
-  toFinding,
-} from "../image/findings.ts";
-import type { Holdings } from "../image/layer-list.ts";
-import {
-  A,
   Again,
   isLayoutFile,
   type LayoutFile,
   type Link,
-  StrayName,
+  MEMBER_NOUNS,
   targetOf,
+  UnnamedFileName,
 } from "../image/member.ts";
 import type { Inside } from "../jobs/diff-id.ts";
 import type { Digest } from "../oci/digest.ts";
 import { BASE_FILE, BLOBS, DOCKER_FILE, digestAt, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
 import { type Descriptor, INDEX_LIMIT, MANIFEST_LIMIT } from "../oci/manifest.ts";
-import { bytesOf, type Content, sizeOf } from "../store/content.ts";
+import { type Content, readBytes, sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
-import type { End, Member } from "../tar/canonical/scan.ts";
+import type { ArchiveEnd, TarMember } from "../tar/canonical/scan.ts";
 import { cleanName } from "../tar/member-name.ts";
-import { Gone, goneLayer } from "./absent-blob.ts";
+import { AbsentBlob, absentLayer } from "./absent-blob.ts";
 
 /** A blob as it was met: under its name's digest. `content` is undefined when it passed by and was not kept. */
-export interface Held {
+export interface ScannedBlob {
   readonly size: number;
   readonly content: Content | undefined;
   /** Where that was looked at. */
@@ -38,7 +30,7 @@ export interface Held {
 }
 
 /** A file that is none of a layout's: an archive of Docker's old form is made of them. */
-export interface Stray extends Held {
+export interface UnnamedFile extends ScannedBlob {
   /** Of its bytes, where they have passed by. */
   readonly digest?: Digest;
 }
@@ -50,18 +42,18 @@ const OLD_LIST = "repositories";
 const STRAY_LIMIT = 16_384;
 
 /** What an archive or a layout holds, before anyone judges it. A ReadStore over what was kept. */
-export class Inventory implements ReadStore {
+export class ScannedArchive implements ReadStore {
   readonly at: string;
-  readonly blobs = new Map<Digest, Held>();
+  readonly blobs = new Map<Digest, ScannedBlob>();
   readonly files = new Map<LayoutFile, Content>();
   /** More members that are claimed to be blobs that are here. */
-  readonly copies = new Map<string, { readonly digest: Digest; readonly held: Held }>();
-  readonly strays = new Map<string, Stray>();
+  readonly copies = new Map<string, { readonly digest: Digest; readonly held: ScannedBlob }>();
+  readonly strays = new Map<string, UnnamedFile>();
   readonly links = new Map<string, Link>();
   readonly findings: Findings;
   /** The members in their order, up to the first that export would write otherwise: what `--canonical` compares. */
-  readonly members: Pick<Member, "name" | "size" | "deviation">[] = [];
-  end: End | undefined;
+  readonly members: Pick<TarMember, "name" | "size" | "deviation">[] = [];
+  end: ArchiveEnd | undefined;
   /** Whether it came from a stream that ended before the archive did. */
   brokeOff = false;
   bytes = 0; // read and hashed
@@ -69,7 +61,7 @@ export class Inventory implements ReadStore {
   /** Whether a root is made of what is no blob here. */
   isMade = false;
   /** Of a delta, once it was read: what it leaves out. */
-  relies: Holdings | undefined;
+  relies: BaseLayers | undefined;
   /** Bytes of the manifests and indexes that the roots reach, once they were judged. */
   json = 0;
   /** What is odd in a layout, and part of the form in an archive of Docker's old form. */
@@ -90,7 +82,7 @@ export class Inventory implements ReadStore {
   find(digest: Digest): Content | undefined {
     const held = this.blobs.get(digest);
     const left = held === undefined ? this.relies?.get(digest) : undefined;
-    if (left !== undefined) return goneLayer(digest, left);
+    if (left !== undefined) return absentLayer(digest, left);
     return held && (held.content ?? passed(digest, held.size));
   }
 
@@ -100,14 +92,14 @@ export class Inventory implements ReadStore {
 
   indexFile(): Uint8Array | undefined {
     const file = this.files.get(INDEX_FILE);
-    return file && bytesOf(file, INDEX_LIMIT, INDEX_FILE);
+    return file && readBytes(file, INDEX_LIMIT, INDEX_FILE);
   }
 
   /**
    * Sorts a member in by its name and type.
    * @returns what it is: a blob, one of the layout's files, another file, one of those once more, or undefined for what is passed over
    */
-  admit(member: Member): Digest | LayoutFile | StrayName | Again | undefined {
+  admit(member: TarMember): Digest | LayoutFile | UnnamedFileName | Again | undefined {
     if (this.members.at(-1)?.deviation === undefined)
       this.members.push({ name: member.name, size: member.size, deviation: member.deviation });
     const { type } = member;
@@ -133,7 +125,7 @@ export class Inventory implements ReadStore {
     if (type === "symbolic link" || type === "hard link")
       return this.#link(name, { type, target: targetOf(name, member) });
     if (type !== "file")
-      return this.#find(finding("unsafe-member", name, `it is ${A[type]}, not a file`));
+      return this.#find(finding("unsafe-member", name, `it is ${MEMBER_NOUNS[type]}, not a file`));
     const digest = digestAt(name);
     if (this.#folders.has(name) || this.links.has(name)) return this.#twice(name);
     if (digest !== undefined) return this.blobs.has(digest) ? new Again(name, digest) : digest;
@@ -144,7 +136,7 @@ export class Inventory implements ReadStore {
       return this.#find(finding("unexpected-member", name, "there are too many such files"));
     this.#wonder(odd);
     this.strays.set(name, { size: member.size, content: undefined });
-    return new StrayName(name);
+    return new UnnamedFileName(name);
   }
 
   /**
@@ -213,7 +205,7 @@ export class Inventory implements ReadStore {
 
   #link(name: string, link: Link): undefined {
     if (this.#isFile(name) || this.#folders.has(name)) return this.#twice(name);
-    const odd = finding("unsafe-member", name, `it is ${A[link.type]}, not a file`);
+    const odd = finding("unsafe-member", name, `it is ${MEMBER_NOUNS[link.type]}, not a file`);
     if (this.links.size >= STRAY_LIMIT) return this.#find(odd);
     this.#wonder(odd);
     this.links.set(name, link);
@@ -232,7 +224,7 @@ export class Inventory implements ReadStore {
   }
 
   /** Notes how the archive ended. */
-  close(end: End): void {
+  close(end: ArchiveEnd): void {
     this.end = end;
     const { zeroBlocks, trailing, start, dirty } = end;
     if (zeroBlocks !== 2)
@@ -272,28 +264,16 @@ const UNDER = "what should be a folder above it is a file";
 
 /** A blob that passed by and was not kept, because it cannot be JSON. */
 const passed = (digest: Digest, size: number) =>
-  new Gone(digest, size, size > MANIFEST_LIMIT ? "it is too long" : "it does not begin with {");
-
-/** Whether a blob is what its name, or the config of an image, says. */
-export function checkDigest(name: Digest, actual: Digest, claimed?: string): Finding[] {
-  if (name === actual) return [];
-  return claimed !== undefined
-    ? [diffIDDiffers(claimed, actual, name)]
-    : [toFinding(new Fault("digest-differs", { at: name, expected: name, actual }))];
-}
-
-/** A layer that is not what its config says. */
-export const diffIDDiffers = (at: string, actual: Digest, said: string, config?: Digest) =>
-  finding(
-    "diff-id-differs",
-    at,
-    `it is ${actual} uncompressed, its config${config === undefined ? "" : ` ${config}`} says ${said}`,
+  new AbsentBlob(
+    digest,
+    size,
+    size > MANIFEST_LIMIT ? "it is too long" : "it does not begin with {",
   );
 
 /** The bytes of Docker's list of images, where there is one that can be read. */
-export function dockerOf({ files }: Inventory): Uint8Array | undefined {
+export function dockerOf({ files }: ScannedArchive): Uint8Array | undefined {
   const content = files.get(DOCKER_FILE);
   return content === undefined || sizeOf(content) > INDEX_LIMIT
     ? undefined
-    : bytesOf(content, INDEX_LIMIT, DOCKER_FILE);
+    : readBytes(content, INDEX_LIMIT, DOCKER_FILE);
 }

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import type { Bytes } from "../base/bytes.ts";
 import { windowsOf } from "../base/compression/zstd-windows.ts";
-import { Fault, isFault } from "../base/error.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
 import { openRead, readDirectory, stat } from "../base/fs/file.ts";
 import { Sha256 } from "../base/hash.ts";
 import { sortedUnique } from "../base/order.ts";
-import type { Tally } from "../base/workers/pool.ts";
+import type { Progress } from "../base/workers/pool.ts";
 import { note, toFinding } from "../image/findings.ts";
-import { Again, type LayoutFile, StrayName } from "../image/member.ts";
+import { Again, type LayoutFile, UnnamedFileName } from "../image/member.ts";
 import { Inflater, type Inside } from "../jobs/diff-id.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import {
@@ -21,17 +21,18 @@ import {
 import { INDEX_LIMIT, MANIFEST_LIMIT } from "../oci/manifest.ts";
 import { sameContent, sizeOf } from "../store/content.ts";
 import { Layout } from "../store/layout.ts";
-import { cutBody, type Member, scan } from "../tar/canonical/scan.ts";
+import { cutBody, scanTar, type TarMember } from "../tar/canonical/scan.ts";
 import { headerWriter } from "../tar/header.ts";
 import { FileInput, type Input, StreamInput } from "../tar/input.ts";
-import { checkDigest, type Held, Inventory } from "./inventory.ts";
+import { checkDigest } from "./check-digest.ts";
+import { ScannedArchive, type ScannedBlob } from "./inventory.ts";
 
 /** JSON of a stream is kept until its index comes, which is last: at most this much. Bytes. */
 export const KEPT_LIMIT = 64 * 1024 * 1024;
 
 /** Reads the headers of an archive in a file; of the bodies, nothing. What is wrong with its form is in the findings. */
-export async function gatherFile(path: string): Promise<Inventory> {
-  const inventory = new Inventory(path);
+export async function scanFile(path: string): Promise<ScannedArchive> {
+  const inventory = new ScannedArchive(path);
   const { blobs, files, strays } = inventory;
   const file = openRead(path);
   try {
@@ -42,7 +43,7 @@ export async function gatherFile(path: string): Promise<Inventory> {
       async ({ name, offset, size }, what) => {
         if (offset + size > input.size) throw cutBody(name, size, input.size - offset, path);
         const content = { path, offset, size };
-        if (what instanceof StrayName) inventory.strays.set(what.name, { size, content });
+        if (what instanceof UnnamedFileName) inventory.strays.set(what.name, { size, content });
         return { content };
       },
       ({ offset, size, name }, { what, name: key }) => {
@@ -60,19 +61,19 @@ export async function gatherFile(path: string): Promise<Inventory> {
 }
 
 /** Takes a blob's bytes as they pass by. */
-export interface Taker {
+export interface BlobSink {
   write(bytes: Uint8Array): void;
   /** The blob is over; `actual` is its digest. */
   end(actual: Digest): void;
 }
 
 /** How a stream is gathered. */
-export interface Passing {
-  readonly tally: Tally;
+export interface ScanOptions {
+  readonly tally: Progress;
   /** Takes the blobs, which have a digest for their name. */
-  readonly take?: (digest: Digest, size: number) => Taker;
+  readonly take?: (digest: Digest, size: number) => BlobSink;
   /** Takes other files, of which the digest is known at their end. */
-  readonly takeStray?: (size: number) => Taker;
+  readonly takeStray?: (size: number) => BlobSink;
   /** Whether to look what compressed blobs are uncompressed. */
   readonly layers?: boolean;
   /** Hears what a delta leaves out as soon as it comes, which is first where export wrote it. What it throws ends the reading. */
@@ -83,8 +84,12 @@ export interface Passing {
  * Reads an archive from a stream, once: every blob is hashed as it passes by, and handed to a taker if there is one.
  * Manifests, indexes and configs are kept.
  */
-export async function gatherStream(bytes: Bytes, at: string, passing: Passing): Promise<Inventory> {
-  const inventory = new Inventory(at);
+export async function scanStream(
+  bytes: Bytes,
+  at: string,
+  passing: ScanOptions,
+): Promise<ScannedArchive> {
+  const inventory = new ScannedArchive(at);
   const input = new StreamInput(bytes, at);
   const allowance = { left: KEPT_LIMIT };
   try {
@@ -93,7 +98,7 @@ export async function gatherStream(bytes: Bytes, at: string, passing: Passing): 
       inventory,
       async (member, what) => {
         const { size, name } = member;
-        if (what instanceof StrayName) {
+        if (what instanceof UnnamedFileName) {
           if (inventory.isLayout) return undefined;
           const take = passing.takeStray?.(size);
           const how = { ...passing, take, layers: true, spare: true };
@@ -104,7 +109,12 @@ export async function gatherStream(bytes: Bytes, at: string, passing: Passing): 
         if (!isDigest(what)) {
           const limit = what === LAYOUT_FILE ? LAYOUT_LIMIT : INDEX_LIMIT;
           if (size > limit)
-            throw new Fault("too-large", { what: "the member", at: name, actual: size, limit });
+            throw new IngotError("too-large", {
+              what: "the member",
+              at: name,
+              actual: size,
+              limit,
+            });
           const body = (await input.take(size)).slice();
           if (body.length < size) throw cutBody(name, size, body.length, at);
           if (what === BASE_FILE) await passing.heed?.(body);
@@ -135,7 +145,7 @@ export async function gatherStream(bytes: Bytes, at: string, passing: Passing): 
 
 /** The digest of a member that passed by; a blob's is its name, or there is a finding already. */
 function digestOfFirst(
-  { strays, files }: Inventory,
+  { strays, files }: ScannedArchive,
   name: string,
   what: Again["what"],
 ): Digest | undefined {
@@ -155,8 +165,8 @@ interface Passed {
 
 /** How one body passes by. `spare` = of its JSON, only what there is room for is kept. */
 interface Way {
-  readonly tally: Tally;
-  readonly take: Taker | undefined;
+  readonly tally: Progress;
+  readonly take: BlobSink | undefined;
   readonly layers?: boolean;
   readonly spare?: boolean;
 }
@@ -164,7 +174,7 @@ interface Way {
 /** Hashes a body as it passes by; what can be JSON is kept. @throws size-differs (cut), too-large */
 async function pass(
   input: StreamInput,
-  { name, size }: Member,
+  { name, size }: TarMember,
   { tally, take, layers = false, spare = false }: Way,
   allowance: { left: number },
 ): Promise<Passed> {
@@ -197,7 +207,7 @@ async function pass(
       return { digest, content: undefined, inside };
     allowance.left -= size;
     if (allowance.left < 0)
-      throw new Fault("too-large", {
+      throw new IngotError("too-large", {
         what: "the JSON in a stream",
         at: input.at,
         actual: KEPT_LIMIT - allowance.left,
@@ -217,20 +227,23 @@ function startsJson(piece: Uint8Array): boolean | undefined {
   return first === undefined ? undefined : first === 0x7b;
 }
 
-type Kept = Pick<Held, "content" | "inside">;
-type Keep = (member: Member, what: Digest | LayoutFile | StrayName) => Promise<Kept | undefined>;
+type Kept = Pick<ScannedBlob, "content" | "inside">;
+type Keep = (
+  member: TarMember,
+  what: Digest | LayoutFile | UnnamedFileName,
+) => Promise<Kept | undefined>;
 
 /** Whether the member is the same as the one before it that has its name. */
-type Compare = (member: Member, again: Again) => boolean | Promise<boolean>;
+type Compare = (member: TarMember, again: Again) => boolean | Promise<boolean>;
 
 /** Goes through the members; stops where the archive cannot be read on. @throws unsupported for a compression that is not known */
 async function gather(
   input: Input,
-  inventory: Inventory,
+  inventory: ScannedArchive,
   keep: Keep,
   compare: Compare,
 ): Promise<void> {
-  const members = scan(input, await headerWriter());
+  const members = scanTar(input, await headerWriter());
   try {
     for (let next = await members.next(); ; next = await members.next()) {
       if (next.done === true) {
@@ -245,13 +258,13 @@ async function gather(
         continue;
       }
       const kept = await keep(next.value, what);
-      if (what instanceof StrayName) continue;
+      if (what instanceof UnnamedFileName) continue;
       if (isDigest(what))
         inventory.blobs.set(what, { size: next.value.size, content: undefined, ...kept });
       else if (kept?.content !== undefined) inventory.files.set(what, kept.content);
     }
   } catch (error) {
-    if (isFault(error, "unsupported")) throw error;
+    if (isIngotError(error, "unsupported")) throw error;
     inventory.settle();
     inventory.findings.push(toFinding(error));
   }
@@ -261,9 +274,9 @@ async function gather(
  * Lists a layout in a folder. What is not reachable there, or not the layout's, is a note: the specification lets a
  * layout hold more than its index names.
  */
-export function gatherLayout(directory: string): Inventory {
+export function scanLayout(directory: string): ScannedArchive {
   const layout = new Layout(directory);
-  const inventory = new Inventory(layout.at);
+  const inventory = new ScannedArchive(layout.at);
   for (const name of [LAYOUT_FILE, INDEX_FILE, DOCKER_FILE] as const) {
     const path = join(layout.at, name);
     const found = stat(path);

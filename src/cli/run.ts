@@ -1,39 +1,39 @@
 /** From words to an exit code. */
 import { isatty } from "node:tty";
-import { Fault } from "../base/error.ts";
-import { nearest } from "../base/suggest.ts";
+import { IngotError } from "../base/error.ts";
+import { suggest } from "../base/suggest.ts";
 import type { Command, ExitCode } from "./args/define-command.ts";
 import { commandHelp, overview } from "./args/help.ts";
 import { GLOBALS } from "./args/options.ts";
-import { hasFlag, splitCommand } from "./args/parse.ts";
-import { type Environment, readSettings, type Settings } from "./args/settings.ts";
+import { hasFlag, splitCommandLine } from "./args/parse.ts";
+import { type ProcessEnvironment, readSettings, type Settings } from "./args/settings.ts";
 import { commands, DESCRIPTION, VERSION } from "./commands.ts";
-import { alternatives, sentence } from "./output/error-messages.ts";
-import { Talk } from "./output/reporter.ts";
+import { alternatives, describeError } from "./output/error-messages.ts";
+import { Reporter } from "./output/reporter.ts";
 
 export interface Start {
   /** The words after the program's name. */
   readonly words: readonly string[];
-  readonly environment: Environment;
+  readonly environment: ProcessEnvironment;
   /** The module that a worker thread starts with. */
   readonly entry: URL;
 }
 
 /** Does what the words say. Never throws: whatever goes wrong is told, in one line and a hint, and is 2. */
-export async function run({ words, environment, entry }: Start): Promise<ExitCode> {
+export async function runCli({ words, environment, entry }: Start): Promise<ExitCode> {
   const settings = readSettings(environment);
-  const { name, words: rest } = splitCommand(words, GLOBALS);
-  const talk = talkFor(words, settings, name);
+  const { name, words: rest } = splitCommandLine(words, GLOBALS);
+  const reporter = talkFor(words, settings, name);
   try {
-    if (name === undefined || name === "help") return await answerAlone(name, rest, talk);
+    if (name === undefined || name === "help") return await answerAlone(name, rest, reporter);
     const command = await find(name);
     if (hasFlag(rest, "--help", "-h")) {
-      talk.raw(commandHelp(command));
+      reporter.raw(commandHelp(command));
       return 0;
     }
-    return await command.answer(rest, { settings, talk, entry, all });
+    return await command.answer(rest, { settings, reporter, entry, all });
   } catch (error) {
-    return fail(error, talk, hasFlag(words, "--debug"));
+    return fail(error, reporter, hasFlag(words, "--debug"));
   }
 }
 
@@ -46,8 +46,8 @@ export function crash(error: unknown, { words, environment }: Start): ExitCode {
   );
 }
 
-function talkFor(words: readonly string[], settings: Settings, name: string | undefined): Talk {
-  return new Talk({
+function talkFor(words: readonly string[], settings: Settings, name: string | undefined): Reporter {
+  return new Reporter({
     json: hasFlag(words, "--json"),
     quiet: hasFlag(words, "--quiet", "-q"),
     color: settings.color && isatty(2),
@@ -59,27 +59,27 @@ function talkFor(words: readonly string[], settings: Settings, name: string | un
 async function answerAlone(
   name: string | undefined,
   words: readonly string[],
-  talk: Talk,
+  reporter: Reporter,
 ): Promise<ExitCode> {
   if (hasFlag(words, "--version", "-V")) {
-    talk.print(`ingot ${VERSION}`);
-    talk.document({ version: VERSION });
+    reporter.print(`ingot ${VERSION}`);
+    reporter.document({ version: VERSION });
     return 0;
   }
   const [wanted] = words.filter((word) => !word.startsWith("-"));
-  if (name === "help" && wanted !== undefined) talk.raw(commandHelp(await find(wanted)));
+  if (name === "help" && wanted !== undefined) reporter.raw(commandHelp(await find(wanted)));
   else if (name === "help" || hasFlag(words, "--help", "-h"))
-    talk.raw(overview(`ingot ${VERSION}: ${DESCRIPTION}`, await all(), GLOBALS));
+    reporter.raw(overview(`ingot ${VERSION}: ${DESCRIPTION}`, await all(), GLOBALS));
   else {
     const [flag] = words.filter(
       (word) => word.startsWith("-") && !["--json", "--quiet", "-q", "--debug"].includes(word),
     );
     if (flag !== undefined)
-      throw new Fault("usage", {
+      throw new IngotError("usage", {
         message: `there is no flag ${JSON.stringify(flag)} without a command`,
         hint: "see: ingot --help",
       });
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: "there is no command, should be one",
       hint: `one of ${Object.keys(commands).join(", ")}; see: ingot --help`,
     });
@@ -91,8 +91,8 @@ async function answerAlone(
 async function find(name: string): Promise<Command> {
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (load !== undefined) return load();
-  const near = nearest(name, Object.keys(commands));
-  throw new Fault("usage", {
+  const near = suggest(name, Object.keys(commands));
+  throw new IngotError("usage", {
     message: `there is no command ${JSON.stringify(name)}`,
     hint:
       near.length > 0
@@ -105,19 +105,19 @@ async function all(): Promise<Command[]> {
   return Promise.all(Object.values(commands).map((load) => load()));
 }
 
-function fail(error: unknown, talk: Talk, debug: boolean): ExitCode {
+function fail(error: unknown, reporter: Reporter, debug: boolean): ExitCode {
   const fault =
-    error instanceof Fault
+    error instanceof IngotError
       ? error
-      : new Fault(
+      : new IngotError(
           "internal",
           { message: error instanceof Error ? error.message : String(error) },
           { cause: error },
         );
   const { code, facts } = fault;
-  const said = sentence(fault);
-  talk.error(debug ? { ...said, details: [...(said.details ?? []), ...trace(fault)] } : said);
-  talk.document({
+  const said = describeError(fault);
+  reporter.error(debug ? { ...said, details: [...(said.details ?? []), ...trace(fault)] } : said);
+  reporter.document({
     error: {
       code,
       message: said.message,
@@ -133,8 +133,8 @@ function trace(error: unknown): string[] {
   if (!(error instanceof Error)) return error === undefined ? [] : [String(error)];
   const own = (error.stack ?? `${error}`).split("\n");
   const more =
-    error instanceof Fault && error.code === "internal"
-      ? (error as Fault<"internal">).facts.message.split("\n")
+    error instanceof IngotError && error.code === "internal"
+      ? (error as IngotError<"internal">).facts.message.split("\n")
       : [];
   return [
     ...own,

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { text } from "../base/bytes.ts";
-import { quote, Report } from "../base/diagnostics.ts";
-import { Fault } from "../base/error.ts";
+import { Diagnostics, quoteExcerpt } from "../base/diagnostics.ts";
+import { IngotError } from "../base/error.ts";
 import { PatternMemory } from "../base/glob/matcher.ts";
 import {
   BadPattern,
@@ -37,7 +37,7 @@ export const ignoreFiles = (dockerfile: string): readonly string[] => [
  */
 export function ignoreFor(bytes: Uint8Array, at: string): Ignore {
   if (bytes.length > IGNORE_LIMIT)
-    throw new Fault("too-large", {
+    throw new IngotError("too-large", {
       what: "the list of ignored files",
       at,
       actual: bytes.length,
@@ -45,13 +45,13 @@ export function ignoreFor(bytes: Uint8Array, at: string): Ignore {
     });
   const source = text(bytes);
   if (source === undefined)
-    throw new Fault("malformed", {
+    throw new IngotError("malformed", {
       what: "the list of ignored files",
       at,
       why: "it is not UTF-8",
       hint: "save the file as UTF-8",
     });
-  const report = new Report(at, "the list of ignored files");
+  const report = new Diagnostics(at, "the list of ignored files");
   const patterns: Pattern[] = [];
   const memory = new PatternMemory();
   for (const [i, line] of source
@@ -66,7 +66,7 @@ export function ignoreFor(bytes: Uint8Array, at: string): Ignore {
       patterns.push({ negated, fits: pathMatcher(text, memory), reaches: reachOf(text, memory) });
     } catch (error) {
       if (!(error instanceof BadPattern)) throw error;
-      report.error(place, `${quote(line.trim())} cannot be used: ${error.message}`);
+      report.error(place, `${quoteExcerpt(line.trim())} cannot be used: ${error.message}`);
     }
   }
   report.refuse();

@@ -1,8 +1,8 @@
 import { text } from "../base/bytes.ts";
-import { type Place, quote, Report } from "../base/diagnostics.ts";
-import { Fault } from "../base/error.ts";
+import { Diagnostics, quoteExcerpt, type SourcePosition } from "../base/diagnostics.ts";
+import { IngotError } from "../base/error.ts";
 import { refuseNeeded } from "./evaluate/stage.ts";
-import { splitCommand, splitSpaces } from "./lexer/split.ts";
+import { splitInstruction, splitSpaces } from "./lexer/split.ts";
 import { readFlags } from "./syntax/flags.ts";
 import type { Dockerfile, From, GlobalArgument, Instruction, Stage } from "./syntax/instruction.ts";
 import { type Line, readLines } from "./syntax/lines.ts";
@@ -22,18 +22,18 @@ export const DOCKERFILE_LIMIT = 4 * 1024 * 1024;
  */
 export function parseDockerfile(bytes: Uint8Array, file: string): Dockerfile {
   if (bytes.length > DOCKERFILE_LIMIT)
-    throw new Fault("too-large", {
+    throw new IngotError("too-large", {
       what: "the Dockerfile",
       at: file,
       actual: bytes.length,
       limit: DOCKERFILE_LIMIT,
     });
-  const report = new Report(file);
+  const report = new Diagnostics(file);
   const { escape: token, lines } = readLines(decode(bytes, report), report);
   const args: GlobalArgument[] = [];
   const stages: (Stage & { readonly instructions: Instruction[] })[] = [];
   for (const line of lines) {
-    if (splitCommand({ text: line.text, at: 0 }, token).name.text.toUpperCase() === "FROM") {
+    if (splitInstruction({ text: line.text, at: 0 }, token).name.text.toUpperCase() === "FROM") {
       const from = readFrom(line, token, report);
       stages.push({ ...from, instructions: [] });
       continue;
@@ -63,7 +63,7 @@ export function parseDockerfile(bytes: Uint8Array, file: string): Dockerfile {
   return read;
 }
 
-function decode(bytes: Uint8Array, report: Report): string {
+function decode(bytes: Uint8Array, report: Diagnostics): string {
   const decoded = text(bytes);
   if (decoded !== undefined) {
     const nul = decoded.indexOf("\0");
@@ -86,8 +86,12 @@ function decode(bytes: Uint8Array, report: Report): string {
   return "";
 }
 
-function readFrom({ text, place }: Line, token: string, report: Report): From & { at: Place } {
-  const { name, flags: words, rest } = splitCommand({ text, at: 0 }, token);
+function readFrom(
+  { text, place }: Line,
+  token: string,
+  report: Diagnostics,
+): From & { at: SourcePosition } {
+  const { name, flags: words, rest } = splitInstruction({ text, at: 0 }, token);
   const at = place(name.at);
   const kinds = { platform: "value" } as const;
   const flags = readFlags(words, { of: "FROM", kinds, place }, report);
@@ -96,29 +100,29 @@ function readFrom({ text, place }: Line, token: string, report: Report): From & 
     report.error(at, "FROM has no image: it should name one, a stage or scratch");
   const isAlias = as !== undefined && alias !== undefined && as.text.toUpperCase() === "AS";
   if (as !== undefined && (!isAlias || more.length > 0)) {
-    const message = `FROM ${quote(rest.text)} should be an image, or an image, AS and a name`;
+    const message = `FROM ${quoteExcerpt(rest.text)} should be an image, or an image, AS and a name`;
     report.error(place(as.at), message);
   }
   const stage = isAlias ? alias.text.toLowerCase() : undefined;
   if (stage !== undefined && !/^[a-z][a-z0-9-_.]*$/.test(stage)) {
     const hint = "a name begins with a letter; letters, digits, -, _ and . follow";
-    report.error(place(alias!.at), `${quote(alias!.text)} is not a valid stage name`, hint);
+    report.error(place(alias!.at), `${quoteExcerpt(alias!.text)} is not a valid stage name`, hint);
   }
   const platform = flags.has("platform") ? flags.value("platform") : undefined;
   return { image: image ?? { text: "", at: rest.at }, name: stage, platform, at };
 }
 
 /** What of the stages' names is likely a slip. All of it builds, as it does with BuildKit. */
-function checkNames(stages: readonly Stage[], report: Report): void {
+function checkNames(stages: readonly Stage[], report: Diagnostics): void {
   for (const [i, { name, image, at }] of stages.entries()) {
     const before = stages.slice(0, i);
     const twin = name === undefined ? undefined : before.findLast((stage) => stage.name === name);
     if (twin !== undefined) {
-      const message = `the stage ${quote(name!)} is defined already, on line ${twin.at.line}: from here on the name means this one`;
+      const message = `the stage ${quoteExcerpt(name!)} is defined already, on line ${twin.at.line}: from here on the name means this one`;
       report.warning(at, message);
     }
     if (name === "scratch" || name === "context")
-      report.warning(at, `${quote(name)} names a stage: the word has a meaning of its own`);
+      report.warning(at, `${quoteExcerpt(name)} names a stage: the word has a meaning of its own`);
     const same = (stage: Stage) => stage.name === image.text.toLowerCase();
     const later = stages.slice(i + 1).find(same);
     if (before.some(same) && before.every((stage) => stage.name !== image.text)) {

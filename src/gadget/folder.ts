@@ -1,12 +1,12 @@
 /** What there is to build in a gadget folder. */
 import * as path from "node:path";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { readDirectory, stat } from "../base/fs/file.ts";
 import { sortedUnique } from "../base/order.ts";
-import { nearest } from "../base/suggest.ts";
+import { suggest } from "../base/suggest.ts";
 
 /** The names that build.yaml gives. Undefined: the usual name, if it is there. Empty: none, even if it is there. */
-export interface Names {
+export interface BuildFileNames {
   readonly ebpfsource?: string;
   readonly wasm?: string;
   readonly metadata?: string;
@@ -35,18 +35,18 @@ const WHAT = {
  * Names are relative to `dir` and do not lead out of it, by their text: what a gadget is made of lies in its folder, so it
  * can be moved as one. (`ig` accepts `../x` only when it compiles on the host; no published gadget has one.) A link
  * in the folder is followed, wherever it leads: the person put it there.
- * Faults: `not-found`, `usage`, `unsupported` (not a file).
+ * IngotErrors: `not-found`, `usage`, `unsupported` (not a file).
  */
 export function readGadgetFolder(
   dir: string,
-  names: Names,
+  names: BuildFileNames,
   { recipeFile }: { recipeFile?: string } = {},
 ): GadgetFolder {
   const found = stat(dir);
   if (found === undefined)
-    throw new Fault("not-found", { what: "the gadget folder", at: dir, near: namesNear(dir) });
+    throw new IngotError("not-found", { what: "the gadget folder", at: dir, near: namesNear(dir) });
   if (found.kind !== "directory") {
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "the gadget folder",
       at: dir,
       found: "a file",
@@ -82,13 +82,13 @@ function usual(dir: string, part: keyof typeof USUAL): string | undefined {
 
 function named(
   { dir, recipe }: { dir: string; recipe: string },
-  part: keyof Names,
+  part: keyof BuildFileNames,
   name: string,
 ): string | undefined {
   if (name === "") return undefined;
   const clean = path.normalize(name);
   const refuse = (why: string) =>
-    new Fault("usage", {
+    new IngotError("usage", {
       message: `${recipe}: ${part}: ${JSON.stringify(name)} ${why}`,
       hint: `${WHAT[part]} is a file in the gadget folder, named relative to it`,
     });
@@ -99,7 +99,7 @@ function named(
   const at = path.join(dir, clean);
   const found = stat(at);
   if (found === undefined) {
-    throw new Fault("not-found", {
+    throw new IngotError("not-found", {
       what: WHAT[part],
       at,
       near: namesNear(at),
@@ -110,9 +110,9 @@ function named(
   return clean;
 }
 
-function mustBeFile(kind: string, part: keyof Names, at: string): void {
+function mustBeFile(kind: string, part: keyof BuildFileNames, at: string): void {
   if (kind === "file") return;
-  throw new Fault("unsupported", {
+  throw new IngotError("unsupported", {
     what: WHAT[part],
     at,
     found: kind === "directory" ? "a folder" : "neither file nor folder",
@@ -124,12 +124,12 @@ function mustBeFile(kind: string, part: keyof Names, at: string): void {
 export function namesNear(at: string): string[] {
   const folder = path.dirname(at);
   if (stat(folder)?.kind !== "directory") return [];
-  return nearest(path.basename(at), readDirectory(folder)).map((name) => path.join(folder, name));
+  return suggest(path.basename(at), readDirectory(folder)).map((name) => path.join(folder, name));
 }
 
-function nothing(dir: string): Fault {
+function nothing(dir: string): IngotError {
   const { near, hint } = likelyParts(dir);
-  return new Fault("not-found", {
+  return new IngotError("not-found", {
     what: "an eBPF source, metadata or wasm, at least one",
     at: path.join(dir, "{program.bpf.c,gadget.yaml,build.yaml}"),
     near,
@@ -140,7 +140,7 @@ function nothing(dir: string): Fault {
 /** What in `dir` may have been meant for a part of a gadget: names like the usual ones, and how sources under others can be named. */
 export function likelyParts(dir: string): { near: string[]; hint: string | undefined } {
   const names = sortedUnique(readDirectory(dir));
-  const like = new Set([...nearest("program.bpf.c", names), ...nearest("gadget.yaml", names)]);
+  const like = new Set([...suggest("program.bpf.c", names), ...suggest("gadget.yaml", names)]);
   const sources = names.filter((name) => /\.(?:bpf\.c|c|go|rs|wasm)$/.test(name));
   const wasm = sources.find((name) => /\.(?:go|rs|wasm)$/.test(name));
   const ebpf = sources.find((name) => name.endsWith(".c"));

@@ -1,9 +1,9 @@
 /** The time of a gadget's sources, for `--source-date-epoch mtime` and `git`. Whole seconds since 1970. */
 import * as path from "node:path";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { lstat, readDirectory, realPath, stat } from "../base/fs/file.ts";
 import { parseEpoch } from "../base/time.ts";
-import { runStep, type Work } from "./compile/toolchain.ts";
+import { type CompileContext, runTool } from "./compile/toolchain.ts";
 import type { GadgetFolder } from "./folder.ts";
 
 /**
@@ -47,7 +47,7 @@ export function newestChange(folder: GadgetFolder): number {
     for (const name of readDirectory(at)) {
       if (name.startsWith(".") || SKIPPED.has(name)) continue;
       if (++seen > FILE_LIMIT)
-        throw new Fault("too-large", {
+        throw new IngotError("too-large", {
           what: "the gadget folder",
           at: root,
           actual: seen,
@@ -65,7 +65,7 @@ export function newestChange(folder: GadgetFolder): number {
 }
 
 /** The time of the last commit that touched one of the files that go in. @throws as `lastCommitTo` */
-export function lastCommit(folder: GadgetFolder, work: Work): Promise<number> {
+export function lastCommit(folder: GadgetFolder, work: CompileContext): Promise<number> {
   const { named, endings } = wanted(folder);
   const paths = [
     ...named.map((name) => `:(literal)${name}`),
@@ -76,17 +76,17 @@ export function lastCommit(folder: GadgetFolder, work: Work): Promise<number> {
 
 /**
  * The time of the last commit that touched one of `paths`, git's pathspecs in the folder. What is not committed yet does not count.
- * Faults: `usage` when no commit did, or when a shallow clone cannot tell; those of git (`program-failed`).
+ * IngotErrors: `usage` when no commit did, or when a shallow clone cannot tell; those of git (`program-failed`).
  */
 export async function lastCommitTo(
   paths: readonly string[],
   folder: string,
-  work: Work,
+  work: CompileContext,
 ): Promise<number> {
   const root = realPath(folder);
   const git = async (args: readonly string[]) =>
     (
-      await runStep(
+      await runTool(
         {
           program: "git",
           args: ["--no-replace-objects", ...args],
@@ -106,19 +106,19 @@ export async function lastCommitTo(
   const [seconds = "", parent] = log.split(" ");
   const hint = "give --source-date-epoch a number, or mtime";
   if (seconds === "")
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `--source-date-epoch git: no commit has a file of ${folder}`,
       hint,
     });
   if (parent === undefined && (await git(["rev-parse", "--is-shallow-repository"])) === "true") {
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `--source-date-epoch git: the repository is a shallow clone, and its history ends before it says when ${folder} was last changed`,
       hint: `git fetch --unshallow; or ${hint}`,
     });
   }
   const epoch = parseEpoch(seconds);
   if (epoch === undefined)
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `--source-date-epoch git: the last commit's time is ${seconds}, which is no time after 1970`,
       hint,
     });

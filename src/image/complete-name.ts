@@ -1,28 +1,28 @@
-import { Fault, isFault } from "../base/error.ts";
-import { masked } from "../base/redact.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
+import { redactCredentials } from "../base/redact.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
-import { nameOf } from "../oci/layout.ts";
+import { imageNameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import {
   completeName,
   digestIn,
   formatReference,
   hasTag,
-  type Kind,
   parseReference,
+  type ReferenceKind,
   repositoryOf,
 } from "../oci/reference.ts";
 import { parseReferrersTag } from "../oci/referrer.ts";
 import { splitTransport } from "../oci/transport.ts";
-import type { Named } from "../store/store.ts";
-import { isGadget, type Selected } from "./select.ts";
+import type { NamedDescriptor } from "../store/store.ts";
+import { isGadget, type StoredImage } from "./select.ts";
 
 /** Whether a name is a tag alone, and says nothing of a repository. */
 export const isTagOnly = (name: string) => !/[/:@]/.test(name);
 
 /** The name of an image, where it has one that can be asked for: a tag alone is none, nor is the digest of another image. */
 export function fullNameOf(descriptor: Descriptor): string | undefined {
-  const name = nameOf(descriptor);
+  const name = imageNameOf(descriptor);
   return name === undefined || isTagOnly(name) ? undefined : usable(name, descriptor.digest);
 }
 
@@ -35,21 +35,21 @@ export function usable(name: string, digest: Digest): string | undefined {
     completeName(bare, "container");
     return bare;
   } catch (error) {
-    if (isFault(error, "malformed")) return undefined;
+    if (isIngotError(error, "malformed")) return undefined;
     throw error;
   }
 }
 
 /** A name that an index gives an image and nobody could ask for; undefined for a tag alone, and where there is none. */
 export function oddNameOf(descriptor: Descriptor): string | undefined {
-  const name = nameOf(descriptor);
+  const name = imageNameOf(descriptor);
   const isOdd = name !== undefined && !isTagOnly(name) && fullNameOf(descriptor) === undefined;
   return isOdd ? name : undefined;
 }
 
 /** What is odd about such a name. */
 export function saidOfOdd(descriptor: Descriptor): string {
-  const name = nameOf(descriptor) ?? "";
+  const name = imageNameOf(descriptor) ?? "";
   return digestIn(name) !== undefined && digestIn(name) !== descriptor.digest
     ? `${JSON.stringify(name)} is the name of another image than ${descriptor.digest}`
     : `${JSON.stringify(name)} is not a valid image name`;
@@ -60,8 +60,8 @@ export function saidOfOdd(descriptor: Descriptor): string {
  * for what the image is. Each image is looked at once, and only where the conventions differ. Referrers stay as they are.
  * @throws malformed, not-found for a tag alone
  */
-export function completeNames(images: readonly Selected[]): Selected[] {
-  const kinds = new Map<Digest, Kind>();
+export function completeNames(images: readonly StoredImage[]): StoredImage[] {
+  const kinds = new Map<Digest, ReferenceKind>();
   return images.map((image) => {
     const { reference, descriptor, store } = image;
     if (image.refers !== undefined) return image;
@@ -76,9 +76,9 @@ export function completeNames(images: readonly Selected[]): Selected[] {
   });
 }
 
-function noName({ reference, descriptor, store }: Selected): Fault {
+function noName({ reference, descriptor, store }: StoredImage): IngotError {
   const tag = isTagOnly(reference) ? reference : undefined;
-  return new Fault("not-found", {
+  return new IngotError("not-found", {
     what: "the name of an image",
     at: `${descriptor.digest} in ${store.at}`,
     hint:
@@ -101,13 +101,13 @@ const SERVED: Readonly<Record<string, string>> = {
  * referrers: under one the image would be taken for a signature of another.
  * @throws usage as `mustBeName`, for another digest and for a tag of cosign's; malformed
  */
-export function nameToGive(text: string, kind: Kind, digest?: Digest): string {
-  mustBeName(text);
+export function nameToGive(text: string, kind: ReferenceKind, digest?: Digest): string {
+  requireName(text);
   const said = digestIn(text);
   if (said !== undefined && said === digest) return completeName(text, kind);
   if (said === undefined || digest === undefined || hasTag(text))
     return imageName(formatReference(parseReference(text, kind)));
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `the name ${JSON.stringify(text)} has the digest of another image, should have ${digest}`,
     hint: "give it a tag: registry/repository:tag",
   });
@@ -122,19 +122,19 @@ function imageName(name: string): string {
   const { subject, suffix } = parseReferrersTag(name) ?? {};
   if (suffix === undefined) return name;
   const what = { ".sig": "signature", ".att": "attestation", ".sbom": "SBOM" }[suffix];
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `the name ${JSON.stringify(name)} has a tag of cosign's form: the image would count as the ${what} of ${subject}`,
     hint: "give it another tag; a signature that is in a registry comes with its image: ingot pull IMAGE, ingot copy docker://IMAGE DESTINATION",
   });
 }
 
 /** @throws usage for what begins with a transport: nobody would find an image under such a name */
-export function mustBeName(text: string): void {
+export function requireName(text: string): void {
   const split = splitTransport(text);
   if (split === undefined) return;
   const { transport } = split;
-  throw new Fault("usage", {
-    message: `the name ${JSON.stringify(masked(text))} begins with the transport ${transport}:, should be [registry/]repository[:tag]`,
+  throw new IngotError("usage", {
+    message: `the name ${JSON.stringify(redactCredentials(text))} begins with the transport ${transport}:, should be [registry/]repository[:tag]`,
     hint:
       SERVED[transport] ??
       `to write there: ingot copy NAME ${transport}:${transport.startsWith("oci") ? "PATH" : "//registry/repository:tag"}`,
@@ -144,7 +144,7 @@ export function mustBeName(text: string): void {
 /**
  * The image under a name that fits it: one by digest has the image's own digest, also where platforms were chosen from it.
  */
-export function underOwnDigest<I extends Named>(image: I): I {
+export function underOwnDigest<I extends NamedDescriptor>(image: I): I {
   const { reference, descriptor } = image;
   const said = digestIn(reference);
   if (said === undefined || said === descriptor.digest) return image;

@@ -1,14 +1,14 @@
 /** The entries of an index: which are images, and which refer to one (docs/canonical-archive.md, "index.json"). */
-import { isFault } from "../base/error.ts";
+import { isIngotError } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
-import { nameOf } from "../oci/layout.ts";
+import { imageNameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { COSIGN_TAG, isImage, SUBJECT } from "../oci/media-types.ts";
 import { cosignTag, parseReferrersTag, type Refers, refersOf, suffixOf } from "../oci/referrer.ts";
-import type { Named, ReadStore } from "../store/store.ts";
+import type { NamedDescriptor, ReadStore } from "../store/store.ts";
 import { isTagOnly } from "./complete-name.ts";
 import { type Finding, finding } from "./findings.ts";
-import { type Reached, read } from "./walk.ts";
+import { type ImageGraphNode, read } from "./walk.ts";
 
 /** What `cosign save` writes beside the image's digest: what an entry is. */
 const KIND = "kind";
@@ -26,7 +26,7 @@ function refersFromCosign(root: Descriptor, image: Descriptor | undefined): Refe
 }
 
 /** Something that refers to an image, with what it refers to. */
-export interface NamedReferrer extends Named {
+export interface NamedReferrer extends NamedDescriptor {
   readonly refers: Refers;
 }
 
@@ -69,7 +69,7 @@ type Referrer = Omit<NamedReferrer, "reference">;
 function referrersAt(root: Descriptor, store: ReadStore): Referrer[] | undefined {
   const refers = refersOf(root);
   if (refers !== undefined) return [{ descriptor: root, refers: withSuffix(root, refers, store) }];
-  const name = nameOf(root);
+  const name = imageNameOf(root);
   if (
     (name !== undefined && !isTagOnly(name) && !parseReferrersTag(name)) ||
     !isImage(root.mediaType)
@@ -122,14 +122,14 @@ export function checkSubjects(roots: readonly Descriptor[], store: ReadStore): F
 export const saidOfSubjects = ({ subject }: Refers, own: Digest): string =>
   `its entry says that it refers to ${subject}, its manifest refers to ${own}`;
 
-const subjectIn = (content: Reached | undefined): Digest | undefined =>
+const subjectIn = (content: ImageGraphNode | undefined): Digest | undefined =>
   (content?.manifest ?? content?.index)?.subject?.digest;
 
-function readable(descriptor: Descriptor, store: ReadStore): Reached | undefined {
+function readable(descriptor: Descriptor, store: ReadStore): ImageGraphNode | undefined {
   try {
     return isImage(descriptor.mediaType) ? read(descriptor, store) : undefined;
   } catch (error) {
-    if (isFault(error)) return undefined;
+    if (isIngotError(error)) return undefined;
     throw error;
   }
 }
@@ -158,7 +158,7 @@ export function normalEntry({ descriptor, refers }: Omit<NamedReferrer, "referen
  */
 export function namedReferrers(images: readonly Descriptor[], store: ReadStore): NamedReferrer[] {
   return images.flatMap((image) => {
-    if (nameOf(image) === undefined) return [];
+    if (imageNameOf(image) === undefined) return [];
     const subject = subjectIn(readable(image, store));
     if (subject === undefined) return [];
     const { mediaType, digest, size } = image;

@@ -1,4 +1,4 @@
-import { Fault, type Faults } from "../base/error.ts";
+import { type ErrorDetails, IngotError } from "../base/error.ts";
 import { excerpt } from "../base/json/json.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { ReferrerKind } from "../oci/referrer.ts";
@@ -112,7 +112,7 @@ export class Findings implements Iterable<Finding> {
 }
 
 /** What was checked, and what is not so. `bytes` = all that were read and hashed. */
-export interface Report {
+export interface VerifyReport {
   readonly at: string;
   readonly images: readonly { readonly reference: string; readonly digest: string }[];
   /** What refers to the images, or to a part of one. */
@@ -141,19 +141,19 @@ export interface Report {
 }
 
 /** Whether something was checked, and nothing of it is wrong. */
-export const isSound = ({ images, blobs, findings }: Report) =>
+export const isSound = ({ images, blobs, findings }: VerifyReport) =>
   images.length > 0 && blobs > 0 && !findings.some(({ level }) => level === "finding");
 
 /** Whether there is something that could not be checked. */
-export const isUnchecked = ({ findings, leftOut }: Pick<Report, "findings" | "leftOut">) =>
+export const isUnchecked = ({ findings, leftOut }: Pick<VerifyReport, "findings" | "leftOut">) =>
   Boolean(leftOut) || findings.some(({ level }) => level === "unchecked");
 
 /** A verdict is a yes only when nothing was found, something was checked, and nothing is left that was not. */
-export const isProven = (report: Report) => isSound(report) && !isUnchecked(report);
+export const isVerified = (report: VerifyReport) => isSound(report) && !isUnchecked(report);
 
-type Wrong = { [C in keyof Faults]?: (facts: Faults[C]) => Finding };
+type Wrong = { [C in keyof ErrorDetails]?: (facts: ErrorDetails[C]) => Finding };
 
-/** Faults that say something about the content; every other one means that nobody could say. */
+/** IngotErrors that say something about the content; every other one means that nobody could say. */
 const WRONG: Wrong = {
   "digest-differs": ({ at, expected, actual }) =>
     finding("digest-differs", at, `its bytes are ${actual}, not ${expected}`),
@@ -178,8 +178,10 @@ const WRONG: Wrong = {
 
 /** What `error` says about the content, as a Finding. @throws `error` itself when it says nothing about it */
 export function toFinding(error: unknown): Finding {
-  if (error instanceof Fault) {
-    const say = WRONG[error.code as keyof Faults] as ((facts: unknown) => Finding) | undefined;
+  if (error instanceof IngotError) {
+    const say = WRONG[error.code as keyof ErrorDetails] as
+      | ((facts: unknown) => Finding)
+      | undefined;
     if (say !== undefined) return say(error.facts);
   }
   throw error;

@@ -3,9 +3,9 @@ import type { Digest } from "../oci/digest.ts";
 import { type Annotations, type Descriptor, parseConfig } from "../oci/manifest.ts";
 import { isContainerConfig } from "../oci/media-types.ts";
 import { formatPlatform } from "../oci/platform.ts";
-import { fetch } from "../store/store.ts";
-import { isGadget, platformOf, type Selected } from "./select.ts";
-import { absentIn, type Reached, walk } from "./walk.ts";
+import { readBlob } from "../store/store.ts";
+import { isGadget, platformOf, type StoredImage } from "./select.ts";
+import { absentIn, type ImageGraphNode, walk } from "./walk.ts";
 
 /** An image in words. Sizes in bytes; each blob counts once. */
 export interface Description {
@@ -36,7 +36,7 @@ export interface ManifestDescription {
 type Brief = Pick<Descriptor, "mediaType" | "digest" | "size">;
 
 /** Describes an image, reading its manifests and configs. @throws blob-missing, digest-differs, size-differs, malformed */
-export function describeImage(image: Selected): Description {
+export function describeImage(image: StoredImage): Description {
   const { reference, descriptor, store } = image;
   const reached = walk(descriptor, store);
   const root = reached.get(descriptor.digest)!;
@@ -64,8 +64,8 @@ export function describeImage(image: Selected): Description {
 
 function describeManifest(
   child: Descriptor,
-  reached: ReadonlyMap<Digest, Reached>,
-  { store }: Selected,
+  reached: ReadonlyMap<Digest, ImageGraphNode>,
+  { store }: StoredImage,
 ): ManifestDescription[] {
   const { manifest } = reached.get(child.digest) ?? {};
   if (manifest === undefined) return [];
@@ -86,11 +86,14 @@ function describeManifest(
 const brief = ({ mediaType, digest, size }: Descriptor): Brief => ({ mediaType, digest, size });
 
 /** When the first container of the image says it was made. */
-function createdOf(reached: ReadonlyMap<Digest, Reached>, { store }: Selected): string | undefined {
+function createdOf(
+  reached: ReadonlyMap<Digest, ImageGraphNode>,
+  { store }: StoredImage,
+): string | undefined {
   for (const { manifest, descriptor } of reached.values()) {
     if (manifest === undefined || !isContainerConfig(manifest.config.mediaType)) continue;
     const { created } = parseConfig(
-      fetch(store, manifest.config, descriptor.digest),
+      readBlob(store, manifest.config, descriptor.digest),
       manifest.config.digest,
     );
     if (created !== undefined) return created;

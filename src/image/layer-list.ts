@@ -1,35 +1,35 @@
 /** Lists of layers and of the images that have them: what a delta relies on, and what the far side has (docs/delta-archive.md). */
 import * as v from "valibot";
 import { sameBytes, utf8 } from "../base/bytes.ts";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { formatJson, parseJson } from "../base/json/json.ts";
 import { sortedBy } from "../base/order.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { checkIndexSize } from "../oci/layout.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
 import { INVENTORY } from "../oci/media-types.ts";
-import type { Reached } from "./walk.ts";
+import type { ImageGraphNode } from "./walk.ts";
 
 /** An image by its name and its digest. */
-export type Owner = {
+export type ImageRef = {
   readonly reference: string;
   readonly digest: Digest;
 };
 
 /** A layer, and the images that have it. Bytes. */
-export interface HeldLayer {
+export interface BaseLayerEntry {
   readonly size: number;
-  readonly owners: readonly Owner[];
+  readonly owners: readonly ImageRef[];
 }
 
 /** Layers by their digest. */
-export type Holdings = ReadonlyMap<Digest, HeldLayer>;
+export type BaseLayers = ReadonlyMap<Digest, BaseLayerEntry>;
 
 /**
  * The blobs that are layers and nothing else, with their sizes: what is a manifest, an index or a config as well, anywhere in
  * `reached`, is none.
  */
-export function layersOf(reached: Iterable<Reached>): Map<Digest, number> {
+export function layersOf(reached: Iterable<ImageGraphNode>): Map<Digest, number> {
   const layers = new Map<Digest, number>();
   const others = new Set<Digest>();
   for (const { descriptor, bytes, index, manifest } of reached) {
@@ -44,8 +44,8 @@ export function layersOf(reached: Iterable<Reached>): Map<Digest, number> {
 }
 
 /** What all of `parts` have together. @throws size-differs where two say different sizes of one layer */
-export function together(parts: Iterable<Holdings>): Holdings {
-  const all = new Map<Digest, { size: number; owners: Owner[] }>();
+export function mergeBaseLayers(parts: Iterable<BaseLayers>): BaseLayers {
+  const all = new Map<Digest, { size: number; owners: ImageRef[] }>();
   for (const part of parts)
     for (const [digest, { size, owners }] of part) {
       const before = all.get(digest);
@@ -57,11 +57,11 @@ export function together(parts: Iterable<Holdings>): Holdings {
 }
 
 /** What the base has of the layers of all that was walked. @throws size-differs */
-export function reliedOn(
-  base: Holdings | undefined,
-  walked: Iterable<{ readonly reached: ReadonlyMap<Digest, Reached> }>,
-): Holdings {
-  const relied = new Map<Digest, HeldLayer>();
+export function omittedLayers(
+  base: BaseLayers | undefined,
+  walked: Iterable<{ readonly reached: ReadonlyMap<Digest, ImageGraphNode> }>,
+): BaseLayers {
+  const relied = new Map<Digest, BaseLayerEntry>();
   if (base === undefined) return relied;
   const layers = layersOf([...walked].flatMap(({ reached }) => [...reached.values()]));
   for (const [digest, size] of layers) {
@@ -74,13 +74,13 @@ export function reliedOn(
 }
 
 const differs = (digest: Digest, expected: number, actual: number) =>
-  new Fault("size-differs", { at: `${digest} of the base`, expected, actual });
+  new IngotError("size-differs", { at: `${digest} of the base`, expected, actual });
 
-const keyOf = ({ reference, digest }: Owner) => `${reference} ${digest}`;
+const keyOf = ({ reference, digest }: ImageRef) => `${reference} ${digest}`;
 
 /** Every image that has one of the layers, once, in the order of name and digest. */
-export function ownersOf(holdings: Holdings): Owner[] {
-  const owners = new Map<string, Owner>();
+export function imageRefsOf(holdings: BaseLayers): ImageRef[] {
+  const owners = new Map<string, ImageRef>();
   for (const held of holdings.values())
     for (const owner of held.owners) owners.set(keyOf(owner), owner);
   return sortedBy(owners.values(), keyOf);
@@ -88,14 +88,14 @@ export function ownersOf(holdings: Holdings): Owner[] {
 
 /** What a list says, in short. Bytes. */
 export interface Summary {
-  readonly images: readonly Owner[];
+  readonly images: readonly ImageRef[];
   readonly layers: number;
   readonly bytes: number;
 }
 
-export function summaryOf(holdings: Holdings): Summary {
+export function summaryOf(holdings: BaseLayers): Summary {
   const bytes = [...holdings.values()].reduce((sum, { size }) => sum + size, 0);
-  const images = ownersOf(holdings).map(({ reference, digest }) => ({ reference, digest }));
+  const images = imageRefsOf(holdings).map(({ reference, digest }) => ({ reference, digest }));
   return { images, layers: holdings.size, bytes };
 }
 
@@ -103,7 +103,7 @@ export function summaryOf(holdings: Holdings): Summary {
  * The one form of a list: a function of what it says, with its own digest at its end, so that nothing in it changes unnoticed.
  * @param at what it is, for messages @throws too-large for one that nobody would read back
  */
-export function formatHoldings(holdings: Holdings, at: string): Uint8Array {
+export function formatBaseLayers(holdings: BaseLayers, at: string): Uint8Array {
   const { images } = summaryOf(holdings);
   const places = new Map(images.map((image, i) => [keyOf(image), i]));
   const blobs = sortedBy(holdings, ([digest]) => digest).map(([digest, { size, owners }]) => ({
@@ -129,13 +129,14 @@ const LIST = v.strictObject({
 });
 
 /** Reads a list. It must be, to the byte, what `formatHoldings` makes of what it says. @throws malformed, too-large */
-export function parseHoldings(bytes: Uint8Array, at: string): Holdings {
+export function parseBaseLayers(bytes: Uint8Array, at: string): BaseLayers {
   const found = v.safeParse(LIST, parseJson(bytes, at, { bytes: INDEX_LIMIT }));
-  const wrong = (why: string) => new Fault("malformed", { what: "the list of layers", at, why });
+  const wrong = (why: string) =>
+    new IngotError("malformed", { what: "the list of layers", at, why });
   if (!found.success)
     throw wrong(`it is not of the form that ${INVENTORY} has: ${found.issues[0].message}`);
   const { images, blobs, digest: claimed } = found.output;
-  const holdings = new Map<Digest, HeldLayer>();
+  const holdings = new Map<Digest, BaseLayerEntry>();
   for (const { digest, size, images: places } of blobs) {
     const owners = places.map((place) => {
       const owner = images[place];
@@ -145,7 +146,7 @@ export function parseHoldings(bytes: Uint8Array, at: string): Holdings {
     if (owners.length === 0) throw wrong(`${digest} is of no image`);
     holdings.set(digest, { size, owners });
   }
-  const written = formatHoldings(holdings, at);
+  const written = formatBaseLayers(holdings, at);
   if (sameBytes(written, bytes)) return holdings;
   throw wrong(
     !sameBytes(utf8(claimed), written.subarray(-73, -2))

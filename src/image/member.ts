@@ -2,7 +2,7 @@
 import type { Digest } from "../oci/digest.ts";
 import { BASE_FILE, DOCKER_FILE, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
 import type { MemberType } from "../tar/canonical/decode.ts";
-import type { Member } from "../tar/canonical/scan.ts";
+import type { TarMember } from "../tar/canonical/scan.ts";
 import { cleanName } from "../tar/member-name.ts";
 
 /** The files of a layout, and of an archive, beside the blobs. */
@@ -21,7 +21,7 @@ const FILES: ReadonlySet<string> = new Set<LayoutFile>([
 export const isLayoutFile = (name: string): name is LayoutFile => FILES.has(name);
 
 /** A file of that name that is to be taken in. */
-export class StrayName {
+export class UnnamedFileName {
   readonly name: string;
 
   constructor(name: string) {
@@ -48,7 +48,7 @@ export interface Link {
 }
 
 /** What to call a type. */
-export const A: Readonly<Record<MemberType, string>> = {
+export const MEMBER_NOUNS: Readonly<Record<MemberType, string>> = {
   file: "a file",
   directory: "a folder",
   "hard link": "a hard link",
@@ -60,7 +60,7 @@ export const A: Readonly<Record<MemberType, string>> = {
 };
 
 /** Where a link leads: a symbolic one from its folder on, a hard one from the root. */
-export function targetOf(name: string, { type, link = "" }: Member): string | undefined {
+export function targetOf(name: string, { type, link = "" }: TarMember): string | undefined {
   const path = type === "symbolic link" ? name.split("/").slice(0, -1) : [];
   for (const part of link.split("/")) {
     if (part === "..") {

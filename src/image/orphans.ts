@@ -1,11 +1,11 @@
 /** Referrers whose subject is in no image of the store any more. */
-import { isFault } from "../base/error.ts";
+import { isIngotError } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
-import { nameOf } from "../oci/layout.ts";
+import { imageNameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { type Refers, referrerEntry, refersOf } from "../oci/referrer.ts";
 import type { FolderStore } from "../store/folder-store.ts";
-import type { Named, ReadStore } from "../store/store.ts";
+import type { NamedDescriptor, ReadStore } from "../store/store.ts";
 import { bySubject, type Entries, type NamedReferrer, readEntries } from "./entries.ts";
 import { readableSubjectsOf, subjectsOf } from "./walk.ts";
 
@@ -13,7 +13,7 @@ import { readableSubjectsOf, subjectsOf } from "./walk.ts";
  * The referrers that go when `removed`, images by name or referrers, go: themselves, and those that refer to them or to their
  * referrers, and to no image that stays. None of these where an image that stays cannot be read: nobody can say what it has.
  */
-export function orphanedBy(removed: readonly Named[], store: ReadStore): NamedReferrer[] {
+export function orphanedBy(removed: readonly NamedDescriptor[], store: ReadStore): NamedReferrer[] {
   const { images, referrers } = readEntries(store);
   if (referrers.length === 0) return [];
   const names = new Set(
@@ -23,7 +23,7 @@ export function orphanedBy(removed: readonly Named[], store: ReadStore): NamedRe
     removed.some(({ refers, descriptor }) => refers && descriptor.digest === one.descriptor.digest),
   );
   const others = referrers.filter((one) => !own.includes(one));
-  const left = images.filter((image) => !names.has(nameOf(image) ?? ""));
+  const left = images.filter((image) => !names.has(imageNameOf(image) ?? ""));
   const affected = new Set(
     reach(
       removed.map(({ descriptor }) => descriptor),
@@ -103,7 +103,7 @@ function unneeded(
     const needed = reach(images, referrers, (descriptor) => subjectsOf({ descriptor, store }));
     return candidates.filter(({ refers }) => !needed.has(refers.subject));
   } catch (error) {
-    if (isFault(error)) return [];
+    if (isIngotError(error)) return [];
     throw error;
   }
 }

@@ -1,6 +1,6 @@
-import { Fault, isFault } from "../base/error.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
-import { nameOf } from "../oci/layout.ts";
+import { imageNameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { FolderStore } from "../store/folder-store.ts";
 import type { ReadStore } from "../store/store.ts";
@@ -26,24 +26,24 @@ function reachedBy(root: Descriptor, store: ReadStore): ReturnType<typeof walk> 
   try {
     return walk(root, store);
   } catch (error) {
-    const name = nameOf(root);
+    const name = imageNameOf(root);
     throw name === undefined ? error : withName(error, name);
   }
 }
 
 /** A digest tells nobody which image is to be brought again, or removed. */
 function withName(error: unknown, name: string): unknown {
-  if (isFault(error, "blob-missing")) {
+  if (isIngotError(error, "blob-missing")) {
     const { neededBy } = error.facts;
     const needed = neededBy === undefined ? name : `${neededBy} of ${name}`;
-    return new Fault("blob-missing", { ...error.facts, neededBy: needed }, { cause: error });
+    return new IngotError("blob-missing", { ...error.facts, neededBy: needed }, { cause: error });
   }
   const isDamage =
-    isFault(error, "digest-differs") ||
-    isFault(error, "size-differs") ||
-    isFault(error, "malformed") ||
-    isFault(error, "too-large");
+    isIngotError(error, "digest-differs") ||
+    isIngotError(error, "size-differs") ||
+    isIngotError(error, "malformed") ||
+    isIngotError(error, "too-large");
   if (!isDamage) return error;
   const facts = { ...error.facts, at: `${error.facts.at} in ${name}` };
-  return new Fault(error.code, facts, { cause: error });
+  return new IngotError(error.code, facts, { cause: error });
 }

@@ -1,5 +1,5 @@
 /** What travels with an image: its signatures, and whatever else refers to it. */
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { sortedBy } from "../base/order.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
@@ -8,15 +8,15 @@ import { cosignTag, type ReferrerKind, type Refers } from "../oci/referrer.ts";
 import { isTagOnly } from "./complete-name.ts";
 import { bySubject, type NamedReferrer, namedReferrers, readEntries } from "./entries.ts";
 import { asOfReferrer } from "./referrer-fault.ts";
-import { kindOf, kindOrOther } from "./referrer-kind.ts";
-import type { Selected } from "./select.ts";
+import { kindOrOther, referrerKindOf } from "./referrer-kind.ts";
+import type { StoredImage } from "./select.ts";
 import { missingIn, read, readableSubjectsOf, subjectsOf } from "./walk.ts";
 
 /** How much of what refers to an image travels with it: everything, its signatures, nothing. */
-export type Along = "all" | "signatures" | "none";
+export type ReferrerPolicy = "all" | "signatures" | "none";
 
 /** An image that refers to another. */
-export type Referring<P extends Selected = Selected> = P & {
+export type Referring<P extends StoredImage = StoredImage> = P & {
   readonly refers: Refers;
   /** The index that contains it, where only some of its platforms were chosen. */
   readonly partOf?: Digest;
@@ -36,7 +36,7 @@ export interface LeftBehind {
 }
 
 /** What travels with an image, and what does not. */
-export interface Attached<P extends Selected = Selected> {
+export interface Attached<P extends StoredImage = StoredImage> {
   readonly referring: readonly Referring<P>[];
   readonly left: readonly LeftBehind[];
 }
@@ -54,7 +54,7 @@ const leave = (one: Referring, why: LeftBehind["why"]): LeftBehind => ({
 });
 
 /** An image, and the entry that platforms were chosen from: the same where none were. */
-interface Chosen<P extends Selected> {
+interface Chosen<P extends StoredImage> {
   readonly image: P;
   readonly whole: Descriptor;
 }
@@ -64,9 +64,9 @@ interface Chosen<P extends Selected> {
  * One that refers to several of these comes once for each; where it is both listed and under cosign's tag, it keeps the tag.
  * @param lookUp what refers to each of some digests @throws too-large where referrers have referrers without end
  */
-export async function attach<P extends Selected>(
+export async function attach<P extends StoredImage>(
   { image, whole }: Chosen<P>,
-  along: Along,
+  along: ReferrerPolicy,
   lookUp: (subjects: readonly Digest[]) => Promise<readonly Referring<P>[]>,
 ): Promise<Attached<P>> {
   if (along === "none") return { referring: [], left: [] };
@@ -106,7 +106,7 @@ export async function attach<P extends Selected>(
 }
 
 /** What refers to platforms of the image that are not here, and what refers to that: without its subject it cannot travel. */
-async function ofMissing<P extends Selected>(
+async function ofMissing<P extends StoredImage>(
   { descriptor, store }: P,
   lookUp: (subjects: readonly Digest[]) => Promise<readonly Referring<P>[]>,
   isKnown: (one: Referring) => boolean,
@@ -125,7 +125,8 @@ async function ofMissing<P extends Selected>(
 }
 
 /** Whether it is one, as its manifest says. @throws as of a referrer */
-const isSignature = (one: Referring): boolean => ofReferrer(() => kindOf(one) === "signature");
+const isSignature = (one: Referring): boolean =>
+  ofReferrer(() => referrerKindOf(one) === "signature");
 
 const subjectsIn = (one: Referring): Digest[] => ofReferrer(() => subjectsOf(one));
 
@@ -142,8 +143,8 @@ const tagsFirst = <R extends Referring>(found: readonly R[]): R[] => [
   ...found.filter(({ refers }) => refers.suffix === undefined),
 ];
 
-const tooDeep = ({ reference }: Selected) =>
-  new Fault("too-large", {
+const tooDeep = ({ reference }: StoredImage) =>
+  new IngotError("too-large", {
     what: "the chain of referrers that refer to one another",
     at: reference,
     actual: DEEPEST + 1,
@@ -152,7 +153,7 @@ const tooDeep = ({ reference }: Selected) =>
   });
 
 /** BuildKit's attestation manifests for the one platform of an index that is the image now: they are no part of it any more, and stay with it. */
-function attestationsFor<P extends Selected>({ image, whole }: Chosen<P>): Referring<P>[] {
+function attestationsFor<P extends StoredImage>({ image, whole }: Chosen<P>): Referring<P>[] {
   const { descriptor, store } = image;
   if (whole.digest === descriptor.digest || isIndex(descriptor.mediaType)) return [];
   const children = read(whole, store).index?.manifests ?? [];
@@ -169,13 +170,13 @@ function attestationsFor<P extends Selected>({ image, whole }: Chosen<P>): Refer
 }
 
 /** Finds what refers to images of one store, archive or layout. */
-export type FindStored = (image: Selected, whole?: Descriptor) => Promise<Attached<Selected>>;
+export type FindStored = (image: StoredImage, whole?: Descriptor) => Promise<Attached<StoredImage>>;
 
 /**
  * How to find what refers to the images of `store`, whose entries are read once. What has an image's name and a subject is found as
  * well: it stays an image, and travels with its subject.
  */
-export function referrersIn(store: Selected["store"], along: Along): FindStored {
+export function referrersIn(store: StoredImage["store"], along: ReferrerPolicy): FindStored {
   let known: ReturnType<typeof bySubject> | undefined;
   return (image, whole = image.descriptor) =>
     attach({ image, whole }, along, async (subjects) => {
@@ -190,7 +191,7 @@ export function referrersIn(store: Selected["store"], along: Along): FindStored 
  * All that a store has of referrers of an image and of its referrers, each once for each subject, whether it can be read or not. What
  * the image contains is part of it.
  */
-export function allReferrersOf({ descriptor: image, store }: Selected): NamedReferrer[] {
+export function allReferrersOf({ descriptor: image, store }: StoredImage): NamedReferrer[] {
   const known = knownIn(store);
   if (known.size === 0) return [];
   const inside = new Set(readableSubjectsOf({ descriptor: image, store }));
@@ -210,7 +211,7 @@ export function allReferrersOf({ descriptor: image, store }: Selected): NamedRef
   return sortedBy(found, ([key]) => key).map(([, one]) => one);
 }
 
-function knownIn(store: Selected["store"]): ReturnType<typeof bySubject> {
+function knownIn(store: StoredImage["store"]): ReturnType<typeof bySubject> {
   const { images, referrers } = readEntries(store);
   return bySubject([...referrers, ...namedReferrers(images, store)]);
 }
@@ -228,7 +229,7 @@ export const underName = <P extends Referring>(referring: readonly P[], referenc
   });
 
 /** Each name once for each subject: what refers to an image that has two names would come twice. */
-export const oncePerName = <P extends Selected>(images: readonly P[]): P[] => [
+export const oncePerName = <P extends StoredImage>(images: readonly P[]): P[] => [
   ...new Map(
     images.map((image) => [`${image.reference} ${image.refers?.subject ?? ""}`, image]),
   ).values(),

@@ -1,5 +1,5 @@
 import { utf8 } from "../base/bytes.ts";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { formatJson, type Json, parseJson } from "../base/json/json.ts";
 import { sortedUnique } from "../base/order.ts";
 import { digestOf } from "../oci/digest.ts";
@@ -14,11 +14,11 @@ import {
 } from "../oci/media-types.ts";
 import { formatPlatform, matchesPlatform, type Platform, placesFor } from "../oci/platform.ts";
 import { MemoryStore } from "../store/memory-store.ts";
-import { fetch, type Named, type ReadStore } from "../store/store.ts";
+import { type NamedDescriptor, type ReadStore, readBlob } from "../store/store.ts";
 import { read } from "./walk.ts";
 
 /** An image, and the store that has all of it. */
-export interface Selected extends Named {
+export interface StoredImage extends NamedDescriptor {
   readonly store: ReadStore;
 }
 
@@ -28,7 +28,7 @@ export interface Selected extends Named {
  * gets an index of its own, with a new digest: a gadget must stay an index, or `ig run` cannot use it.
  * @throws not-found with the platforms that there are
  */
-export function select(image: Selected, platforms: readonly Platform[]): Selected {
+export function select(image: StoredImage, platforms: readonly Platform[]): StoredImage {
   const { descriptor, store } = image;
   if (platforms.length === 0) return image;
   const index = isIndex(descriptor.mediaType) ? read(descriptor, store).index : undefined;
@@ -63,7 +63,10 @@ export function select(image: Selected, platforms: readonly Platform[]): Selecte
  * The children of an image's index that are for `platforms`, those that are here first; the image itself where it is no index.
  * @throws not-found with the platforms that there are
  */
-export function wantedIn(image: Selected, platforms: readonly Platform[]): readonly Descriptor[] {
+export function wantedIn(
+  image: StoredImage,
+  platforms: readonly Platform[],
+): readonly Descriptor[] {
   const { descriptor, store } = image;
   const index = isIndex(descriptor.mediaType) ? read(descriptor, store).index : undefined;
   if (index === undefined) return [select(image, platforms).descriptor];
@@ -93,14 +96,14 @@ function notWritable(value: unknown): number | undefined {
 }
 
 /** A new index: the old one's members as they were, its list shorter. @throws unsupported for numbers that are not whole */
-function part(image: Selected, keep: readonly boolean[]): Selected {
+function part(image: StoredImage, keep: readonly boolean[]): StoredImage {
   const { descriptor, store } = image;
-  const whole = parseJson(fetch(store, descriptor), descriptor.digest, {
+  const whole = parseJson(readBlob(store, descriptor), descriptor.digest, {
     bytes: MANIFEST_LIMIT,
   }) as { [key: string]: Json; manifests: Json[] };
   const odd = notWritable(whole);
   if (odd !== undefined)
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "a part of the image",
       at: descriptor.digest,
       found: `the number ${odd}`,
@@ -142,7 +145,7 @@ export function platformOf(descriptor: Descriptor, store: ReadStore): Platform |
   const { manifest } = read(descriptor, store);
   if (manifest === undefined || !isContainerConfig(manifest.config.mediaType)) return undefined;
   const { architecture, os, variant } = parseConfig(
-    fetch(store, manifest.config, descriptor.digest),
+    readBlob(store, manifest.config, descriptor.digest),
     manifest.config.digest,
   );
   if (architecture === "" || os === "") return undefined;
@@ -150,12 +153,12 @@ export function platformOf(descriptor: Descriptor, store: ReadStore): Platform |
 }
 
 function missing(
-  { reference }: Named,
+  { reference }: NamedDescriptor,
   wanted: readonly Platform[],
   there: readonly (Platform | undefined)[],
-): Fault {
+): IngotError {
   const names = sortedUnique(there.flatMap((one) => (one ? formatPlatform(one) : [])));
-  return new Fault("not-found", {
+  return new IngotError("not-found", {
     what: "the platform",
     at: `${wanted.map(formatPlatform).join(", ")} in ${reference}`,
     hint:

@@ -1,4 +1,4 @@
-import { Fault, isFault } from "../base/error.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
   type Descriptor,
@@ -8,10 +8,10 @@ import {
   parseManifest,
 } from "../oci/manifest.ts";
 import { ATTESTS, isForeign, isImage, isIndex, isManifest } from "../oci/media-types.ts";
-import { fetch, type ReadStore } from "../store/store.ts";
+import { type ReadStore, readBlob } from "../store/store.ts";
 
 /** A blob that an image reaches. Manifests and indexes come with their bytes, read and proven. */
-export interface Reached {
+export interface ImageGraphNode {
   readonly descriptor: Descriptor;
   readonly bytes?: Uint8Array;
   readonly index?: Index;
@@ -22,7 +22,7 @@ export interface Reached {
 export function childrenOf({
   index,
   manifest,
-}: Pick<Reached, "index" | "manifest">): readonly Descriptor[] {
+}: Pick<ImageGraphNode, "index" | "manifest">): readonly Descriptor[] {
   if (index !== undefined) return index.manifests;
   if (manifest !== undefined) return [manifest.config, ...manifest.layers];
   return [];
@@ -44,9 +44,14 @@ export function missingBlob(
   { digest, mediaType, urls = [] }: Descriptor,
   at: string,
   neededBy: Digest,
-): Fault<"blob-missing"> {
+): IngotError<"blob-missing"> {
   const hint = `it is a foreign layer, and its descriptor says that it is at ${hostsOf(urls) || "another place"}: --allow-missing-foreign leaves it out`;
-  return new Fault("blob-missing", { digest, at, neededBy, ...(isForeign(mediaType) && { hint }) });
+  return new IngotError("blob-missing", {
+    digest,
+    at,
+    neededBy,
+    ...(isForeign(mediaType) && { hint }),
+  });
 }
 
 /** The manifests and indexes that an index names, without those of which nothing is here. */
@@ -75,8 +80,8 @@ export const absentIn = (root: Descriptor, store: ReadStore): Descriptor[] =>
  * nothing is here are passed over, where there is another.
  * @throws blob-missing, digest-differs, size-differs, malformed
  */
-export function walk(root: Descriptor, store: ReadStore): Map<Digest, Reached> {
-  const reached = new Map<Digest, Reached>();
+export function walk(root: Descriptor, store: ReadStore): Map<Digest, ImageGraphNode> {
+  const reached = new Map<Digest, ImageGraphNode>();
   const seen = new Set<string>();
   const todo: { descriptor: Descriptor; neededBy?: string }[] = [{ descriptor: root }];
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
@@ -85,7 +90,7 @@ export function walk(root: Descriptor, store: ReadStore): Map<Digest, Reached> {
     const { digest, mediaType, size } = descriptor;
     const named = before?.descriptor.size ?? size;
     if (named !== size)
-      throw new Fault("size-differs", { at: digest, expected: size, actual: named });
+      throw new IngotError("size-differs", { at: digest, expected: size, actual: named });
     const key = `${digest} ${mediaType}`;
     if (before !== undefined && (!isRead(descriptor) || seen.has(key))) continue;
     seen.add(key);
@@ -109,7 +114,7 @@ export const withoutForeign = (store: ReadStore, missing?: ReadonlySet<Digest>):
 });
 
 /** The children, without the platforms that are not here; all of them where no platform is. */
-function presentChildren(found: Pick<Reached, "index" | "manifest">, store: ReadStore) {
+function presentChildren(found: Pick<ImageGraphNode, "index" | "manifest">, store: ReadStore) {
   const { withoutForeign: without = false } = store;
   const isElsewhere = ({ mediaType, digest }: Descriptor) =>
     without !== false &&
@@ -124,8 +129,8 @@ function presentChildren(found: Pick<Reached, "index" | "manifest">, store: Read
 const isRead = ({ mediaType }: Descriptor) => isIndex(mediaType) || isManifest(mediaType);
 
 /** Reads one manifest or index. */
-export function read(descriptor: Descriptor, store: ReadStore, neededBy?: string): Reached {
-  const bytes = fetch(store, descriptor, neededBy);
+export function read(descriptor: Descriptor, store: ReadStore, neededBy?: string): ImageGraphNode {
+  const bytes = readBlob(store, descriptor, neededBy);
   if (isIndex(descriptor.mediaType))
     return { descriptor, bytes, index: parseIndex(bytes, descriptor.digest) };
   if (isManifest(descriptor.mediaType))
@@ -150,7 +155,7 @@ export function readableSubjectsOf(image: Parameters<typeof subjectsOf>[0]): rea
   try {
     return subjectsOf(image);
   } catch (error) {
-    if (isFault(error)) return [image.descriptor.digest];
+    if (isIngotError(error)) return [image.descriptor.digest];
     throw error;
   }
 }

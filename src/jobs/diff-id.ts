@@ -9,16 +9,16 @@ import {
 } from "../base/compression/decompress.ts";
 import { isZstd, windowOf, ZSTD_HEAD } from "../base/compression/zstd.ts";
 import { WINDOWS_LIMIT, type Windows, windowsOf } from "../base/compression/zstd-windows.ts";
-import { type FaultData, packFault } from "../base/error.ts";
+import { type SerializedError, serializeError } from "../base/error.ts";
 import { Sha256 } from "../base/hash.ts";
-import type { Tally } from "../base/workers/pool.ts";
+import type { Progress } from "../base/workers/pool.ts";
 import type { Digest } from "../oci/digest.ts";
-import { type Extent, readExtent } from "../store/content.ts";
-import { type Files, Stretch } from "../store/extent-reader.ts";
-import { CHUNK, count } from "./render.ts";
+import { type FileExtent, readExtent } from "../store/content.ts";
+import { ExtentReader, type OpenFiles } from "../store/extent-reader.ts";
+import { addProgress, IO_CHUNK } from "./render.ts";
 
 /** The diffID, or why there is none. */
-export type Inflated = { readonly diffID: Digest } | { readonly fault: FaultData };
+export type Inflated = { readonly diffID: Digest } | { readonly fault: SerializedError };
 
 /** How a blob is compressed, and what it is uncompressed, where that was asked for. */
 export interface Inside {
@@ -31,35 +31,39 @@ export interface Inside {
 /** Hashes stretches of files, and what they are uncompressed. */
 export interface InflateTask {
   readonly kind: "inflate";
-  readonly extents: readonly Extent[];
+  readonly extents: readonly FileExtent[];
 }
 
 /** A stretch's digest and its content's, from one reading; or why it could not be read whole. */
-export type Looked =
+export type LayerDigests =
   | { readonly digest: Digest; readonly inside: Inside }
-  | { readonly fault: FaultData };
+  | { readonly fault: SerializedError };
 
 /** Reads the stretch to its end, also where it cannot be decompressed to its own. */
-export async function inflate(extent: Extent, files: Files, tally: Tally): Promise<Looked> {
+export async function inflate(
+  extent: FileExtent,
+  files: OpenFiles,
+  tally: Progress,
+): Promise<LayerDigests> {
   const inflater = new Inflater(extent.path, windowsOf(tally, { waits: true }));
   try {
-    const source = new Stretch(extent, files);
-    const buffer = new Uint8Array(CHUNK);
+    const source = new ExtentReader(extent, files);
+    const buffer = new Uint8Array(IO_CHUNK);
     for (let got = source.read(buffer); got > 0; got = source.read(buffer)) {
-      count(got, tally);
+      addProgress(got, tally);
       await inflater.write(buffer.subarray(0, got));
     }
     return { digest: source.digest, inside: await inflater.end(source.digest) };
   } catch (error) {
     if (tally.stopped) throw error;
-    return { fault: packFault(error) };
+    return { fault: serializeError(error) };
   } finally {
     await inflater.drop();
   }
 }
 
 /** In how many threads to decompress stretches: in two at most, where one begins with a large window. The others would wait for room. */
-export function inflatingThreads(extents: Iterable<Extent>, threads: number): number {
+export function inflatingThreads(extents: Iterable<FileExtent>, threads: number): number {
   for (const extent of extents) {
     if (threads <= 2) return threads;
     const head = readExtent(extent, Math.min(ZSTD_HEAD, extent.size));
@@ -115,7 +119,7 @@ export class Inflater {
         hash.update(piece);
       return { diffID: `sha256:${hash.hex()}` };
     } catch (error) {
-      return { fault: packFault(error) };
+      return { fault: serializeError(error) };
     } finally {
       this.#channel.leave();
     }

@@ -1,29 +1,29 @@
 /** Blobs of registries, written where they belong as they come. */
-import { Fault, isFault } from "../base/error.ts";
-import { Parts, type Place } from "../base/fs/segmented-file.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
+import { SegmentedFile, type SegmentedRange } from "../base/fs/segmented-file.ts";
 import { Sha256 } from "../base/hash.ts";
-import type { Tally } from "../base/workers/pool.ts";
+import type { Progress } from "../base/workers/pool.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import { Repository, type RepositoryErrand } from "../registry/registry.ts";
+import { Repository, type RepositorySnapshot } from "../registry/registry.ts";
 import { stopped } from "./parallel.ts";
-import { CHUNK, count } from "./render.ts";
+import { addProgress, IO_CHUNK } from "./render.ts";
 
 /** A blob, and where it is. */
-export interface Needed {
+export interface RemoteBlob {
   readonly descriptor: Descriptor;
   readonly from: Repository;
 }
 
 /** Where a blob is to be, and how much of its beginning may be there already. Bytes. */
-export interface Begun {
-  readonly to: Place;
+export interface PartialTarget {
+  readonly to: SegmentedRange;
   readonly begun: number;
 }
 
 /** Gets a blob in another thread, and writes it where it is to be. */
-export interface FetchTask extends Begun {
+export interface FetchTask extends PartialTarget {
   readonly kind: "fetch";
-  readonly errand: RepositoryErrand;
+  readonly errand: RepositorySnapshot;
   readonly descriptor: Descriptor;
 }
 
@@ -31,11 +31,11 @@ export interface FetchTask extends Begun {
 const LOOK = 20;
 
 /** Says stop when the tally does, whichever thread says it there. Call `end`. */
-export class Watch {
+export class StopWatcher {
   readonly #own = new AbortController();
   readonly #timer: ReturnType<typeof setInterval>;
 
-  constructor(tally: Tally) {
+  constructor(tally: Progress) {
     const look = () => {
       if (tally.stopped) this.#own.abort(stopped());
     };
@@ -56,9 +56,9 @@ export class Watch {
  * Does the task, until the tally says stop. @returns how many bytes came @throws as `fetchInto`; registry with the code 401 where
  * the registry does not take what the errand says of who asks
  */
-export async function fetchTask(task: FetchTask, tally: Tally): Promise<number> {
+export async function fetchTask(task: FetchTask, tally: Progress): Promise<number> {
   const { errand, descriptor } = task;
-  const watch = new Watch(tally);
+  const watch = new StopWatcher(tally);
   const from = Repository.of(errand).until(watch.stop);
   try {
     return await fetchInto({ descriptor, from }, task, tally);
@@ -74,18 +74,19 @@ export async function fetchTask(task: FetchTask, tally: Tally): Promise<number> 
  * @returns how many bytes came @throws digest-differs, size-differs, blob-missing, registry, io; `internal` when told to stop
  */
 export async function fetchInto(
-  { descriptor, from }: Needed,
-  { to, begun }: Begun,
-  tally: Tally,
+  { descriptor, from }: RemoteBlob,
+  { to, begun }: PartialTarget,
+  tally: Progress,
 ): Promise<number> {
-  const files = new Parts(to.parts);
+  const files = new SegmentedFile(to.parts);
   const { offset } = to;
   const receive = (beginning: number) =>
     receiveInto(files, { offset, beginning, from, descriptor }, tally);
   try {
     if (begun === 0) return await receive(0);
     return await receive(begun).catch((error: unknown) => {
-      if (isFault(error, "digest-differs") || isFault(error, "size-differs")) return receive(0);
+      if (isIngotError(error, "digest-differs") || isIngotError(error, "size-differs"))
+        return receive(0);
       throw error;
     });
   } finally {
@@ -95,23 +96,23 @@ export async function fetchInto(
 
 /** @param beginning how much of the blob is there, as it seems */
 async function receiveInto(
-  files: Parts,
-  { offset, beginning, from, descriptor }: Needed & { offset: number; beginning: number },
-  tally: Tally,
+  files: SegmentedFile,
+  { offset, beginning, from, descriptor }: RemoteBlob & { offset: number; beginning: number },
+  tally: Progress,
 ): Promise<number> {
   let done = 0;
   const counted = (bytes: number) => {
-    count(bytes, tally);
+    addProgress(bytes, tally);
     done += bytes;
   };
   try {
     const hash = new Sha256();
-    const buffer = new Uint8Array(Math.min(CHUNK, beginning));
+    const buffer = new Uint8Array(Math.min(IO_CHUNK, beginning));
     while (done < beginning) {
       const piece = buffer.subarray(0, Math.min(buffer.length, beginning - done));
       const got = files.read(piece, offset + done);
       if (got < piece.length)
-        throw new Fault("size-differs", {
+        throw new IngotError("size-differs", {
           at: descriptor.digest,
           expected: beginning,
           actual: done + got,

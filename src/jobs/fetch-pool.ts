@@ -1,10 +1,16 @@
 /** Threads that get blobs: each receives, hashes and writes. */
 
-import { isFault } from "../base/error.ts";
-import { Crew } from "../base/workers/worker-pool.ts";
-import { type Begun, type FetchTask, fetchInto, type Needed, Watch } from "./fetch-blob.ts";
-import type { Working } from "./job-context.ts";
-import { perform } from "./perform.ts";
+import { isIngotError } from "../base/error.ts";
+import { WorkerPool } from "../base/workers/worker-pool.ts";
+import {
+  type FetchTask,
+  fetchInto,
+  type PartialTarget,
+  type RemoteBlob,
+  StopWatcher,
+} from "./fetch-blob.ts";
+import type { JobContext } from "./job-context.ts";
+import { runJob } from "./perform.ts";
 
 /** A smaller blob has come before a thread has begun. Bytes. */
 const LARGE = 4 * 1024 * 1024;
@@ -12,18 +18,18 @@ const LARGE = 4 * 1024 * 1024;
 const MOST = 2;
 
 /** Gets blobs, the large ones in threads where there are any. Call `end`, whatever happens. */
-export class Fetching {
-  readonly #working: Working;
-  readonly #crew: Crew<FetchTask, number>;
-  readonly #watch: Watch;
+export class FetchPool {
+  readonly #working: JobContext;
+  readonly #crew: WorkerPool<FetchTask, number>;
+  readonly #watch: StopWatcher;
 
-  constructor(working: Working) {
+  constructor(working: JobContext) {
     this.#working = working;
-    this.#watch = new Watch(working.tally);
-    this.#crew = new Crew({
+    this.#watch = new StopWatcher(working.tally);
+    this.#crew = new WorkerPool({
       ...working,
       threads: Math.min(MOST, working.threads),
-      handler: (task, tally) => perform(task, tally) as Promise<number>,
+      handler: (task, tally) => runJob(task, tally) as Promise<number>,
     });
   }
 
@@ -31,7 +37,11 @@ export class Fetching {
    * Afterwards the blob is where it is to be, proven, and not synced. Ends soon when `stop` or the tally says so, and what came
    * stays there. @returns how many bytes came @throws as `fetchInto`
    */
-  async fetch({ descriptor, from }: Needed, to: Begun, stop: AbortSignal): Promise<number> {
+  async fetch(
+    { descriptor, from }: RemoteBlob,
+    to: PartialTarget,
+    stop: AbortSignal,
+  ): Promise<number> {
     const { tally } = this.#working;
     const needed = { descriptor, from: from.until(this.#watch.stop) };
     // Threads hear of nothing else.
@@ -46,13 +56,16 @@ export class Fetching {
   }
 
   /** Undefined where it is for this thread to get: it is small, or who asks must say so anew, and only this thread knows how. */
-  async #inThread({ descriptor, from }: Needed, to: Begun): Promise<number | undefined> {
+  async #inThread(
+    { descriptor, from }: RemoteBlob,
+    to: PartialTarget,
+  ): Promise<number | undefined> {
     if (this.#crew.size === 0 || descriptor.size < LARGE) return undefined;
     try {
       const errand = await from.errand();
       return await this.#crew.ask({ kind: "fetch", errand, descriptor, ...to });
     } catch (error) {
-      if (isFault(error, "registry") && error.facts.code === "401") return undefined;
+      if (isIngotError(error, "registry") && error.facts.code === "401") return undefined;
       throw error;
     }
   }

@@ -1,12 +1,12 @@
 /** Many things that wait for others, some at a time. */
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 
 /**
  * Does `act` for all items, `most` at a time; the results in the order of the items. At the first failure no more are
  * begun, those under way are told to stop, and it is thrown when all have ended, whatever they end in.
  * @param within what stops all of them, too @throws the reason of `within`
  */
-export async function inParallel<T, R>(
+export async function mapConcurrent<T, R>(
   items: Iterable<T>,
   most: number,
   act: (item: T, stop: AbortSignal) => Promise<R>,
@@ -36,4 +36,4 @@ export async function inParallel<T, R>(
 }
 
 /** What ends in it was told to stop. Nobody is told of it: what it was stopped for comes first. */
-export const stopped = () => new Fault("internal", { message: "stopped" });
+export const stopped = () => new IngotError("internal", { message: "stopped" });

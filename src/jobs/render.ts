@@ -1,34 +1,35 @@
-import type { Tally } from "../base/workers/pool.ts";
-import { Files, type Located, Stretch } from "../store/extent-reader.ts";
+import type { Progress } from "../base/workers/pool.ts";
+import { type BlobExtent, ExtentReader, OpenFiles } from "../store/extent-reader.ts";
 import { stopped } from "./parallel.ts";
 
 /** Bytes that go out as they are, or a blob whose digest is checked as it goes. */
-export type Piece = Uint8Array | Located;
+export type RenderPiece = Uint8Array | BlobExtent;
 
 /** Bytes that are moved at a time: the fastest of 64 KiB to 1 MiB on the machines that were measured. */
-export const CHUNK = 256 * 1024;
+export const IO_CHUNK = 256 * 1024;
 
 /**
  * The bytes of `pieces` in full chunks, whatever the sizes of the pieces; every blob is proven before the
  * chunk with its last byte is given out. A chunk is valid until the next but one is asked for.
  * @throws digest-differs, size-differs, io; `internal` when told to stop
  */
-export function* render(pieces: readonly Piece[], tally: Tally): Generator<Uint8Array> {
-  const buffers = [new Uint8Array(CHUNK), new Uint8Array(CHUNK)];
+export function* render(pieces: readonly RenderPiece[], tally: Progress): Generator<Uint8Array> {
+  const buffers = [new Uint8Array(IO_CHUNK), new Uint8Array(IO_CHUNK)];
   let turn = 0;
   let used = 0;
-  const files = new Files();
+  const files = new OpenFiles();
   try {
     for (const piece of pieces) {
-      const source = piece instanceof Uint8Array ? new Memory(piece) : new Stretch(piece, files);
+      const source =
+        piece instanceof Uint8Array ? new Memory(piece) : new ExtentReader(piece, files);
       for (let isDone = false; !isDone; ) {
         const buffer = buffers[turn]!;
         const got = source.read(buffer.subarray(used));
         used += got;
-        count(got, tally);
+        addProgress(got, tally);
         isDone = source.isDone();
         if (isDone) source.prove();
-        if (used < CHUNK) continue;
+        if (used < IO_CHUNK) continue;
         yield buffer;
         turn = 1 - turn;
         used = 0;
@@ -41,7 +42,7 @@ export function* render(pieces: readonly Piece[], tally: Tally): Generator<Uint8
 }
 
 /** Counts bytes that are done. @throws internal when told to stop */
-export function count(bytes: number, tally: Tally): void {
+export function addProgress(bytes: number, tally: Progress): void {
   if (tally.stopped) throw stopped();
   tally.add(bytes);
 }

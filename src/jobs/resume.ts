@@ -1,14 +1,14 @@
 /** What a broken run left of an archive: nothing of it is believed, and what holds is not written again. */
 import { isZero, sameBytes } from "../base/bytes.ts";
-import { Parts, type Place } from "../base/fs/segmented-file.ts";
+import { SegmentedFile, type SegmentedRange } from "../base/fs/segmented-file.ts";
 import { Sha256 } from "../base/hash.ts";
-import type { Tally } from "../base/workers/pool.ts";
+import type { Progress } from "../base/workers/pool.ts";
 import type { Digest } from "../oci/digest.ts";
 import { padding } from "../tar/header.ts";
-import { CHUNK, count } from "./render.ts";
+import { addProgress, IO_CHUNK } from "./render.ts";
 
 /** A member as the plan has it. */
-export interface Wanted {
+export interface ExpectedMember {
   readonly header: Uint8Array;
   /** Its bytes, or what they must be. */
   readonly body: Uint8Array | { readonly digest: Digest; readonly size: number };
@@ -19,8 +19,8 @@ export interface Wanted {
 /** Looks at members that follow each other from `to` on. */
 export interface ResumeTask {
   readonly kind: "resume";
-  readonly to: Place;
-  readonly members: readonly Wanted[];
+  readonly to: SegmentedRange;
+  readonly members: readonly ExpectedMember[];
 }
 
 /** What is there of a member: all of it, proven; or the beginning of its body, up to the last byte that is not zero. Bytes. */
@@ -34,9 +34,9 @@ const TAIL = 64 * 1024;
  * or a fill that was not right is put right. What is not whole is for others to write, all of it but a beginning that they prove.
  * Whole members are counted. @throws io; `internal` when told to stop
  */
-export function resume({ to, members }: ResumeTask, tally: Tally): Resumed[] {
-  const files = new Parts(to.parts);
-  const buffer = new Uint8Array(CHUNK);
+export function resume({ to, members }: ResumeTask, tally: Progress): Resumed[] {
+  const files = new SegmentedFile(to.parts);
+  const buffer = new Uint8Array(IO_CHUNK);
   let at = to.offset;
   try {
     return members.map((wanted) => {
@@ -49,7 +49,7 @@ export function resume({ to, members }: ResumeTask, tally: Tally): Resumed[] {
       if (!found.isWhole) return found;
       mend(files, header, start - header.length);
       mend(files, new Uint8Array(fill), start + size);
-      count(header.length + fill, tally);
+      addProgress(header.length + fill, tally);
       return found;
     });
   } finally {
@@ -58,14 +58,14 @@ export function resume({ to, members }: ResumeTask, tally: Tally): Resumed[] {
 }
 
 function look(
-  files: Parts,
-  { body, isAway }: Wanted,
-  how: { readonly start: number; readonly buffer: Uint8Array; readonly tally: Tally },
+  files: SegmentedFile,
+  { body, isAway }: ExpectedMember,
+  how: { readonly start: number; readonly buffer: Uint8Array; readonly tally: Progress },
 ): Resumed {
   const { start, buffer, tally } = how;
   if (body instanceof Uint8Array) {
     if (!isThere(files, body, start)) return { isWhole: false, begun: 0 };
-    count(body.length, tally);
+    addProgress(body.length, tally);
     return { isWhole: true };
   }
   const { digest, size } = body;
@@ -78,7 +78,7 @@ function look(
     if (files.read(piece, start + done) < piece.length) break;
     hash.update(piece);
     done += piece.length;
-    count(piece.length, tally);
+    addProgress(piece.length, tally);
   }
   if (done === size && `sha256:${hash.hex()}` === digest) return { isWhole: true };
   tally.add(-done);
@@ -87,7 +87,7 @@ function look(
 }
 
 /** How many bytes before `end` are zero, of the last `most`. */
-function zerosBefore(files: Parts, end: number, most: number): number {
+function zerosBefore(files: SegmentedFile, end: number, most: number): number {
   const piece = new Uint8Array(Math.min(TAIL, most));
   const zeros = new Uint8Array(piece.length);
   for (let done = 0; done < most; ) {
@@ -101,17 +101,20 @@ function zerosBefore(files: Parts, end: number, most: number): number {
   return most;
 }
 
-function isThere(files: Parts, bytes: Uint8Array, at: number): boolean {
+function isThere(files: SegmentedFile, bytes: Uint8Array, at: number): boolean {
   const found = new Uint8Array(bytes.length);
   return files.read(found, at) === bytes.length && sameBytes(found, bytes);
 }
 
-function mend(files: Parts, bytes: Uint8Array, at: number): void {
+function mend(files: SegmentedFile, bytes: Uint8Array, at: number): void {
   if (!isThere(files, bytes, at)) files.write(bytes, at);
 }
 
 /** Whether something has come of a stretch: not all of its first bytes are zero. */
-export function hasBegun(files: Parts, { start, size }: { start: number; size: number }): boolean {
+export function hasBegun(
+  files: SegmentedFile,
+  { start, size }: { start: number; size: number },
+): boolean {
   const piece = new Uint8Array(Math.min(4096, size));
   files.read(piece, start);
   return !isZero(piece);

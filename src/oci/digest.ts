@@ -1,4 +1,4 @@
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { sha256Hex } from "../base/hash.ts";
 
 /**
@@ -29,14 +29,14 @@ export function parseDigest(value: string, at: string): Digest {
   if (isDigest(value)) return value;
   const algorithm = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):/.exec(value)?.[1];
   if (algorithm !== undefined && algorithm !== "sha256") {
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "the digest",
       at,
       found: `algorithm ${algorithm}`,
       expected: "sha256",
     });
   }
-  throw new Fault("malformed", {
+  throw new IngotError("malformed", {
     what: "a digest",
     at,
     why: `${JSON.stringify(value)} is not sha256: and 64 hexadecimal digits`,

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { formatJson, type Json } from "../base/json/json.ts";
 import { parseShaped } from "../base/json/shape.ts";
 import { type Digest, digestOf, hexOf } from "./digest.ts";
@@ -39,14 +39,14 @@ export function checkLayout(bytes: Uint8Array, at: string): void {
     parseShaped(bytes, at, { bytes: LAYOUT_LIMIT }, LAYOUT_SHAPE),
   );
   if (!found.success)
-    throw new Fault("malformed", {
+    throw new IngotError("malformed", {
       what: "the layout file",
       at,
       why: "it has no imageLayoutVersion",
     });
   const { imageLayoutVersion } = found.output;
   if (imageLayoutVersion !== "1.0.0") {
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "the layout",
       at,
       found: `version ${imageLayoutVersion}`,
@@ -56,7 +56,7 @@ export function checkLayout(bytes: Uint8Array, at: string): void {
 }
 
 /** The name that a descriptor of a layout's index gives its image. */
-export const nameOf = (descriptor: Descriptor): string | undefined =>
+export const imageNameOf = (descriptor: Descriptor): string | undefined =>
   descriptor.annotations?.[REF_NAME];
 
 /**
@@ -88,7 +88,7 @@ function indexBytes(members: { readonly [key: string]: Json }): Uint8Array {
 /** @throws too-large for a list of images that is longer than any that is read */
 export function checkIndexSize({ length }: Uint8Array, at: string): void {
   if (length > INDEX_LIMIT)
-    throw new Fault("too-large", {
+    throw new IngotError("too-large", {
       what: "the list of images",
       at,
       actual: length,

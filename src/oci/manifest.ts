@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { excerpt } from "../base/json/json.ts";
 import { parseShaped, type Struct } from "../base/json/shape.ts";
 import { type Digest, isDigest, isOtherDigest } from "./digest.ts";
@@ -144,7 +144,7 @@ export function conflictIn(document: object): string | undefined {
 function mustBeSupported(descriptors: readonly Descriptor[], at: string): void {
   const other = descriptors.find(({ digest }) => !isDigest(digest));
   if (other === undefined) return;
-  throw new Fault("unsupported", {
+  throw new IngotError("unsupported", {
     what: "a digest",
     at,
     found: `the digest ${excerpt(other.digest)}`,
@@ -161,10 +161,10 @@ function shaped(
   const json = parseShaped(bytes, at, { bytes: limit }, shape);
   const found = v.safeParse(schema, json, { abortEarly: true });
   const conflict = found.success && shape === DOCUMENT ? conflictIn(json as object) : undefined;
-  if (conflict !== undefined) throw new Fault("malformed", { what, at, why: conflict });
+  if (conflict !== undefined) throw new IngotError("malformed", { what, at, why: conflict });
   if (found.success) return found.output;
   const [issue] = found.issues;
-  throw new Fault("malformed", {
+  throw new IngotError("malformed", {
     what,
     at,
     why: `${excerpt(v.getDotPath(issue) ?? "it")}: ${excerpt(issue.message)}`,

@@ -1,4 +1,4 @@
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { sortedBy } from "../base/order.ts";
 
 /** What an image is made for (image-spec, image-index.md, "platform"). Members in the order they are written. */
@@ -65,20 +65,20 @@ function normal(os: string, named: string, given: string | undefined): Platform 
 export function parsePlatform(value: string): Platform {
   const parts = value.split("/");
   if (parts.length > 3 || parts.some((part) => !/^[a-z0-9][a-z0-9._-]*$/.test(part))) {
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `the platform ${JSON.stringify(value)} is not of the form os/architecture[/variant]`,
       hint: "for example --platform linux/amd64,linux/arm64",
     });
   }
   if (parts.length === 1 && !PROCESSORS.test(value) && !ARCHITECTURES.has(value))
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `the platform ${JSON.stringify(value)} is not valid (expected an architecture, or os/architecture[/variant])`,
       hint: "for example --platform linux/amd64, or arm64",
     });
   const [os, architecture, variant] = parts.length === 1 ? ["linux", parts[0]!] : parts;
   const isSlip = PROCESSORS.test(os!) || ARCHITECTURES.has(os!) || SYSTEMS.test(architecture!);
   if (isSlip)
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `the platform ${JSON.stringify(value)} has the system ${os} and the architecture ${architecture}, should have a system first`,
       hint: `for example --platform ${parts.length === 2 && !SYSTEMS.test(architecture!) ? `linux/${value}` : "linux/arm64"}`,
     });

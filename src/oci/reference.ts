@@ -1,5 +1,5 @@
-import { Fault } from "../base/error.ts";
-import { masked } from "../base/redact.ts";
+import { IngotError } from "../base/error.ts";
+import { redactCredentials } from "../base/redact.ts";
 import { type Digest, isDigest } from "./digest.ts";
 
 /**
@@ -13,7 +13,7 @@ export interface Reference {
 }
 
 /** By which convention a short name is completed. */
-export type Kind = "gadget" | "container";
+export type ReferenceKind = "gadget" | "container";
 
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
@@ -31,15 +31,15 @@ export function formatReference({ registry, repository, tag }: Reference): strin
  * container: `x` → `docker.io/library/x:latest`). Grammar: distribution-spec, "Pulling manifests".
  * @throws malformed
  */
-export function parseReference(text: string, kind: Kind): Reference {
+export function parseReference(text: string, kind: ReferenceKind): Reference {
   const wrong = (why: string) =>
-    new Fault("malformed", {
+    new IngotError("malformed", {
       what: "the image name",
-      at: JSON.stringify(masked(text)),
+      at: JSON.stringify(redactCredentials(text)),
       why,
       hint: "a name is [registry/]repository[:tag], for example ghcr.io/me/gadget/trace:v1",
     });
-  const login = masked(text) !== text || /^[^/@]*:\/\//.test(text);
+  const login = redactCredentials(text) !== text || /^[^/@]*:\/\//.test(text);
   if (login) throw wrong("it is a URL or says who logs in, and should be a name alone");
   if (text.includes("@")) throw wrong("it has a digest, which is not a name that can be given");
   if (text.length > 512) throw wrong("it is longer than 512 characters");
@@ -77,7 +77,7 @@ export function hasTag(text: string): boolean {
 }
 
 /** As `parseReference`, written out; a name by digest stays one: `registry/repository@sha256:…`. @throws malformed */
-export function completeName(text: string, kind: Kind): string {
+export function completeName(text: string, kind: ReferenceKind): string {
   const digest = digestIn(text);
   if (digest === undefined || hasTag(text)) return formatReference(parseReference(text, kind));
   const bare = text.slice(0, -digest.length - 1);
@@ -101,7 +101,7 @@ function split(text: string): { registry: string | undefined; path: string; tag:
 function complete(
   registry: string | undefined,
   path: string,
-  kind: Kind,
+  kind: ReferenceKind,
 ): { registry: string; repository: string } {
   const short = !path.includes("/");
   if (kind === "gadget") {
@@ -116,18 +116,18 @@ function complete(
 }
 
 /** What a person may mean by a name that is looked up: complete references, a digest, or a digest in one of some repositories. */
-export interface Wanted {
+export interface ReferenceQuery {
   readonly references: readonly string[];
   readonly digest?: Digest;
   readonly repositories?: readonly string[];
 }
 
-const KINDS: readonly Kind[] = ["gadget", "container"];
+const KINDS: readonly ReferenceKind[] = ["gadget", "container"];
 
 /**
  * The complete references that `text` may stand for, by the conventions of `kinds`; `name@sha256:…` and `sha256:…` give a digest.
  */
-export function parseWanted(text: string, kinds = KINDS): Wanted {
+export function parseQuery(text: string, kinds = KINDS): ReferenceQuery {
   const at = text.lastIndexOf("@");
   const digest = text.slice(at + 1);
   if (isDigest(digest)) {
@@ -139,6 +139,6 @@ export function parseWanted(text: string, kinds = KINDS): Wanted {
   return { references: candidates(text, kinds) };
 }
 
-const candidates = (text: string, kinds: readonly Kind[]): string[] => [
+const candidates = (text: string, kinds: readonly ReferenceKind[]): string[] => [
   ...new Set(kinds.map((kind) => formatReference(parseReference(text, kind)))),
 ];

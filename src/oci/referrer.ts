@@ -1,6 +1,6 @@
 /** Content that refers to an image (signatures, SBOMs, attestations): how an index entry says so, and of what kind it is. */
 import { type Digest, digestOf, hexOf, isDigest } from "./digest.ts";
-import { nameOf } from "./layout.ts";
+import { imageNameOf } from "./layout.ts";
 import {
   type Annotations,
   type Descriptor,
@@ -43,7 +43,7 @@ export function parseReferrersTag(name: string): Refers | undefined {
  * name is that image, whatever else its annotations say: clients load it under that name.
  */
 export function refersOf(entry: Descriptor): Refers | undefined {
-  const name = nameOf(entry);
+  const name = imageNameOf(entry);
   const tagged = name === undefined ? undefined : parseReferrersTag(name);
   if (tagged?.suffix !== undefined) return tagged;
   const subject = entry.annotations?.[SUBJECT];

@@ -1,4 +1,4 @@
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { type Digest, parseDigest } from "./digest.ts";
 import { parseReference } from "./reference.ts";
 
@@ -35,7 +35,7 @@ export function parseRemote(text: string): Remote {
     const gadget = parseReference(bare, "gadget");
     const say = (one: { registry: string; repository: string }) =>
       `${one.registry}/${one.repository}:${tag}`;
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `the name ${JSON.stringify(text)} does not say which registry, should be registry/repository[:tag]`,
       hint: `write it out: ${say(gadget)} or ${say({ registry, repository })}`,
     });

@@ -1,34 +1,35 @@
 /** New names for images that move to another registry, by rule. */
 
-import { Fault } from "../base/error.ts";
-import { masked } from "../base/redact.ts";
+import { IngotError } from "../base/error.ts";
+import { redactCredentials } from "../base/redact.ts";
 import { completeName } from "./reference.ts";
 
 /** `OLD=NEW`: names that begin with OLD begin with NEW instead. */
-export interface Rule {
+export interface RenameRule {
   readonly text: string;
   readonly before: string;
   readonly after: string;
 }
 
 /** Where images go: a registry, and what comes before their repositories there. */
-export interface Place {
+export interface MirrorTarget {
   readonly registry: string;
   readonly prefix: string;
 }
 
 /** The place that `HOST[/PREFIX]` says. @throws usage */
-export function parsePlace(text: string): Place {
+export function parseMirrorTarget(text: string): MirrorTarget {
   const bare = text.replace(/^docker:\/\//, "").replace(/\/$/, "");
   const slash = bare.indexOf("/");
   const [registry, prefix] =
     slash < 0 ? [bare, ""] : [bare.slice(0, slash), `${bare.slice(slash + 1)}/`];
   const wrong = (why: string) =>
-    new Fault("usage", {
-      message: `the place ${JSON.stringify(masked(text))} ${why}, should be HOST or HOST/PREFIX`,
+    new IngotError("usage", {
+      message: `the place ${JSON.stringify(redactCredentials(text))} ${why}, should be HOST or HOST/PREFIX`,
       hint: "for example: localhost:5000, or registry.example/mirror",
     });
-  if (masked(bare) !== bare || bare.includes("://")) throw wrong("is a URL or says who logs in");
+  if (redactCredentials(bare) !== bare || bare.includes("://"))
+    throw wrong("is a URL or says who logs in");
   if (!isRegistry(registry))
     throw wrong("does not begin with a registry's host, with a dot or a port");
   if (/[:@]/.test(prefix)) throw wrong("has a tag or a digest");
@@ -38,11 +39,11 @@ export function parsePlace(text: string): Place {
 }
 
 /** @throws usage */
-export function parseRule(text: string): Rule {
+export function parseRenameRule(text: string): RenameRule {
   const [, before = "", after = ""] = /^([^=]*)=([^=]*)$/.exec(text) ?? [];
   const rule = { text, before: before.replace(/\/$/, ""), after: after.replace(/\/$/, "") };
   if (rule.before !== "" && !/[\s@]|:\/\//.test(text)) return rule;
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `the rule ${JSON.stringify(text)} is not valid (expected OLD=NEW)`,
     hint: "OLD is what complete names begin with: docker.io/library=hub, ghcr.io/me/app:v1=app:v1",
   });
@@ -53,19 +54,19 @@ export function parseRule(text: string): Rule {
  * where a part of the name does, at a `/`, before the tag or at the end. Then the place takes the registry's stead, where
  * there still is one.
  */
-export class Renaming {
-  readonly #place: Place;
-  readonly #rules: readonly Rule[];
-  readonly #unused: Set<Rule>;
+export class NameMapping {
+  readonly #place: MirrorTarget;
+  readonly #rules: readonly RenameRule[];
+  readonly #unused: Set<RenameRule>;
 
   /** @throws usage for two rules with one OLD */
-  constructor(place: Place, rules: readonly Rule[]) {
+  constructor(place: MirrorTarget, rules: readonly RenameRule[]) {
     this.#place = place;
     this.#rules = [...rules].sort((a, b) => b.before.length - a.before.length);
     this.#unused = new Set(rules);
     const twice = this.#rules.find((rule, i) => this.#rules[i + 1]?.before === rule.before);
     if (twice === undefined) return;
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `there are two rules for ${twice.before}, should be one`,
       hint: `leave one of them out: ${rules
         .filter(({ before }) => before === twice.before)
@@ -75,7 +76,7 @@ export class Renaming {
   }
 
   /** The rules that fitted no name until now. */
-  get unused(): readonly Rule[] {
+  get unused(): readonly RenameRule[] {
     return [...this.#unused];
   }
 
@@ -88,7 +89,7 @@ export class Renaming {
     const text = `${registry}/${prefix}${withoutRegistry(ruled)}`;
     const why = reasonAgainst(text);
     if (why === undefined) return completeName(text, "container");
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `${name} would be called ${JSON.stringify(text)}, which is not a valid name: ${why}`,
       hint:
         rule === undefined
@@ -120,7 +121,7 @@ function reasonAgainst(text: string): string | undefined {
     completeName(text, "container");
     return undefined;
   } catch (error) {
-    if (error instanceof Fault && "why" in error.facts) return error.facts.why;
+    if (error instanceof IngotError && "why" in error.facts) return error.facts.why;
     throw error;
   }
 }

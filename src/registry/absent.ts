@@ -1,7 +1,7 @@
 /** How registries say that something is not there that only some of them have: lists of referrers, and tags of signatures. */
-import { isFault } from "../base/error.ts";
+import { isIngotError } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
-import { type Fetched, getManifest, isHtml, type Place } from "./manifests.ts";
+import { type Fetched, getManifest, isHtml, type RepositoryContext } from "./manifests.ts";
 
 /**
  * The statuses of a registry that has no such thing. The specification has 404; Quay says 400, Artifactory 406, others 405, and
@@ -17,7 +17,7 @@ const CODES: ReadonlySet<string> = new Set([...NONE.map(String), "redirect"]);
  * registry says so. @throws registry, malformed, unsupported, too-large
  */
 export async function findTagged(
-  place: Place,
+  place: RepositoryContext,
   digest: Digest,
   tag: string,
 ): Promise<Fetched | undefined> {
@@ -26,7 +26,7 @@ export async function findTagged(
     // Some registries give the image itself.
     return fetched?.descriptor.digest === digest ? undefined : fetched;
   } catch (error) {
-    const isPage = isFault(error, "unsupported") && isHtml(error.facts.found);
+    const isPage = isIngotError(error, "unsupported") && isHtml(error.facts.found);
     if (isPage || (await meansNone(place, error, digest))) return undefined;
     throw error;
   }
@@ -37,21 +37,25 @@ export async function findTagged(
  * Artifactory by 403) and lets the same credentials read the repository does not want other credentials.
  * @throws the reason to stop
  */
-export async function meansNone(place: Place, error: unknown, digest: Digest): Promise<boolean> {
-  if (!isFault(error, "registry")) return false;
+export async function meansNone(
+  place: RepositoryContext,
+  error: unknown,
+  digest: Digest,
+): Promise<boolean> {
+  if (!isIngotError(error, "registry")) return false;
   const { code } = error.facts;
   return code === "401" || code === "403" ? isReadable(place, digest) : CODES.has(code);
 }
 
 /** Whether our credentials read anything of the repository: the manifest `digest`, where nothing was read before. */
-async function isReadable(place: Place, digest: Digest): Promise<boolean> {
+async function isReadable(place: RepositoryContext, digest: Digest): Promise<boolean> {
   const known = place.client.known(place.name);
   if (known.isReadable) return true;
   try {
     await getManifest(place, digest);
   } catch (error) {
     place.stop?.throwIfAborted();
-    if (!isFault(error)) throw error;
+    if (!isIngotError(error)) throw error;
   }
   return known.isReadable;
 }

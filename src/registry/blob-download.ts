@@ -1,32 +1,35 @@
 /** Blobs that come from a registry. */
 
 import type { Bytes } from "../base/bytes.ts";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { Sha256 } from "../base/hash.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import type { Ask } from "./client.ts";
-import type { Answer } from "./http/response.ts";
-import { Tries } from "./http/retry.ts";
-import { blobPath } from "./http/urls.ts";
-import { nameIn, type Place, tryingAt } from "./manifests.ts";
+import type { RegistryRequest } from "./client.ts";
+import type { HttpResponse } from "./http/response.ts";
+import { RetryState } from "./http/retry.ts";
+import { blobUrlPath } from "./http/urls.ts";
+import { nameIn, type RepositoryContext, retryOptions } from "./manifests.ts";
 
 /** So much more than before makes up for failures until then. Bytes. */
 const PROGRESS = 1024 * 1024;
 
 /** Whether the registry has the blob, of that size where it tells. @throws registry, size-differs */
-export async function hasBlob(place: Place, { digest, size }: Descriptor): Promise<boolean> {
+export async function hasBlob(
+  place: RepositoryContext,
+  { digest, size }: Descriptor,
+): Promise<boolean> {
   const ask = { ...asking(place, digest, "HEAD"), doing: "look for" };
   const answer = await place.client.ask(ask, 200, 404);
   await answer.finish();
   const length = answer.header("content-length");
   if (answer.status === 200 && length !== undefined && Number(length) !== size)
-    throw new Fault("size-differs", { at: ask.at, expected: size, actual: Number(length) });
+    throw new IngotError("size-differs", { at: ask.at, expected: size, actual: Number(length) });
   return answer.status === 200;
 }
 
 /** What of a blob is here already: so many bytes, and all of them hashed. */
-export interface Begun {
+export interface PartialBlobBytes {
   readonly size: number;
   readonly hash: Sha256;
 }
@@ -37,13 +40,13 @@ export interface Begun {
  * @throws digest-differs, size-differs, blob-missing, registry
  */
 export async function* getBlob(
-  place: Place,
+  place: RepositoryContext,
   { digest, size }: Descriptor,
-  begun: Begun = { size: 0, hash: new Sha256() },
+  begun: PartialBlobBytes = { size: 0, hash: new Sha256() },
 ): Bytes {
   const { hash } = begun;
   const at = nameIn(place, digest);
-  const tries = new Tries(tryingAt(place));
+  const tries = new RetryState(retryOptions(place));
   let done = begun.size;
   let counted = done;
   let held: Uint8Array | undefined;
@@ -57,14 +60,14 @@ export async function* getBlob(
         if (piece.length === 0) continue;
         if (done + piece.length > size) {
           answer.drop();
-          throw new Fault("size-differs", { at, expected: size, actual: done + piece.length });
+          throw new IngotError("size-differs", { at, expected: size, actual: done + piece.length });
         }
         if (held !== undefined) yield held;
         hash.update(piece);
         done += piece.length;
         held = piece;
       }
-      if (done < size) throw new Fault("size-differs", { at, expected: size, actual: done });
+      if (done < size) throw new IngotError("size-differs", { at, expected: size, actual: done });
     } catch (error) {
       if (done - counted >= PROGRESS) tries.reset();
       counted = done;
@@ -72,16 +75,16 @@ export async function* getBlob(
     }
   }
   const actual: Digest = `sha256:${hash.hex()}`;
-  if (actual !== digest) throw new Fault("digest-differs", { at, expected: digest, actual });
+  if (actual !== digest) throw new IngotError("digest-differs", { at, expected: digest, actual });
   if (held !== undefined) yield held;
 }
 
 /** The answer that has the blob's bytes `from` there, after `skip` others: not every server gives a part. */
 async function open(
-  place: Place,
+  place: RepositoryContext,
   digest: Digest,
   { from, size }: { from: number; size: number },
-): Promise<{ answer: Answer; skip: number }> {
+): Promise<{ answer: HttpResponse; skip: number }> {
   const plain = asking(place, digest, "GET");
   const ask = from === 0 ? plain : { ...plain, headers: { range: `bytes=${from}-` } };
   let answer = await place.client.once(ask);
@@ -92,7 +95,7 @@ async function open(
   }
   if (answer.status === 404) {
     answer.drop();
-    throw new Fault("blob-missing", { digest, at: place.client.name });
+    throw new IngotError("blob-missing", { digest, at: place.client.name });
   }
   await place.client.hear(answer, ask, from === 0 ? [200] : [200, 206]);
   const start = answer.status === 206 ? startOf(answer) : 0;
@@ -101,8 +104,8 @@ async function open(
   if (start === from ? actual !== size : start !== 0 || actual !== size) {
     answer.drop();
     throw start === from || start === 0
-      ? new Fault("size-differs", { at: ask.at, expected: size, actual })
-      : new Fault("registry", {
+      ? new IngotError("size-differs", { at: ask.at, expected: size, actual })
+      : new IngotError("registry", {
           doing: ask.doing,
           at: ask.at,
           code: "answer",
@@ -112,13 +115,17 @@ async function open(
   return { answer, skip: from - start };
 }
 
-const startOf = (answer: Answer) =>
+const startOf = (answer: HttpResponse) =>
   Number(/^bytes ([0-9]{1,15})-/.exec(answer.header("content-range") ?? "")?.[1] ?? Number.NaN);
 
-function asking(place: Place, digest: Digest, method: Ask["method"]): Ask {
+function asking(
+  place: RepositoryContext,
+  digest: Digest,
+  method: RegistryRequest["method"],
+): RegistryRequest {
   return {
     method,
-    to: blobPath(place.name, digest),
+    to: blobUrlPath(place.name, digest),
     scope: place.scope,
     stop: place.stop,
     doing: "get",

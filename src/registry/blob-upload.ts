@@ -1,14 +1,14 @@
 /** Blobs that go to a registry. */
 
 import type { Bytes } from "../base/bytes.ts";
-import { Fault, isFault } from "../base/error.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import type { Ask } from "./client.ts";
+import type { RegistryRequest } from "./client.ts";
 import type { Body } from "./http/request.ts";
-import type { Answer } from "./http/response.ts";
-import { isPassing, Tries, tried } from "./http/retry.ts";
-import { blobPath, uploadPath, withDigest } from "./http/urls.ts";
-import { nameIn, type Place, PULL, tryingAt } from "./manifests.ts";
+import type { HttpResponse } from "./http/response.ts";
+import { isRetryable, RetryState, withRetry } from "./http/retry.ts";
+import { blobUrlPath, uploadPath, withDigest } from "./http/urls.ts";
+import { nameIn, PULL, type RepositoryContext, retryOptions } from "./manifests.ts";
 
 /** A blob that is to be sent: its bytes from any of them on, as often as asked. The registry proves them. */
 export interface Upload {
@@ -19,7 +19,7 @@ export interface Upload {
 }
 
 /** A larger blob goes in chunks of this size, so that a connection that breaks costs one of them. Bytes. */
-export const CHUNK = 64 * 1024 * 1024;
+export const UPLOAD_CHUNK = 64 * 1024 * 1024;
 
 /** So much more than before makes up for failures until then, and a whole chunk does. Bytes. */
 const PROGRESS = 1024 * 1024;
@@ -36,9 +36,9 @@ const DONE = [201, 204];
 
 /** Afterwards the registry has the blob. @returns how it came there @throws registry, digest-differs, size-differs */
 export async function putBlob(
-  place: Place,
+  place: RepositoryContext,
   upload: Upload,
-  chunk = CHUNK,
+  chunk = UPLOAD_CHUNK,
 ): Promise<"mounted" | "sent"> {
   if (upload.descriptor.size > chunk) {
     try {
@@ -48,19 +48,19 @@ export async function putBlob(
     }
   }
   try {
-    return await tried(tryingAt(place), () => whole(place, upload, "PUT"));
+    return await withRetry(retryOptions(place), () => whole(place, upload, "PUT"));
   } catch (error) {
     if (!isRefused(error, NO_BODY)) throw error;
-    return tried(tryingAt(place), () => whole(place, upload, "PATCH"));
+    return withRetry(retryOptions(place), () => whole(place, upload, "PATCH"));
   }
 }
 
 const isRefused = (error: unknown, codes: ReadonlySet<string>) =>
-  isFault(error, "registry") && codes.has(error.facts.code);
+  isIngotError(error, "registry") && codes.has(error.facts.code);
 
 /** All bytes in one request: the last one, or, as docker and skopeo do it, the one before. */
 async function whole(
-  place: Place,
+  place: RepositoryContext,
   upload: Upload,
   method: "PUT" | "PATCH",
 ): Promise<"mounted" | "sent"> {
@@ -77,9 +77,13 @@ async function whole(
  * less, ECR never more than of the first), and the digest at the end proves all of it. After a broken connection only, the registry
  * has to say how far it has got.
  */
-async function inChunks(place: Place, upload: Upload, chunk: number): Promise<"mounted" | "sent"> {
+async function inChunks(
+  place: RepositoryContext,
+  upload: Upload,
+  chunk: number,
+): Promise<"mounted" | "sent"> {
   const { size } = upload.descriptor;
-  const tries = new Tries(tryingAt(place));
+  const tries = new RetryState(retryOptions(place));
   let url: URL | undefined;
   /** The chunk that is next, or under way: its beginning and end. */
   let done = 0;
@@ -111,7 +115,7 @@ async function inChunks(place: Place, upload: Upload, chunk: number): Promise<"m
     } catch (error) {
       // The last answer may have been lost; then the same again is refused, because the upload has ended.
       const isSent = async () => done === size && (await isThere(place, upload));
-      if (isFault(error, "registry") && !isPassing(error) && (await isSent())) return "sent";
+      if (isIngotError(error, "registry") && !isRetryable(error) && (await isSent())) return "sent";
       await tries.next(error);
       if (await isSent()) return "sent";
       [url, done] =
@@ -122,29 +126,29 @@ async function inChunks(place: Place, upload: Upload, chunk: number): Promise<"m
 }
 
 /** Whether the blob is there, as far as can be told at once. */
-async function isThere(place: Place, upload: Upload): Promise<boolean> {
+async function isThere(place: RepositoryContext, upload: Upload): Promise<boolean> {
   const { digest, size } = upload.descriptor;
-  const ask = asking(place, upload, "HEAD", blobPath(place.name, digest));
+  const ask = asking(place, upload, "HEAD", blobUrlPath(place.name, digest));
   try {
     const answer = await place.client.once(ask);
     await answer.finish();
     return answer.status === 200 && Number(answer.header("content-length") ?? size) === size;
   } catch (error) {
-    if (isFault(error, "registry")) return false;
+    if (isIngotError(error, "registry")) return false;
     throw error;
   }
 }
 
 /** Sends bytes. @param range which of the blob's they are, where they are not all of them @returns where the next ones go */
 async function send(
-  place: Place,
+  place: RepositoryContext,
   upload: Upload,
   url: URL,
   body: Body,
   range?: string,
 ): Promise<URL> {
   const headers = { "content-type": "application/octet-stream" };
-  const ask: Ask = {
+  const ask: RegistryRequest = {
     ...asking(place, upload, "PATCH", url),
     headers: range === undefined ? headers : { ...headers, "content-range": range },
     body,
@@ -159,7 +163,7 @@ async function send(
  * was sent.
  */
 async function where(
-  place: Place,
+  place: RepositoryContext,
   upload: Upload,
   url: URL,
   [least, most]: [least: number, most: number],
@@ -176,13 +180,13 @@ async function where(
     await answer.finish();
     return [locationOf(answer, ask, url), done];
   } catch (error) {
-    if (isFault(error, "registry")) return [undefined, 0];
+    if (isIngotError(error, "registry")) return [undefined, 0];
     throw error;
   }
 }
 
 /** `Range: 0-N` of an upload: N + 1 bytes have arrived. Of none, some say `0-0`, as of one. */
-function reached(answer: Answer): number | undefined {
+function reached(answer: HttpResponse): number | undefined {
   const last = /^(?:bytes=)?0-([0-9]{1,15})$/.exec(answer.header("range") ?? "")?.[1];
   return last === undefined ? undefined : last === "0" ? 0 : Number(last) + 1;
 }
@@ -192,19 +196,20 @@ function reached(answer: Answer): number | undefined {
  * to send.
  */
 async function begin(
-  place: Place,
+  place: RepositoryContext,
   upload: Upload,
 ): Promise<{ url: URL; least: number } | undefined> {
   const { name, client } = place;
   const { mount, descriptor } = upload;
   const from = mount === undefined ? undefined : { digest: descriptor.digest, from: mount };
-  const ask: Ask = {
+  const ask: RegistryRequest = {
     ...asking(place, upload, "POST", uploadPath(name, from)),
     ...(mount === undefined ? {} : { scope: `${place.scope} ${PULL(mount)}` }),
   };
   const plainly = () => begin(place, { ...upload, mount: undefined });
   const answer = await client.once(ask).catch((error: unknown) => {
-    if (mount !== undefined && isFault(error, "registry") && !isPassing(error)) return undefined;
+    if (mount !== undefined && isIngotError(error, "registry") && !isRetryable(error))
+      return undefined;
     throw error;
   });
   // Who may not look into the other repository can send the blob nevertheless.
@@ -225,9 +230,14 @@ async function begin(
 }
 
 /** Ends an upload, with the bytes that are still to come. */
-async function close(place: Place, upload: Upload, to: URL, body?: Body): Promise<void> {
+async function close(
+  place: RepositoryContext,
+  upload: Upload,
+  to: URL,
+  body?: Body,
+): Promise<void> {
   const url = withDigest(to, upload.descriptor.digest);
-  const ask: Ask = {
+  const ask: RegistryRequest = {
     ...asking(place, upload, "PUT", url),
     headers: { "content-type": "application/octet-stream" },
     body,
@@ -250,12 +260,12 @@ function part(upload: Upload, from: number, end: number): Body {
   };
 }
 
-function locationOf(answer: Answer, { doing, at }: Ask, otherwise?: URL): URL {
+function locationOf(answer: HttpResponse, { doing, at }: RegistryRequest, otherwise?: URL): URL {
   const location = answer.header("location");
   const url = location === undefined ? otherwise : URL.parse(location, answer.url.href);
   if (url === undefined || url === null) {
     answer.drop();
-    throw new Fault("registry", {
+    throw new IngotError("registry", {
       doing,
       at,
       code: "answer",
@@ -265,7 +275,12 @@ function locationOf(answer: Answer, { doing, at }: Ask, otherwise?: URL): URL {
   return url;
 }
 
-function asking(place: Place, upload: Upload, method: Ask["method"], to: string | URL): Ask {
+function asking(
+  place: RepositoryContext,
+  upload: Upload,
+  method: RegistryRequest["method"],
+  to: string | URL,
+): RegistryRequest {
   return {
     method,
     to,

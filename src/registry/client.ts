@@ -1,14 +1,14 @@
 /** Asks one registry: with the right words about who asks, along its redirects. */
 
-import { Fault, isFault } from "../base/error.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
-import { Authorizer, type FindCredentials, type Scope } from "./auth/authorizer.ts";
-import { unlessStopped } from "./http/abort.ts";
-import { refusal } from "./http/error-response.ts";
+import { type AccessScope, Authorizer, type FindCredentials } from "./auth/authorizer.ts";
+import { abortable } from "./http/abort.ts";
+import { toRegistryError } from "./http/error-response.ts";
 import { isLoopback, type Proxies } from "./http/proxy.ts";
-import { type Body, type Call, Wire } from "./http/request.ts";
-import type { Answer } from "./http/response.ts";
-import { isPassing, PATIENCE, type Patience, tried } from "./http/retry.ts";
+import { type Body, HttpClient, type HttpRequest } from "./http/request.ts";
+import type { HttpResponse } from "./http/response.ts";
+import { isRetryable, RETRY_POLICY, type RetryPolicy, withRetry } from "./http/retry.ts";
 import { apiOf } from "./http/urls.ts";
 
 /** How registries are reached. All that is not given is not there: nothing is read from the environment. */
@@ -25,26 +25,26 @@ export interface RegistryOptions {
   readonly credentials?: FindCredentials;
   /** Milliseconds until a server that says nothing, or hardly anything, counts as gone. Default: 60,000. */
   readonly silence?: number;
-  readonly patience?: Patience;
+  readonly patience?: RetryPolicy;
 }
 
 /**
  * What another thread needs to ask the registry as we do: plain data. Who asks is in it as well: it is given to a thread of this
  * process, and to nobody else.
  */
-export interface Errand {
+export interface ClientSnapshot {
   readonly name: string;
   readonly options: Omit<RegistryOptions, "credentials" | "patience">;
-  readonly patience: Omit<Patience, "pause">;
+  readonly patience: Omit<RetryPolicy, "pause">;
   /** The value of `Authorization`, as far as is known what the registry wants. */
   readonly authorization: string | undefined;
 }
 
-export interface Ask {
-  readonly method: Call["method"];
+export interface RegistryRequest {
+  readonly method: HttpRequest["method"];
   /** Below `/v2/`, or a URL that the registry gave. */
   readonly to: string | URL;
-  readonly scope?: Scope;
+  readonly scope?: AccessScope;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Body | undefined;
   /** Whether an answer that sends it to another host is as good as any: nobody goes there. */
@@ -73,7 +73,7 @@ const NO_PROXIES: Proxies = { http: undefined, https: undefined, none: undefined
 
 /** A failure that may pass is one in any case. */
 const no = (error: unknown): boolean => {
-  if (isFault(error) && !isPassing(error)) return false;
+  if (isIngotError(error) && !isRetryable(error)) return false;
   throw error;
 };
 const fail = (error: unknown): never => {
@@ -87,9 +87,9 @@ const hostOf = (registry: string) =>
 export class Client {
   /** The registry as images name it. */
   readonly name: string;
-  readonly patience: Patience;
+  readonly patience: RetryPolicy;
   readonly base: URL;
-  readonly #wire: Wire;
+  readonly #wire: HttpClient;
   readonly #options: RegistryOptions;
   readonly #authorizers = new Map<string, Pick<Authorizer, "header" | "meet">>();
   readonly #known = new Map<string, Known>();
@@ -97,7 +97,7 @@ export class Client {
   #settled: Pick<Authorizer, "header" | "meet"> | undefined;
 
   constructor(name: string, options: RegistryOptions) {
-    const { plainHttp, ca, client, silence = 60_000, patience = PATIENCE } = options;
+    const { plainHttp, ca, client, silence = 60_000, patience = RETRY_POLICY } = options;
     this.name = name;
     this.patience = patience;
     this.#options = options;
@@ -105,7 +105,7 @@ export class Client {
     const secure = options.tlsOnLoopback ?? (ca !== undefined || client !== undefined);
     const plain = plainHttp || (!secure && isLoopback(host.replace(/:[0-9]+$/, "")));
     this.base = apiOf(host, plain);
-    this.#wire = new Wire({
+    this.#wire = new HttpClient({
       ca,
       client,
       proxies: options.proxies ?? NO_PROXIES,
@@ -114,15 +114,15 @@ export class Client {
   }
 
   /** A client that asks as `errand` says. What the registry does not take from it, it refuses: code 401. */
-  static of({ name, options, patience, authorization }: Errand): Client {
-    const { pause } = PATIENCE;
+  static of({ name, options, patience, authorization }: ClientSnapshot): Client {
+    const { pause } = RETRY_POLICY;
     const client = new Client(name, { ...options, patience: { ...patience, pause } });
     client.#settled = { header: async () => authorization, meet: async () => false };
     return client;
   }
 
   /** What another thread needs to ask for `scope`. @throws registry when a token is needed and not to be had */
-  async errand(scope: Scope): Promise<Errand> {
+  async errand(scope: AccessScope): Promise<ClientSnapshot> {
     const { credentials: _, patience: __, ...options } = this.#options;
     const { tries, first, longest } = this.patience;
     const authorization = await this.#authorizer(scope).header(scope);
@@ -146,7 +146,7 @@ export class Client {
   }
 
   /** Sends once; the answer, whatever its status, except where it wants to know who asks. @throws registry */
-  async once(ask: Ask): Promise<Answer> {
+  async once(ask: RegistryRequest): Promise<HttpResponse> {
     const { scope = "", doing, at, stop } = ask;
     const authorizer = this.#authorizer(scope);
     let { method, body } = ask;
@@ -156,7 +156,7 @@ export class Client {
       const trusted = url.origin === this.base.origin;
       // A token is for all who wait for it: who stops does not take it from the others.
       const authorization = trusted
-        ? await unlessStopped(stop, () => authorizer.header(scope))
+        ? await abortable(stop, () => authorizer.header(scope))
         : undefined;
       const answer = await this.#wire.send({
         method,
@@ -171,8 +171,8 @@ export class Client {
       if (trusted && answer.status === 401) {
         const challenges = answer.header("www-authenticate") ?? "";
         const meet = () => authorizer.meet(challenges, scope, authorization);
-        const better = !met && (await unlessStopped(stop, meet).catch(ask.optional ? no : fail));
-        if (!better) throw await refusal(answer, doing, at);
+        const better = !met && (await abortable(stop, meet).catch(ask.optional ? no : fail));
+        if (!better) throw await toRegistryError(answer, doing, at);
         met = true;
         await answer.finish();
         continue;
@@ -193,21 +193,25 @@ export class Client {
   }
 
   /** Sends, again where that can help; an answer of one of `hoped`. @throws registry */
-  async ask(ask: Ask, ...hoped: readonly number[]): Promise<Answer> {
+  async ask(ask: RegistryRequest, ...hoped: readonly number[]): Promise<HttpResponse> {
     const { patience } = this;
-    return tried({ patience, stop: ask.stop }, async () =>
+    return withRetry({ patience, stop: ask.stop }, async () =>
       this.hear(await this.once(ask), ask, hoped),
     );
   }
 
   /** The answer, where its status is one of `hoped`. @throws registry */
-  async hear(answer: Answer, { doing, at }: Ask, hoped: readonly number[]): Promise<Answer> {
+  async hear(
+    answer: HttpResponse,
+    { doing, at }: RegistryRequest,
+    hoped: readonly number[],
+  ): Promise<HttpResponse> {
     if (hoped.includes(answer.status)) return answer;
-    throw await refusal(answer, doing, at);
+    throw await toRegistryError(answer, doing, at);
   }
 
   /** What is not encrypted is gone to only where that was asked for. User names in URLs are nobody's. */
-  #check(url: URL, ask: Ask): void {
+  #check(url: URL, ask: RegistryRequest): void {
     url.username = "";
     url.password = "";
     url.hash = "";
@@ -218,12 +222,12 @@ export class Client {
       throw this.#astray(ask, `from https to plain HTTP at ${url.host}, should stay encrypted`);
   }
 
-  #astray({ doing, at }: Ask, why: string): Fault {
-    return new Fault("registry", { doing, at, code: "redirect", why });
+  #astray({ doing, at }: RegistryRequest, why: string): IngotError {
+    return new IngotError("registry", { doing, at, code: "redirect", why });
   }
 
   /** Credentials may be those of a part of the registry: each repository has its own memory of them. */
-  #authorizer(scope: Scope): Pick<Authorizer, "header" | "meet"> {
+  #authorizer(scope: AccessScope): Pick<Authorizer, "header" | "meet"> {
     if (this.#settled !== undefined) return this.#settled;
     const repository = /^repository:([^: ]+):/.exec(scope)?.[1];
     const key = repository ?? "";

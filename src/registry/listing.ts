@@ -1,11 +1,11 @@
 /** Referrers of manifests that were put into a registry: it has to list them, itself or under the tags of their subjects. */
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Descriptor, MANIFEST_LIMIT, parseIndex } from "../oci/manifest.ts";
 import { isIndex } from "../oci/media-types.ts";
 import { readReferrer, referrersTag } from "../oci/referrer.ts";
 import { findTagged } from "./absent.ts";
-import { type Fetched, type Place, placeName, putManifest } from "./manifests.ts";
+import { type Fetched, putManifest, type RepositoryContext, repositoryName } from "./manifests.ts";
 import { apiReferrers, referrersIndex } from "./referrer-lists.ts";
 
 /** A manifest and what it refers to. */
@@ -39,7 +39,10 @@ const SETTLING = 250;
  * meanwhile.
  * @throws registry, malformed, unsupported, too-large
  */
-export async function addReferrers(place: Place, referrers: readonly Fetched[]): Promise<void> {
+export async function addReferrers(
+  place: RepositoryContext,
+  referrers: readonly Fetched[],
+): Promise<void> {
   let open = listingsOf(await leftOut(place, referrers.flatMap(referringOf)));
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const unsettled: Listing[] = [];
@@ -49,16 +52,16 @@ export async function addReferrers(place: Place, referrers: readonly Fetched[]):
     if (first === undefined) return;
     await pause(place, first.entries.keys());
   }
-  throw new Fault("registry", {
+  throw new IngotError("registry", {
     doing: "push",
-    at: `${placeName(place)}:${referrersTag(open[0]!.subject)}`,
+    at: `${repositoryName(place)}:${referrersTag(open[0]!.subject)}`,
     code: "answer",
     why: "the list of referrers that was put there is replaced again and again",
   });
 }
 
 /** Clients that have begun together do not go on in step: each has pauses of its own. */
-async function pause({ client, stop }: Place, [own]: Iterable<Digest>): Promise<void> {
+async function pause({ client, stop }: RepositoryContext, [own]: Iterable<Digest>): Promise<void> {
   const share = Number.parseInt(own?.slice(7, 9) ?? "0", 16) / 256;
   await client.patience.pause(SETTLING * (1 + share), stop);
   stop?.throwIfAborted();
@@ -73,7 +76,7 @@ function referringOf(manifest: Fetched): Referring[] {
  * What the registry does not list itself, and has not acknowledged when it was put there. What it has acknowledged and does not list
  * is put there again: some (olareg) lose one of several that come at the same time.
  */
-async function leftOut(place: Place, all: readonly Referring[]): Promise<Referring[]> {
+async function leftOut(place: RepositoryContext, all: readonly Referring[]): Promise<Referring[]> {
   const known = place.client.known(place.name);
   const isAcknowledged = ({ entry }: Referring) => known.acknowledged.has(entry.digest);
   let left = await unlisted(place, all);
@@ -90,7 +93,7 @@ async function leftOut(place: Place, all: readonly Referring[]): Promise<Referri
   return left.filter((each) => known.hasNoLists || !isAcknowledged(each));
 }
 
-async function unlisted(place: Place, all: readonly Referring[]): Promise<Referring[]> {
+async function unlisted(place: RepositoryContext, all: readonly Referring[]): Promise<Referring[]> {
   const listed = new Set<Digest>();
   for (const subject of new Set(all.map((each) => each.subject)))
     for (const { digest } of await apiReferrers(place, subject)) listed.add(digest);
@@ -108,13 +111,13 @@ function listingsOf(all: readonly Referring[]): Listing[] {
 }
 
 /** Whether the list has all it is to have, and is the one of the last time. Otherwise, if something is missing, it is written. */
-async function settle(place: Place, listing: Listing): Promise<boolean> {
+async function settle(place: RepositoryContext, listing: Listing): Promise<boolean> {
   const { subject, entries, last } = listing;
   const tag = referrersTag(subject);
-  const at = `${placeName(place)}:${tag}`;
+  const at = `${repositoryName(place)}:${tag}`;
   const there = await findTagged(place, subject, tag);
   if (there !== undefined && !isIndex(there.descriptor.mediaType))
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "the list of referrers",
       at,
       found: there.descriptor.mediaType,
@@ -130,7 +133,7 @@ async function settle(place: Place, listing: Listing): Promise<boolean> {
   if (isWhole) return false;
   const list = referrersIndex([...entries.values()]);
   if (list.bytes.length > MANIFEST_LIMIT)
-    throw new Fault("too-large", {
+    throw new IngotError("too-large", {
       what: "the list of referrers",
       at,
       actual: list.bytes.length,

@@ -2,40 +2,44 @@
 
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { excerpt, parseJson } from "../base/json/json.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { conflictIn, type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
 import { DOCKER_LIST, DOCKER_MANIFEST, INDEX, isImage, MANIFEST } from "../oci/media-types.ts";
-import { bodyOf, type Scope } from "./auth/authorizer.ts";
-import type { Ask, Client } from "./client.ts";
-import type { Answer } from "./http/response.ts";
-import { type Trying, tried } from "./http/retry.ts";
+import { type AccessScope, bodyOf } from "./auth/authorizer.ts";
+import type { Client, RegistryRequest } from "./client.ts";
+import type { HttpResponse } from "./http/response.ts";
+import { type RetryOptions, withRetry } from "./http/retry.ts";
 import { manifestPath } from "./http/urls.ts";
 
 /** Where something is: a repository of a registry. */
-export interface Place {
+export interface RepositoryContext {
   readonly client: Client;
   /** The repository's name there. */
   readonly name: string;
   /** What is to be done there. Registries tell who may write only of things that are not there. */
-  readonly scope: Scope;
+  readonly scope: AccessScope;
   /** When nobody wants any more what is under way there. */
   readonly stop?: AbortSignal | undefined;
 }
 
 /** How long something is tried there. */
-export const tryingAt = ({ client: { patience }, stop }: Place): Trying => ({ patience, stop });
+export const retryOptions = ({ client: { patience }, stop }: RepositoryContext): RetryOptions => ({
+  patience,
+  stop,
+});
 
 /** `registry/repository`, for messages. */
-export const placeName = ({ client, name }: Place): string => `${client.name}/${name}`;
+export const repositoryName = ({ client, name }: RepositoryContext): string =>
+  `${client.name}/${name}`;
 
 /** `registry/repository:tag` or `registry/repository@digest`. */
-export const nameIn = (place: Place, which: string): string =>
-  `${placeName(place)}${isDigest(which) ? "@" : ":"}${which}`;
+export const nameIn = (place: RepositoryContext, which: string): string =>
+  `${repositoryName(place)}${isDigest(which) ? "@" : ":"}${which}`;
 
-export const PULL = (name: string): Scope => `repository:${name}:pull`;
-export const PUSH = (name: string): Scope => `repository:${name}:pull,push`;
+export const PULL = (name: string): AccessScope => `repository:${name}:pull`;
+export const PUSH = (name: string): AccessScope => `repository:${name}:pull,push`;
 
 const ACCEPT = [INDEX, MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].join(", ");
 const HERE = 200;
@@ -52,12 +56,12 @@ export interface Fetched {
  * for, and of the one that the registry names. @throws registry, digest-differs, unsupported, too-large
  */
 export async function getManifest(
-  place: Place,
+  place: RepositoryContext,
   which: string,
   { optional = false } = {},
 ): Promise<Fetched | undefined> {
-  const ask: Ask = { ...asking(place, which, "GET"), optional };
-  return tried(tryingAt(place), async () => {
+  const ask: RegistryRequest = { ...asking(place, which, "GET"), optional };
+  return withRetry(retryOptions(place), async () => {
     const answer = await place.client.hear(await place.client.once(ask), ask, [HERE, ABSENT]);
     const bytes = await answer.bytes(MANIFEST_LIMIT);
     if (answer.status === ABSENT) return undefined;
@@ -65,7 +69,7 @@ export async function getManifest(
     const actual = digestOf(bytes);
     for (const expected of [which, answer.header("docker-content-digest") ?? ""]) {
       if (isDigest(expected) && expected !== actual)
-        throw new Fault("digest-differs", { at: ask.at, expected, actual });
+        throw new IngotError("digest-differs", { at: ask.at, expected, actual });
     }
     const mediaType = typeOf(answer, bytes, ask.at);
     place.client.known(place.name).isReadable = true;
@@ -74,7 +78,10 @@ export async function getManifest(
 }
 
 /** What a tag or digest names, without its bytes; undefined where it is not there, or the registry does not tell. @throws registry */
-export async function headManifest(place: Place, which: string): Promise<Digest | undefined> {
+export async function headManifest(
+  place: RepositoryContext,
+  which: string,
+): Promise<Digest | undefined> {
   const answer = await place.client.ask(asking(place, which, "HEAD"), HERE, ABSENT);
   await answer.finish();
   const digest = answer.header("docker-content-digest");
@@ -88,12 +95,12 @@ export async function headManifest(place: Place, which: string): Promise<Digest 
  * something, it must be the same, or it would be one thing to us and another to the next reader (image-spec, "Media
  * Type Conflicts"). @throws malformed, unsupported
  */
-function typeOf(answer: Answer, bytes: Uint8Array, at: string): string {
+function typeOf(answer: HttpResponse, bytes: Uint8Array, at: string): string {
   const said = answer.header("content-type")?.split(";", 1)[0]?.trim() ?? "";
   if (said !== "" && !/json$/.test(said)) throw unknown(at, said);
   const found = v.safeParse(shape, parseJson(bytes, at, { bytes: MANIFEST_LIMIT }));
   if (!found.success)
-    throw new Fault("malformed", {
+    throw new IngotError("malformed", {
       what: "the manifest",
       at,
       why: "it is not a JSON object of its kind",
@@ -101,7 +108,7 @@ function typeOf(answer: Answer, bytes: Uint8Array, at: string): string {
   const { mediaType: own, manifests } = found.output;
   const conflict = conflictIn(found.output);
   if (conflict !== undefined || (own !== undefined && isImage(said) && own !== said))
-    throw new Fault("malformed", {
+    throw new IngotError("malformed", {
       what: "the manifest",
       at,
       why: conflict ?? `it says ${excerpt(own ?? "")}, and the registry says ${said}`,
@@ -113,7 +120,7 @@ function typeOf(answer: Answer, bytes: Uint8Array, at: string): string {
 }
 
 const unknown = (at: string, found: string) =>
-  new Fault("unsupported", {
+  new IngotError("unsupported", {
     what: "the manifest",
     at,
     found: excerpt(found) || "no media type",
@@ -126,7 +133,7 @@ const HTML = "text/html";
 export const isHtml = (mediaType: string): boolean => /\bx?html\b/i.test(mediaType);
 
 /** Whether this is a web page, whatever it is said to be: of a login, a proxy, or an error. */
-export const isPage = (answer: Pick<Answer, "header">, bytes: Uint8Array): boolean =>
+export const isPage = (answer: Pick<HttpResponse, "header">, bytes: Uint8Array): boolean =>
   isHtml(answer.header("content-type") ?? "") ||
   bytes.find((byte) => !BLANK.has(byte)) === "<".charCodeAt(0);
 
@@ -148,11 +155,11 @@ export interface Put {
 
 /** Afterwards the registry has the manifest, under `which`. What it names must be there. @throws registry, digest-differs */
 export async function putManifest(
-  place: Place,
+  place: RepositoryContext,
   which: string,
   { bytes, descriptor }: Fetched,
 ): Promise<Put> {
-  const ask: Ask = {
+  const ask: RegistryRequest = {
     ...asking(place, which, "PUT"),
     headers: { "content-type": descriptor.mediaType },
     body: bodyOf(bytes),
@@ -164,13 +171,17 @@ export async function putManifest(
   known.isReadable = true;
   const actual = answer.header("docker-content-digest");
   if (isDigest(actual) && actual !== descriptor.digest)
-    throw new Fault("digest-differs", { at: ask.at, expected: descriptor.digest, actual });
+    throw new IngotError("digest-differs", { at: ask.at, expected: descriptor.digest, actual });
   const lists = answer.header("oci-subject") !== undefined;
   if (lists) known.acknowledged.add(descriptor.digest);
   return { lists };
 }
 
-function asking(place: Place, which: string, method: Ask["method"]): Ask {
+function asking(
+  place: RepositoryContext,
+  which: string,
+  method: RegistryRequest["method"],
+): RegistryRequest {
   return {
     method,
     to: manifestPath(place.name, which),

@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
-import { Fault, isFault } from "../base/error.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
 import { formatJson, type Json, parseJson } from "../base/json/json.ts";
 import { sortedBy, sortedUnique } from "../base/order.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
@@ -10,11 +10,17 @@ import { type Descriptor, parseIndex } from "../oci/manifest.ts";
 import { INDEX, isIndex } from "../oci/media-types.ts";
 import { referrersTag } from "../oci/referrer.ts";
 import { findTagged, meansNone } from "./absent.ts";
-import type { Ask } from "./client.ts";
-import type { Answer } from "./http/response.ts";
-import { tried } from "./http/retry.ts";
+import type { RegistryRequest } from "./client.ts";
+import type { HttpResponse } from "./http/response.ts";
+import { withRetry } from "./http/retry.ts";
 import { referrersPath, tagsPath } from "./http/urls.ts";
-import { type Fetched, isPage, type Place, placeName, tryingAt } from "./manifests.ts";
+import {
+  type Fetched,
+  isPage,
+  type RepositoryContext,
+  repositoryName,
+  retryOptions,
+} from "./manifests.ts";
 
 const MOST_PAGES = 10_000;
 /** Of one page, and of all that a list has. Bytes. */
@@ -25,19 +31,20 @@ const NO_TAGS: ReadonlySet<string> = new Set(["404", "405", "501"]);
 const tagList = v.looseObject({ tags: v.nullable(v.array(v.string())) });
 
 /** All tags, in the order of their bytes. None where there is no such repository. @throws registry, malformed, too-large */
-export async function listTags(place: Place): Promise<string[]> {
+export async function listTags(place: RepositoryContext): Promise<string[]> {
   const tags = new Set<string>();
-  const at = `the tags of ${placeName(place)}`;
+  const at = `the tags of ${repositoryName(place)}`;
   const to = tagsPath(place.name, 1000);
   try {
     for await (const { bytes } of pages(place, to, { at })) {
       const found = v.safeParse(tagList, parseJson(bytes, at, { bytes: LIMIT }));
       if (!found.success)
-        throw new Fault("malformed", { what: "a list of tags", at, why: "it has no tags" });
+        throw new IngotError("malformed", { what: "a list of tags", at, why: "it has no tags" });
       for (const tag of found.output.tags ?? []) tags.add(tag);
     }
   } catch (error) {
-    if (tags.size > 0 || !isFault(error, "registry") || !NO_TAGS.has(error.facts.code)) throw error;
+    if (tags.size > 0 || !isIngotError(error, "registry") || !NO_TAGS.has(error.facts.code))
+      throw error;
   }
   return sortedUnique(tags);
 }
@@ -47,15 +54,21 @@ export async function listTags(place: Place): Promise<string[]> {
  * Nothing of it is proven; `readReferrers` does that.
  * @throws registry, malformed, too-large
  */
-export async function listReferrers(place: Place, digest: Digest): Promise<Descriptor[]> {
+export async function listReferrers(
+  place: RepositoryContext,
+  digest: Digest,
+): Promise<Descriptor[]> {
   // Of a registry that came to know referrers later, the tag still tells of the older ones.
   const found = await apiReferrers(place, digest);
   return found.length > 0 ? found : taggedReferrers(place, digest);
 }
 
 /** The registry's own list, in the order of digests. One that keeps none is not asked again. @throws registry, malformed, too-large */
-export async function apiReferrers(place: Place, digest: Digest): Promise<Descriptor[]> {
-  const at = `the referrers of ${digest} in ${placeName(place)}`;
+export async function apiReferrers(
+  place: RepositoryContext,
+  digest: Digest,
+): Promise<Descriptor[]> {
+  const at = `the referrers of ${digest} in ${repositoryName(place)}`;
   const known = place.client.known(place.name);
   if (known.hasNoLists) return [];
   const found = new Map<Digest, Descriptor>();
@@ -78,14 +91,18 @@ export async function apiReferrers(place: Place, digest: Digest): Promise<Descri
 
 /** Whether a registry says no because of what it was asked about, and not because it does not know such questions. */
 const isOfOne = (error: unknown): boolean =>
-  isFault(error, "registry") && /(?:_UNKNOWN|NOT_FOUND|_INVALID)\b/.test(error.facts.why ?? "");
+  isIngotError(error, "registry") &&
+  /(?:_UNKNOWN|NOT_FOUND|_INVALID)\b/.test(error.facts.why ?? "");
 
 /** The list under the tag, in the order of digests. @throws registry, malformed, too-large */
-export async function taggedReferrers(place: Place, digest: Digest): Promise<Descriptor[]> {
+export async function taggedReferrers(
+  place: RepositoryContext,
+  digest: Digest,
+): Promise<Descriptor[]> {
   const tag = referrersTag(digest);
   const fetched = await findTagged(place, digest, tag);
   if (fetched === undefined || !isIndex(fetched.descriptor.mediaType)) return [];
-  const { manifests } = parseIndex(fetched.bytes, `${placeName(place)}:${tag}`);
+  const { manifests } = parseIndex(fetched.bytes, `${repositoryName(place)}:${tag}`);
   return ordered(new Map(manifests.map((each) => [each.digest, each])), digest);
 }
 
@@ -107,7 +124,7 @@ function referrersIn(
   try {
     return parseIndex(bytes, at, LIMIT).manifests;
   } catch (error) {
-    if (!isFirst || type === INDEX || !isFault(error, "malformed")) throw error;
+    if (!isFirst || type === INDEX || !isIngotError(error, "malformed")) throw error;
     return [];
   }
 }
@@ -132,48 +149,48 @@ export function referrersIndex(referrers: readonly Descriptor[]): Fetched {
 
 /** An answer, and its body. */
 interface Page {
-  readonly answer: Answer;
+  readonly answer: HttpResponse;
   readonly bytes: Uint8Array;
 }
 
 /** The parts of a list that comes in pages (RFC 8288, rel="next"). @throws too-large, registry */
 async function* pages(
-  place: Place,
+  place: RepositoryContext,
   first: string,
-  options: Pick<Ask, "at" | "stays" | "optional">,
+  options: Pick<RegistryRequest, "at" | "stays" | "optional">,
 ): AsyncGenerator<Page> {
   const { client, scope, stop } = place;
   const { at } = options;
   let to: URL | undefined = new URL(first, client.base);
   let size = 0;
   for (let page = 0; to !== undefined; page++) {
-    const ask: Ask = { method: "GET", to, scope, stop, doing: "get", ...options };
+    const ask: RegistryRequest = { method: "GET", to, scope, stop, doing: "get", ...options };
     if (page === MOST_PAGES)
-      throw new Fault("too-large", {
+      throw new IngotError("too-large", {
         what: "the list",
         at,
         actual: page + 1,
         limit: MOST_PAGES,
         unit: "pages",
       });
-    const got: Page = await tried(tryingAt(place), async () => {
+    const got: Page = await withRetry(retryOptions(place), async () => {
       const answer = await client.hear(await client.once(ask), ask, [200]);
       return { answer, bytes: await answer.bytes(LIMIT) };
     });
     size += got.bytes.length;
     if (size > MOST_BYTES)
-      throw new Fault("too-large", { what: "the list", at, actual: size, limit: MOST_BYTES });
+      throw new IngotError("too-large", { what: "the list", at, actual: size, limit: MOST_BYTES });
     yield got;
     to = nextOf(got.answer, to, ask);
   }
 }
 
-function nextOf(answer: Answer, here: URL, { doing, at }: Ask): URL | undefined {
+function nextOf(answer: HttpResponse, here: URL, { doing, at }: RegistryRequest): URL | undefined {
   const target = /<([^>]*)>\s*;[^,]*\brel="?next\b/i.exec(answer.header("link") ?? "")?.[1];
   if (target === undefined) return undefined;
   const next = URL.parse(target, here.href);
   if (next?.origin === here.origin && next.href !== here.href) return next;
-  throw new Fault("registry", {
+  throw new IngotError("registry", {
     doing,
     at,
     code: "answer",

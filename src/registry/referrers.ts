@@ -1,11 +1,11 @@
 /** Referrers of manifests in a registry: read and proven. */
-import { Fault, isFault } from "../base/error.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { isImage } from "../oci/media-types.ts";
 import { readReferrer, referrersTag } from "../oci/referrer.ts";
 import { findTagged, meansNone } from "./absent.ts";
-import { type Fetched, getManifest, type Place, placeName } from "./manifests.ts";
+import { type Fetched, getManifest, type RepositoryContext, repositoryName } from "./manifests.ts";
 import { apiReferrers, taggedReferrers } from "./referrer-lists.ts";
 
 /** Why something that is listed is not among the referrers. */
@@ -39,7 +39,7 @@ const MOST_BYTES = 64 * 1024 * 1024;
  * nothing but what is read.
  * @throws registry, digest-differs, malformed for a list that is none, too-large
  */
-export async function readReferrers(place: Place, digest: Digest): Promise<Referrers> {
+export async function readReferrers(place: RepositoryContext, digest: Digest): Promise<Referrers> {
   const listed = await provenOf(place, digest, await apiReferrers(place, digest));
   if (listed.found.length > 0) return listed;
   const tagged = await provenOf(place, digest, await taggedReferrers(place, digest));
@@ -47,7 +47,7 @@ export async function readReferrers(place: Place, digest: Digest): Promise<Refer
 }
 
 async function provenOf(
-  place: Place,
+  place: RepositoryContext,
   subject: Digest,
   listed: readonly Descriptor[],
 ): Promise<Referrers> {
@@ -63,9 +63,9 @@ async function provenOf(
     found.push(read);
     size += read.bytes.length;
     if (size > MOST_BYTES)
-      throw new Fault("too-large", {
+      throw new IngotError("too-large", {
         what: "the referrers",
-        at: `${placeName(place)}@${subject}`,
+        at: `${repositoryName(place)}@${subject}`,
         actual: size,
         limit: MOST_BYTES,
       });
@@ -74,7 +74,7 @@ async function provenOf(
 }
 
 async function provenIn(
-  place: Place,
+  place: RepositoryContext,
   subject: Digest,
   { digest, mediaType }: Descriptor,
 ): Promise<Fetched | WhySkipped> {
@@ -88,8 +88,8 @@ async function provenIn(
       ? { bytes, descriptor: referrer.descriptor }
       : "other-subject";
   } catch (error) {
-    if (isFault(error, "unsupported")) return "unsupported";
-    if (isFault(error, "malformed")) return "malformed";
+    if (isIngotError(error, "unsupported")) return "unsupported";
+    if (isIngotError(error, "malformed")) return "malformed";
     if (await meansNone(place, error, subject)) return "absent";
     throw error;
   }
@@ -101,7 +101,7 @@ async function provenIn(
  * @param ending `.sig`, `.att`, `.sbom` @throws registry, malformed, unsupported, too-large
  */
 export const findBeside = (
-  place: Place,
+  place: RepositoryContext,
   digest: Digest,
   ending: string,
 ): Promise<Fetched | undefined> => findTagged(place, digest, referrersTag(digest) + ending);

@@ -1,25 +1,25 @@
 /** Registries, by the OCI distribution specification. The only place for the network: this file and its siblings. */
 import type { Bytes } from "../base/bytes.ts";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import type { Scope } from "./auth/authorizer.ts";
-import { type Begun, getBlob, hasBlob } from "./blob-download.ts";
+import type { AccessScope } from "./auth/authorizer.ts";
+import { getBlob, hasBlob, type PartialBlobBytes } from "./blob-download.ts";
 import { putBlob, type Upload } from "./blob-upload.ts";
-import { Client, type Errand, type RegistryOptions } from "./client.ts";
-import { unlessStopped } from "./http/abort.ts";
+import { Client, type ClientSnapshot, type RegistryOptions } from "./client.ts";
+import { abortable } from "./http/abort.ts";
 import { addReferrers } from "./listing.ts";
 import {
   type Fetched,
   getManifest,
   headManifest,
   nameIn,
-  type Place,
   PULL,
   PUSH,
   type Put,
-  placeName,
   putManifest,
+  type RepositoryContext,
+  repositoryName,
 } from "./manifests.ts";
 import { listReferrers, listTags } from "./referrer-lists.ts";
 import { findBeside, type Referrers, readReferrers } from "./referrers.ts";
@@ -35,7 +35,7 @@ export class Registry {
 
   /** Whether it is one, and takes our credentials. @throws registry */
   async ping(): Promise<void> {
-    const ask = { method: "GET", to: "", doing: "talk to", at: this.#client.name } as const;
+    const ask = { method: "GET", to: "", doing: "reporter to", at: this.#client.name } as const;
     const answer = await this.#client.ask(ask, 200);
     await answer.finish();
   }
@@ -53,20 +53,20 @@ export class Registry {
 }
 
 /** An errand to a repository. */
-export interface RepositoryErrand {
-  readonly asks: Errand;
+export interface RepositorySnapshot {
+  readonly asks: ClientSnapshot;
   readonly name: string;
-  readonly scope: Scope;
+  readonly scope: AccessScope;
 }
 
 /** A repository of a registry. Whatever it gives is proven to be what was asked for. */
-export class Repository implements Place {
+export class Repository implements RepositoryContext {
   readonly client: Client;
   readonly name: string;
-  readonly scope: Scope;
+  readonly scope: AccessScope;
   readonly stop: AbortSignal | undefined;
 
-  constructor({ client, name, scope, stop }: Place) {
+  constructor({ client, name, scope, stop }: RepositoryContext) {
     this.client = client;
     this.name = name;
     this.scope = scope;
@@ -74,7 +74,7 @@ export class Repository implements Place {
   }
 
   /** The repository that `errand` was asked for, for this thread. Call `client.close` at the end. */
-  static of({ asks, name, scope }: RepositoryErrand): Repository {
+  static of({ asks, name, scope }: RepositorySnapshot): Repository {
     return new Repository({ client: Client.of(asks), name, scope });
   }
 
@@ -88,14 +88,14 @@ export class Repository implements Place {
   }
 
   /** What another thread needs to ask as this one does. @throws registry */
-  async errand(): Promise<RepositoryErrand> {
+  async errand(): Promise<RepositorySnapshot> {
     const { client, name, scope, stop } = this;
-    return { asks: await unlessStopped(stop, () => client.errand(scope)), name, scope };
+    return { asks: await abortable(stop, () => client.errand(scope)), name, scope };
   }
 
   /** `registry/repository`. */
   get at(): string {
-    return placeName(this);
+    return repositoryName(this);
   }
 
   /** Whether both are of the same registry. */
@@ -107,7 +107,7 @@ export class Repository implements Place {
   async manifest(which: string): Promise<Fetched> {
     const found = await this.findManifest(which);
     if (found !== undefined) return found;
-    throw new Fault("not-found", {
+    throw new IngotError("not-found", {
       what: "the image",
       at: nameIn(this, which),
       hint: "the registry does not have it: check the name, and whether you must log in to see it",
@@ -134,7 +134,7 @@ export class Repository implements Place {
   }
 
   /** The bytes of a blob, from where `begun` ends; proven before the last of them is given. */
-  blob(descriptor: Descriptor, begun?: Begun): Bytes {
+  blob(descriptor: Descriptor, begun?: PartialBlobBytes): Bytes {
     return getBlob(this, descriptor, begun);
   }
 

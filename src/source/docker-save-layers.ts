@@ -2,24 +2,25 @@
 
 import type { DockerImage } from "../archive/docker-manifest.ts";
 import { compressionOf, HEAD } from "../base/compression/decompress.ts";
-import { Fault, unpackFault } from "../base/error.ts";
-import { work } from "../base/workers/pool.ts";
-import { checkDigest, type Inventory, type Stray } from "../check/inventory.ts";
-import { inflatingThreads, type Looked } from "../jobs/diff-id.ts";
-import { batches, threadsFor, type Working } from "../jobs/job-context.ts";
-import { perform } from "../jobs/perform.ts";
+import { deserializeError, IngotError } from "../base/error.ts";
+import { runAll } from "../base/workers/pool.ts";
+import { checkDigest } from "../check/check-digest.ts";
+import type { ScannedArchive, UnnamedFile } from "../check/inventory.ts";
+import { inflatingThreads, type LayerDigests } from "../jobs/diff-id.ts";
+import { batches, type JobContext, threadsForBytes } from "../jobs/job-context.ts";
+import { runJob } from "../jobs/perform.ts";
 import { digestAt } from "../oci/layout.ts";
-import { type Extent, readExtent } from "../store/content.ts";
+import { type FileExtent, readExtent } from "../store/content.ts";
 import { cleanName } from "../tar/member-name.ts";
 
 /** A file of the archive. */
-export interface Found {
+export interface ArchiveFile {
   readonly name: string;
-  readonly file: Stray;
+  readonly file: UnnamedFile;
 }
 
 /** The file of the archive that a path of `manifest.json` means, a link followed once. */
-export function find(inventory: Inventory, path: string): Found | undefined {
+export function findFile(inventory: ScannedArchive, path: string): ArchiveFile | undefined {
   const clean = cleanName(path) ?? "";
   const name = inventory.links.get(clean)?.target ?? clean;
   const digest = digestAt(name);
@@ -32,17 +33,17 @@ export function find(inventory: Inventory, path: string): Found | undefined {
  * Looks into layers that can be read: how they are compressed, and what those are uncompressed, also where their names are their
  * digests. @throws unsupported where nothing else is wrong, and one has passed by that nobody decompressed
  */
-export async function lookInside(
-  inventory: Inventory,
+export async function inspectLayers(
+  inventory: ScannedArchive,
   list: readonly DockerImage[],
-  working: Working,
+  working: JobContext,
 ): Promise<void> {
-  const compressed: { name: string; extent: Extent }[] = [];
+  const compressed: { name: string; extent: FileExtent }[] = [];
   const names = new Set(
-    list.flatMap(({ Layers }) => Layers.map((path) => find(inventory, path)?.name ?? "")),
+    list.flatMap(({ Layers }) => Layers.map((path) => findFile(inventory, path)?.name ?? "")),
   );
   for (const name of names) {
-    const { file } = find(inventory, name) ?? {};
+    const { file } = findFile(inventory, name) ?? {};
     const { content: extent, inside } = file ?? {};
     if (file === undefined || inside?.inflated !== undefined) continue;
     if (extent === undefined) mustBeKnown(inventory, name, file);
@@ -58,18 +59,26 @@ export async function lookInside(
   }));
   const total = compressed.reduce((sum, { extent }) => sum + extent.size, 0);
   const extents = compressed.map(({ extent }) => extent);
-  const threads = inflatingThreads(extents, threadsFor(total, working));
-  const results = (await work(tasks, { ...working, threads, handler: perform })) as Looked[][];
+  const threads = inflatingThreads(extents, threadsForBytes(total, working));
+  const results = (await runAll(tasks, {
+    ...working,
+    threads,
+    handler: runJob,
+  })) as LayerDigests[][];
   for (const [i, items] of groups.entries())
     for (const [j, { name }] of items.entries()) {
       const looked = results[i]![j]!;
-      if ("fault" in looked) throw unpackFault(looked.fault);
+      if ("fault" in looked) throw deserializeError(looked.fault);
       see(inventory, name, looked);
     }
 }
 
 /** Notes what was seen of a file. One whose name is a digest must be that. */
-function see(inventory: Inventory, name: string, seen: Pick<Stray, "digest" | "inside">): void {
+function see(
+  inventory: ScannedArchive,
+  name: string,
+  seen: Pick<UnnamedFile, "digest" | "inside">,
+): void {
   const digest = digestAt(name);
   const held = digest && inventory.blobs.get(digest);
   if (digest === undefined || held === undefined) {
@@ -83,10 +92,10 @@ function see(inventory: Inventory, name: string, seen: Pick<Stray, "digest" | "i
 }
 
 /** A blob of a stream passes by before anybody knows that the archive is of Docker's form, whose layers have to be decompressed. */
-function mustBeKnown({ findings }: Inventory, at: string, { inside }: Stray): void {
+function mustBeKnown({ findings }: ScannedArchive, at: string, { inside }: UnnamedFile): void {
   if (inside?.compression === undefined) return;
   if ([...findings].some(({ level }) => level === "finding")) return;
-  throw new Fault("unsupported", {
+  throw new IngotError("unsupported", {
     what: "a layer in a stream",
     at,
     found: `${inside.compression} compression in an archive of Docker's form`,

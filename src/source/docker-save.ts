@@ -3,20 +3,21 @@
 import { type DockerImage, parseDocker } from "../archive/docker-manifest.ts";
 import { utf8 } from "../base/bytes.ts";
 import type { Compression } from "../base/compression/decompress.ts";
-import { Fault, unpackFault } from "../base/error.ts";
+import { deserializeError, IngotError } from "../base/error.ts";
 import { formatJson } from "../base/json/json.ts";
+import { diffIDDiffers } from "../check/check-digest.ts";
 import { hashAll } from "../check/hash-blobs.ts";
-import { diffIDDiffers, type Held, type Inventory } from "../check/inventory.ts";
+import type { ScannedArchive, ScannedBlob } from "../check/inventory.ts";
 import { isIgnored, KEPT_LIMIT } from "../check/scan.ts";
 import { collect, finding, note, toFinding, unchecked } from "../image/findings.ts";
-import type { Working } from "../jobs/job-context.ts";
+import type { JobContext } from "../jobs/job-context.ts";
 import { type Digest, digestOf, isDigest, isOtherDigest } from "../oci/digest.ts";
 import { DOCKER_FILE, digestAt, INDEX_FILE } from "../oci/layout.ts";
 import { type Descriptor, INDEX_LIMIT, MANIFEST_LIMIT, parseConfig } from "../oci/manifest.ts";
 import { CONFIG, LAYER, MANIFEST, REF_NAME } from "../oci/media-types.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
-import { bytesOf } from "../store/content.ts";
-import { type Found, find, lookInside } from "./docker-save-layers.ts";
+import { readBytes } from "../store/content.ts";
+import { type ArchiveFile, findFile, inspectLayers } from "./docker-save-layers.ts";
 import { adoptFlat } from "./flat-archive.ts";
 
 type Layer = Pick<Descriptor, "mediaType" | "digest" | "size">;
@@ -24,7 +25,7 @@ type Layer = Pick<Descriptor, "mediaType" | "digest" | "size">;
 /** A config or layer, and where it is. */
 interface Part {
   readonly descriptor: Layer;
-  readonly held: Held;
+  readonly held: ScannedBlob;
 }
 
 /**
@@ -33,15 +34,15 @@ interface Part {
  * is for whoever reads them to prove, by their digest. What is not so is among the findings.
  * @throws unsupported for a layer that passed by and was not decompressed: nobody could say
  */
-export async function adoptDocker(inventory: Inventory, working: Working): Promise<void> {
+export async function adoptDocker(inventory: ScannedArchive, working: JobContext): Promise<void> {
   const { findings, files } = inventory;
   const list = collect(findings, () =>
-    parseDocker(bytesOf(files.get(DOCKER_FILE)!, INDEX_LIMIT, DOCKER_FILE)),
+    parseDocker(readBytes(files.get(DOCKER_FILE)!, INDEX_LIMIT, DOCKER_FILE)),
   );
   if (list === undefined) return;
   checkLinks(inventory);
   if (files.has(INDEX_FILE)) return adoptFlat(inventory, list);
-  await lookInside(inventory, list, working);
+  await inspectLayers(inventory, list, working);
   const adopting = new Adopting(inventory);
   inventory.roots = collect(findings, () => list.flatMap((image) => adopting.image(image))) ?? [];
   await hashAll(inventory, [], working);
@@ -52,7 +53,7 @@ export async function adoptDocker(inventory: Inventory, working: Working): Promi
 }
 
 /** The tools write one kind of link: a layer that is another one's, `ID/layer.tar` → `../ID/layer.tar`. */
-function checkLinks({ links, strays, findings }: Inventory): void {
+function checkLinks({ links, strays, findings }: ScannedArchive): void {
   for (const [name, { type, target }] of links) {
     if (target === undefined)
       findings.push(finding("unsafe-member", name, "it is a link that leads out of the archive"));
@@ -82,12 +83,12 @@ export const MADE_LAYERS = Math.floor(
 class Adopting {
   /** The files that some image needs. */
   readonly used = new Set<string>();
-  readonly #inventory: Inventory;
+  readonly #inventory: ScannedArchive;
   readonly #configs = new Map<string, ConfigPart | undefined>();
   /** Bytes of the configs and of the manifests that are made. */
   #held = 0;
 
-  constructor(inventory: Inventory) {
+  constructor(inventory: ScannedArchive) {
     this.#inventory = inventory;
   }
 
@@ -95,7 +96,7 @@ class Adopting {
   image({ Config, Layers, RepoTags }: DockerImage): Descriptor[] {
     const { findings } = this.#inventory;
     if (Layers.length > MADE_LAYERS)
-      throw new Fault("too-large", {
+      throw new IngotError("too-large", {
         what: `the image with ${Config}`,
         at: DOCKER_FILE,
         actual: Layers.length,
@@ -128,7 +129,7 @@ class Adopting {
     return named.length === 0 ? [root] : named;
   }
 
-  #put(digest: Digest, held: Held): void {
+  #put(digest: Digest, held: ScannedBlob): void {
     const { blobs, copies } = this.#inventory;
     const before = blobs.get(digest);
     if (before === undefined) blobs.set(digest, held);
@@ -145,19 +146,23 @@ class Adopting {
     return this.#configs.get(name);
   }
 
-  #readConfig({ name, file }: Found): ConfigPart | undefined {
+  #readConfig({ name, file }: ArchiveFile): ConfigPart | undefined {
     return collect(this.#inventory.findings, () => {
       if (file.content === undefined)
-        throw new Fault("malformed", {
+        throw new IngotError("malformed", {
           what: "an image config",
           at: name,
           why: file.size > MANIFEST_LIMIT ? "it is too long" : "it does not begin with {",
         });
-      const bytes = bytesOf(file.content, MANIFEST_LIMIT, name);
+      const bytes = readBytes(file.content, MANIFEST_LIMIT, name);
       const digest = digestOf(bytes);
       const said = /(?:^|[/:])([0-9a-f]{64})(?:\.json)?$/.exec(name)?.[1];
       if (said !== undefined && digest !== `sha256:${said}`)
-        throw new Fault("digest-differs", { at: name, expected: `sha256:${said}`, actual: digest });
+        throw new IngotError("digest-differs", {
+          at: name,
+          expected: `sha256:${said}`,
+          actual: digest,
+        });
       const { diff_ids } = parseConfig(bytes, name).rootfs;
       this.#hold(bytes.length);
       const held = { size: bytes.length, content: bytes };
@@ -167,7 +172,7 @@ class Adopting {
   }
 
   /** A layer as its config says it is, or as its bytes are where they have been read. */
-  #layer({ name, file }: Found, said: string): Part | undefined {
+  #layer({ name, file }: ArchiveFile, said: string): Part | undefined {
     const { findings } = this.#inventory;
     const { inside, size, content } = file;
     if (!isDigest(said)) {
@@ -180,7 +185,7 @@ class Adopting {
     }
     const { compression, inflated } = inside ?? {};
     if (inflated !== undefined && "fault" in inflated) {
-      findings.push({ ...toFinding(unpackFault(inflated.fault)), at: name });
+      findings.push({ ...toFinding(deserializeError(inflated.fault)), at: name });
       return undefined;
     }
     // A plain layer that has not been read is taken for what its config says: its digest will tell.
@@ -220,7 +225,7 @@ class Adopting {
   #hold(bytes: number): void {
     this.#held += bytes;
     if (this.#held > KEPT_LIMIT)
-      throw new Fault("too-large", {
+      throw new IngotError("too-large", {
         what: "the JSON of the archive",
         at: this.#inventory.at,
         actual: this.#held,
@@ -229,8 +234,8 @@ class Adopting {
   }
 
   /** The file that the image needs. @param isRead whether it is read here */
-  #need(path: string, isRead = false): Found | undefined {
-    const found = find(this.#inventory, path);
+  #need(path: string, isRead = false): ArchiveFile | undefined {
+    const found = findFile(this.#inventory, path);
     if (found === undefined) {
       const why = `${DOCKER_FILE} needs it, and it is not here`;
       this.#inventory.findings.push(finding("member-missing", path, why));

@@ -3,15 +3,16 @@
 import { checkDocker, type DockerImage } from "../archive/docker-manifest.ts";
 import { utf8 } from "../base/bytes.ts";
 import { formatJson } from "../base/json/json.ts";
-import { judge } from "../check/check-graph.ts";
-import { checkDigest, type Inventory } from "../check/inventory.ts";
+import { checkDigest } from "../check/check-digest.ts";
+import { checkGraph } from "../check/check-graph.ts";
+import type { ScannedArchive } from "../check/inventory.ts";
 import { isIgnored } from "../check/scan.ts";
 import { collect, finding } from "../image/findings.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { blobPath, INDEX_FILE } from "../oci/layout.ts";
 import { type Descriptor, MANIFEST_LIMIT, parseIndex } from "../oci/manifest.ts";
 import { INDEX } from "../oci/media-types.ts";
-import { bytesOf } from "../store/content.ts";
+import { readBytes } from "../store/content.ts";
 import { cleanName } from "../tar/member-name.ts";
 import { readRoots } from "./name-roots.ts";
 
@@ -20,9 +21,9 @@ import { readRoots } from "./name-roots.ts";
  * manifests of the index, under the names that Docker's list gives them, and the index itself, which has none. What is not so is
  * among the findings.
  */
-export function adoptFlat(inventory: Inventory, list: readonly DockerImage[]): void {
+export function adoptFlat(inventory: ScannedArchive, list: readonly DockerImage[]): void {
   const { files, findings, strays, blobs } = inventory;
-  const bytes = bytesOf(files.get(INDEX_FILE)!, MANIFEST_LIMIT, INDEX_FILE);
+  const bytes = readBytes(files.get(INDEX_FILE)!, MANIFEST_LIMIT, INDEX_FILE);
   const index = collect(findings, () => parseIndex(bytes, INDEX_FILE));
   if (index === undefined) return;
   for (const [name, file] of strays) {
@@ -44,7 +45,7 @@ export function adoptFlat(inventory: Inventory, list: readonly DockerImage[]): v
   files.delete(INDEX_FILE);
   const docker = utf8(formatJson(list.map((image) => ({ ...withBlobs(image) }))));
   inventory.roots = [...readRoots(index.manifests, inventory, { docker }), whole];
-  findings.push(...checkDocker(docker, judge([whole], inventory).loadable));
+  findings.push(...checkDocker(docker, checkGraph([whole], inventory).loadable));
 }
 
 /** The digest that a file is named by: `sha256:HEX`, and `HEX.tar.gz` for a layer. */

@@ -1,7 +1,7 @@
 /** What an image is called in an archive or a layout of somebody's (docs/foreign-archives.md). */
 
 import { type DockerImage, parseDocker } from "../archive/docker-manifest.ts";
-import { isFault } from "../base/error.ts";
+import { isIngotError } from "../base/error.ts";
 import { nameTwice } from "../check/check-entries.ts";
 import { loadKey } from "../check/check-graph.ts";
 import { fullNameOf, usable } from "../image/complete-name.ts";
@@ -9,10 +9,10 @@ import { type Finding, finding } from "../image/findings.ts";
 import { isGadget } from "../image/select.ts";
 import { read } from "../image/walk.ts";
 import type { Digest } from "../oci/digest.ts";
-import { blobPath, DOCKER_FILE, INDEX_FILE, nameOf } from "../oci/layout.ts";
+import { blobPath, DOCKER_FILE, INDEX_FILE, imageNameOf } from "../oci/layout.ts";
 import type { Descriptor, Manifest } from "../oci/manifest.ts";
 import { COSIGN_TAG, isImage, isManifest, REF_NAME, SUBJECT } from "../oci/media-types.ts";
-import { completeName, type Kind } from "../oci/reference.ts";
+import { completeName, type ReferenceKind } from "../oci/reference.ts";
 import { refersOf } from "../oci/referrer.ts";
 import type { ReadStore } from "../store/store.ts";
 
@@ -30,8 +30,8 @@ export function nameRoots(
   docker: Uint8Array | undefined,
 ): readonly Descriptor[] {
   const isPlain = (root: Descriptor) =>
-    nameOf(root) !== undefined &&
-    fullNameOf(root) === nameOf(root) &&
+    imageNameOf(root) !== undefined &&
+    fullNameOf(root) === imageNameOf(root) &&
     root.annotations?.[CONTAINERD_NAME] === undefined;
   if (roots.every(isPlain)) return roots;
   let tags: ReadonlyMap<string, readonly string[]> | undefined;
@@ -40,7 +40,7 @@ export function nameRoots(
     const name = containerdName(root) ?? fullNameOf(root);
     if (name !== undefined) return [withName(root, name)];
     tags ??= docker === undefined ? new Map() : tagsByKey(docker);
-    const tag = nameOf(root);
+    const tag = imageNameOf(root);
     const found = keysOf(root, store, keys)
       .flatMap((key) => tags!.get(key) ?? [])
       .filter((full) => tag === undefined || full.endsWith(`:${tag}`));
@@ -48,9 +48,12 @@ export function nameRoots(
   });
   const once = new Map<string, Descriptor>(
     named.map((root) => [
-      [root.digest, nameOf(root), root.annotations?.[SUBJECT], root.annotations?.[COSIGN_TAG]].join(
-        " ",
-      ),
+      [
+        root.digest,
+        imageNameOf(root),
+        root.annotations?.[SUBJECT],
+        root.annotations?.[COSIGN_TAG],
+      ].join(" "),
       root,
     ]),
   );
@@ -63,7 +66,10 @@ const withName = (root: Descriptor, name: string): Descriptor => ({
 });
 
 /** A complete name; undefined for what is no name. */
-function completed(name: string | undefined, kind: Kind = "container"): string | undefined {
+function completed(
+  name: string | undefined,
+  kind: ReferenceKind = "container",
+): string | undefined {
   return name === undefined ? undefined : orUndefined(() => completeName(name, kind));
 }
 
@@ -74,7 +80,7 @@ function containerdName({ annotations, digest }: Descriptor): string | undefined
 }
 
 /** Where both annotations have a complete name, clients that read one and clients that read the other must load one image by it. */
-export function checkAnnotations(entries: readonly Descriptor[]): Finding[] {
+export function checkNameAnnotations(entries: readonly Descriptor[]): Finding[] {
   return entries.flatMap((entry) => {
     const one = entry.annotations?.[CONTAINERD_NAME];
     const other = fullNameOf(entry);
@@ -98,12 +104,12 @@ export function checkAnnotations(entries: readonly Descriptor[]): Finding[] {
 /** A name by digest, and Docker's word for none. */
 const isOther = (name: string) => name.includes("@") || name === "<none>:<none>";
 
-const KINDS: readonly Kind[] = ["gadget", "container"];
+const KINDS: readonly ReferenceKind[] = ["gadget", "container"];
 
 /** The images of an index under their complete names, as far as they have one that can be completed; others as they are called. */
 function completeRoots(roots: readonly Descriptor[], store: ReadStore) {
-  const kinds = new Map<Digest, Kind>();
-  const kindOf = (root: Descriptor): Kind => {
+  const kinds = new Map<Digest, ReferenceKind>();
+  const kindOf = (root: Descriptor): ReferenceKind => {
     const known = kinds.get(root.digest);
     const isOne = known === undefined && orUndefined(() => isGadget(root, store)) === true;
     const kind = known ?? (isOne ? "gadget" : "container");
@@ -124,7 +130,7 @@ function completeRoots(roots: readonly Descriptor[], store: ReadStore) {
 export function checkNames(roots: readonly Descriptor[], store: ReadStore): Finding[] {
   const tagged = roots.flatMap((descriptor) => {
     const isTag = refersOf(descriptor) === undefined && fullNameOf(descriptor) === undefined;
-    return isTag ? [{ reference: nameOf(descriptor), descriptor }] : [];
+    return isTag ? [{ reference: imageNameOf(descriptor), descriptor }] : [];
   });
   return nameTwice([...completeRoots(roots, store), ...tagged]);
 }
@@ -210,7 +216,7 @@ function orUndefined<T>(act: () => T): T | undefined {
   try {
     return act();
   } catch (error) {
-    if (isFault(error)) return undefined;
+    if (isIngotError(error)) return undefined;
     throw error;
   }
 }

@@ -1,17 +1,17 @@
 /** The images of an archive or a layout of somebody's, and what refers to them (docs/foreign-archives.md, "Names"). */
-import { Fault, isFault } from "../base/error.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
 import { sortedBy } from "../base/order.ts";
 import {
   fullNameOf,
   isTagOnly,
-  mustBeName,
   nameToGive,
   oddNameOf,
+  requireName,
 } from "../image/complete-name.ts";
 import { isFromCosign, normalEntries } from "../image/entries.ts";
-import { type Reached, read } from "../image/walk.ts";
+import { type ImageGraphNode, read } from "../image/walk.ts";
 import { type Digest, digestOf, hexOf } from "../oci/digest.ts";
-import { nameOf } from "../oci/layout.ts";
+import { imageNameOf } from "../oci/layout.ts";
 import { type Descriptor, MANIFEST_LIMIT, parseIndex } from "../oci/manifest.ts";
 import { INDEX, isIndex, isManifest, MANIFEST, REF_NAME, SUBJECT } from "../oci/media-types.ts";
 import { formatPlatform, isRunnable } from "../oci/platform.ts";
@@ -63,14 +63,14 @@ export function withRoots(store: ReadStore, naming: Naming): ReadStore {
 const isImageRoot = (root: Descriptor) => refersOf(root) === undefined;
 
 function completeTags(roots: readonly Descriptor[], repository: string): Descriptor[] {
-  mustBeName(repository);
+  requireName(repository);
   if (/@|:[^/]*$/.test(repository))
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `--repository is ${JSON.stringify(repository)}, should be [registry/]repository`,
       hint: "the archive has the tags; --name REPOSITORY:TAG is for an image that has none",
     });
   return roots.map((root) => {
-    const tag = isImageRoot(root) ? nameOf(root) : undefined;
+    const tag = isImageRoot(root) ? imageNameOf(root) : undefined;
     return tag === undefined || !isTagOnly(tag) ? root : withName(root, `${repository}:${tag}`);
   });
 }
@@ -91,13 +91,13 @@ function withoutParts(roots: readonly Descriptor[], store: ReadStore): readonly 
   const digests = (some: readonly Descriptor[]) => some.map(({ digest }) => digest);
   const inside = insideOf(images, store);
   const ofNamed = new Set([...insideOf(named, store), ...digests(named)]);
-  const tagged = new Set(digests(images.filter((root) => nameOf(root) !== undefined)));
+  const tagged = new Set(digests(images.filter((root) => imageNameOf(root) !== undefined)));
   return roots.filter((root) => {
     const { digest } = root;
     if (!isImageRoot(root) || fullNameOf(root) !== undefined || oddNameOf(root) !== undefined)
       return true;
     if (ofNamed.has(digest)) return false;
-    return nameOf(root) !== undefined || !(inside.has(digest) || tagged.has(digest));
+    return imageNameOf(root) !== undefined || !(inside.has(digest) || tagged.has(digest));
   });
 }
 
@@ -117,11 +117,11 @@ function insideOf(roots: readonly Descriptor[], store: ReadStore): Set<Digest> {
   return inside;
 }
 
-function readable(descriptor: Descriptor, store: ReadStore): Reached | undefined {
+function readable(descriptor: Descriptor, store: ReadStore): ImageGraphNode | undefined {
   try {
     return read(descriptor, store);
   } catch (error) {
-    if (isFault(error)) return undefined;
+    if (isIngotError(error)) return undefined;
     throw error;
   }
 }
@@ -154,7 +154,7 @@ function unlisted(roots: readonly Descriptor[], store: ReadStore): Descriptor[] 
 }
 
 /** The manifest or index that a blob is; undefined for any other blob. */
-function manifestAt(digest: Digest, store: ReadStore): Reached | undefined {
+function manifestAt(digest: Digest, store: ReadStore): ImageGraphNode | undefined {
   const content = store.find(digest);
   if (content === undefined || sizeOf(content) > MANIFEST_LIMIT) return undefined;
   const size = sizeOf(content);
@@ -173,7 +173,7 @@ export interface NamedRoot {
  * image for several platforms and nothing else, the index that lists them is that image. @throws usage, malformed
  */
 export function nameRoot(roots: readonly Descriptor[], store: ReadStore, name: string): NamedRoot {
-  mustBeName(name);
+  requireName(name);
   const images = roots.filter(isImageRoot);
   const nameless = images.filter((root) => fullNameOf(root) === undefined);
   const inside = insideOf(nameless, store);
@@ -184,8 +184,8 @@ export function nameRoot(roots: readonly Descriptor[], store: ReadStore, name: s
     /:[^/]*$/.test(name) ? name : `${name}:${tag !== undefined && isTagOnly(tag) ? tag : "latest"}`;
   nameToGive(full(undefined), "container", tops[0]?.digest);
   if (digests.size === 1)
-    return { roots: [...others, ...tops.map((root) => withName(root, full(nameOf(root))))] };
-  const ofTag = tops.filter((root) => name.endsWith(`:${nameOf(root)}`));
+    return { roots: [...others, ...tops.map((root) => withName(root, full(imageNameOf(root))))] };
+  const ofTag = tops.filter((root) => name.endsWith(`:${imageNameOf(root)}`));
   if (ofTag.length === 1)
     return { roots: roots.map((root) => (root === ofTag[0] ? withName(root, name) : root)) };
   const whole = images.length === nameless.length ? wholeIndex(tops, store) : undefined;
@@ -194,9 +194,9 @@ export function nameRoot(roots: readonly Descriptor[], store: ReadStore, name: s
   return { roots: [withName(descriptor, full(undefined)), ...others], made: bytes };
 }
 
-function severalNameless(count: number, at: string, nameless: readonly Descriptor[]): Fault {
-  const isTagged = nameless.some((root) => isTagOnly(nameOf(root) ?? "/"));
-  return new Fault("usage", {
+function severalNameless(count: number, at: string, nameless: readonly Descriptor[]): IngotError {
+  const isTagged = nameless.some((root) => isTagOnly(imageNameOf(root) ?? "/"));
+  return new IngotError("usage", {
     message: `--name is for one image without a name, and ${at} has ${count} of them`,
     hint:
       count === 0
@@ -210,7 +210,7 @@ function severalNameless(count: number, at: string, nameless: readonly Descripto
 /** Whether entries are manifests alone, none of them with a name, each for another platform. */
 export function areOneImage(images: readonly Descriptor[]): boolean {
   const platforms = images.flatMap((image) =>
-    isManifest(image.mediaType) && image.platform !== undefined && nameOf(image) === undefined
+    isManifest(image.mediaType) && image.platform !== undefined && imageNameOf(image) === undefined
       ? [image.platform]
       : [],
   );

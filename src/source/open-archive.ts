@@ -13,13 +13,13 @@ import {
   peek,
 } from "../base/compression/decompress.ts";
 import { windowsOf } from "../base/compression/zstd-windows.ts";
-import { Fault, isFault } from "../base/error.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
 import { openRead } from "../base/fs/file.ts";
-import type { Tally } from "../base/workers/pool.ts";
-import type { Inventory } from "../check/inventory.ts";
-import { gatherStream, type Passing } from "../check/scan.ts";
-import type { Working } from "../jobs/job-context.ts";
-import { CHUNK } from "../jobs/render.ts";
+import type { Progress } from "../base/workers/pool.ts";
+import type { ScannedArchive } from "../check/inventory.ts";
+import { type ScanOptions, scanStream } from "../check/scan.ts";
+import type { JobContext } from "../jobs/job-context.ts";
+import { IO_CHUNK } from "../jobs/render.ts";
 import { readExtent } from "../store/content.ts";
 
 /** An archive that is read once, from front to back: through a pipe, or in volumes. */
@@ -40,7 +40,7 @@ export interface Opened {
  * The archive uncompressed: by its first bytes, whatever its name. A compressed file becomes a stream, of which nothing is
  * kept: it is decompressed as it is read. What is in volumes is not compressed. @throws not-found, io
  */
-export async function openSource(source: ArchiveSource, tally: Tally): Promise<Opened> {
+export async function openSource(source: ArchiveSource, tally: Progress): Promise<Opened> {
   const windows = windowsOf(tally, { waits: false });
   if ("path" in source) {
     const { path } = source;
@@ -65,16 +65,16 @@ export async function openSource(source: ArchiveSource, tally: Tally): Promise<O
  * Reads an archive once, as `gatherStream` does. Of volumes every byte is read, and those that are not what their list says are the
  * first findings.
  */
-export async function gatherSource(
+export async function scanSource(
   source: StreamSource,
-  passing: Omit<Passing, "tally">,
-  working: Working,
-): Promise<Inventory> {
+  passing: Omit<ScanOptions, "tally">,
+  working: JobContext,
+): Promise<ScannedArchive> {
   const how = { ...passing, tally: working.tally };
-  if (!("volumes" in source)) return gatherStream(source.bytes, source.at, how);
+  if (!("volumes" in source)) return scanStream(source.bytes, source.at, how);
   const stream = new VolumeStream(source.volumes, working);
   try {
-    const inventory = await gatherStream(stream.bytes(), source.volumes.list.at, how);
+    const inventory = await scanStream(stream.bytes(), source.volumes.list.at, how);
     inventory.findings.lead(await stream.settle());
     return inventory;
   } finally {
@@ -95,18 +95,18 @@ export function isCompressedFile(path: string): boolean {
   try {
     return isCompressed(headOf(path));
   } catch (error) {
-    if (isFault(error, "io")) return false;
+    if (isIngotError(error, "io")) return false;
     throw error;
   }
 }
 
 /** For what must read an archive here and there. @throws unsupported for one that is compressed */
-export function mustBePlain(path: string): void {
+export function requirePlain(path: string): void {
   const head = headOf(path);
   if (!isCompressed(head)) return;
   const compression = compressionOf(head);
   const program = compression === "gzip" ? "gzip -dc" : compression === "zstd" ? "zstd -dc" : "";
-  throw new Fault("unsupported", {
+  throw new IngotError("unsupported", {
     what: "the archive",
     at: path,
     found: compression === undefined ? "compression" : `${compression} compression`,
@@ -123,7 +123,7 @@ const headOf = (path: string) => readExtent({ path, offset: 0, size: HEAD });
 async function* fileBytes(path: string): Bytes {
   const file = openRead(path);
   try {
-    const buffer = new Uint8Array(CHUNK);
+    const buffer = new Uint8Array(IO_CHUNK);
     for (let at = 0; ; ) {
       const got = file.read(buffer, at);
       if (got === 0) return;

@@ -1,37 +1,37 @@
 import { basename, join as joinPath, resolve as resolvePath } from "node:path";
-import { mustBeOneFile } from "../archive/volumes/classify.ts";
-import { Fault, isFault } from "../base/error.ts";
+import { requireOneFile } from "../archive/volumes/classify.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
 import { readFile, stat } from "../base/fs/file.ts";
-import { masked } from "../base/redact.ts";
-import { Tally } from "../base/workers/pool.ts";
-import { withLeftOut } from "../check/delta.ts";
-import { gatherFile } from "../check/scan.ts";
+import { redactCredentials } from "../base/redact.ts";
+import { Progress } from "../base/workers/pool.ts";
+import { withOmitted } from "../check/delta.ts";
+import { scanFile } from "../check/scan.ts";
 import { fullNameOf, oddNameOf, saidOfOdd } from "../image/complete-name.ts";
 import { readEntries } from "../image/entries.ts";
 import { uniqueFindings } from "../image/findings.ts";
-import { parseHoldings } from "../image/layer-list.ts";
-import type { Selected } from "../image/select.ts";
-import { BASE_FILE, DOCKER_FILE, INDEX_FILE, LAYOUT_FILE, nameOf } from "../oci/layout.ts";
+import { parseBaseLayers } from "../image/layer-list.ts";
+import type { StoredImage } from "../image/select.ts";
+import { BASE_FILE, DOCKER_FILE, INDEX_FILE, imageNameOf, LAYOUT_FILE } from "../oci/layout.ts";
 import { type Descriptor, INDEX_LIMIT } from "../oci/manifest.ts";
 import { splitTransport } from "../oci/transport.ts";
 import { Archive } from "../store/archive.ts";
 import type { FolderStore } from "../store/folder-store.ts";
 import { Layout } from "../store/layout.ts";
 import { MemoryStore } from "../store/memory-store.ts";
-import { type Named, type ReadStore, resolve } from "../store/store.ts";
+import { type NamedDescriptor, type ReadStore, resolveName } from "../store/store.ts";
 import { adoptDocker } from "./docker-save.ts";
 import { wholeIndex, withRoots } from "./name-roots.ts";
-import { mustBePlain } from "./open-archive.ts";
+import { requirePlain } from "./open-archive.ts";
 
 /** What there is to read at a path: one of its images, or all. */
-export interface Place {
+export interface SourceLocation {
   readonly kind: "layout" | "archive";
   readonly path: string;
   readonly reference: string | undefined;
 }
 
 /** What a SOURCE on the command line is. */
-export type Source = Place | { readonly kind: "stored"; readonly reference: string };
+export type ImageSource = SourceLocation | { readonly kind: "stored"; readonly reference: string };
 
 const pulled = (rest: string) =>
   `bring it into the store (ingot pull docker://${rest}), then name it without the transport; build --pull fetches what FROM names`;
@@ -56,16 +56,16 @@ export function parseTransport(
   text: string,
   what = "the source",
   names = "a path or a stored name",
-): Place | undefined {
+): SourceLocation | undefined {
   const split = splitTransport(text);
   if (split === undefined) return undefined;
   const { transport, rest } = split;
-  const hint = ELSEWHERE[transport]?.(masked(rest));
+  const hint = ELSEWHERE[transport]?.(redactCredentials(rest));
   if (hint === undefined)
     return { kind: transport === "oci" ? "layout" : "archive", ...splitPath(rest) };
-  throw new Fault("unsupported", {
+  throw new IngotError("unsupported", {
     what,
-    at: masked(text),
+    at: redactCredentials(text),
     found: `the transport ${transport}:`,
     expected: `oci:, oci-archive:, docker-archive:, ${names}`,
     hint,
@@ -76,7 +76,7 @@ export function parseTransport(
  * What `text` stands for: `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`, the path of an archive or of a layout folder that
  * is there, else a name in the store. @throws unsupported for other transports
  */
-export function parseSource(text: string): Source {
+export function parseSource(text: string): ImageSource {
   const place = parseTransport(text);
   if (place !== undefined) return place;
   const found = stat(text);
@@ -85,14 +85,14 @@ export function parseSource(text: string): Source {
   if (found?.kind === "file") return { kind: "archive", path: text, reference: undefined };
   if (/\.(tar|oci)$/.test(text) || /^[./~]/.test(text)) {
     if (found?.kind === "directory")
-      throw new Fault("unsupported", {
+      throw new IngotError("unsupported", {
         what: "the source",
         at: text,
         found: `a folder without ${lacking(text)}`,
         expected: "an archive or the folder of an image layout",
         hint: "name the folder that has them, an archive, or an image in the store",
       });
-    throw new Fault("not-found", {
+    throw new IngotError("not-found", {
       what: "the archive or layout",
       at: text,
       hint: `no file or image layout has this path (looked for ${basename(text)})`,
@@ -118,7 +118,7 @@ function splitPath(rest: string): { path: string; reference: string | undefined 
 }
 
 /** How a source is read. */
-export interface Reading {
+export interface SourceOptions {
   /** Whether it may be a delta, whose layers are not all there. */
   readonly deltas?: boolean;
   /** The repository of images that have a tag alone. */
@@ -134,33 +134,36 @@ export interface Reading {
 export async function openSources(
   text: string,
   openStore: () => FolderStore,
-  reading: Reading = {},
-): Promise<Selected[]> {
+  reading: SourceOptions = {},
+): Promise<StoredImage[]> {
   const source = parseSource(text);
   if (source.kind === "stored") {
     const store = openStore();
     return [{ ...stored(store, source.reference), store }];
   }
-  return pick(await openPlace(source, reading), source.reference, reading);
+  return pick(await openLocation(source, reading), source.reference, reading);
 }
 
 /** As `resolve`, of a text that a folder may have for its name, too: where no image has it, what the folder lacks is said. */
-function stored(store: FolderStore, text: string): Named {
+function stored(store: FolderStore, text: string): NamedDescriptor {
   try {
-    return resolve(store, text);
+    return resolveName(store, text);
   } catch (error) {
-    if (!isFault(error, "not-found") || stat(text)?.kind !== "directory") throw error;
+    if (!isIngotError(error, "not-found") || stat(text)?.kind !== "directory") throw error;
     const hint = `the directory ${JSON.stringify(text)} is not an image layout: it lacks ${lacking(text)}`;
-    throw new Fault("not-found", { ...error.facts, hint });
+    throw new IngotError("not-found", { ...error.facts, hint });
   }
 }
 
 /** What has all images of the place. @throws not-found, malformed, unsupported */
-export async function openPlace(place: Place, reading: Reading = {}): Promise<ReadStore> {
+export async function openLocation(
+  place: SourceLocation,
+  reading: SourceOptions = {},
+): Promise<ReadStore> {
   return place.kind === "layout" ? openLayout(place, reading) : openArchive(place, reading);
 }
 
-function openLayout({ path, reference }: Place, { repository }: Reading): ReadStore {
+function openLayout({ path, reference }: SourceLocation, { repository }: SourceOptions): ReadStore {
   const layout = new Layout(path).check();
   const list = joinPath(layout.at, DOCKER_FILE);
   const found = stat(list);
@@ -171,11 +174,11 @@ function openLayout({ path, reference }: Place, { repository }: Reading): ReadSt
 
 /** An archive in a file, of either form. @throws unsupported for a compressed one, unproven for one of Docker's that is not so */
 async function openArchive(
-  { path, reference }: Place,
-  { deltas = false, repository }: Reading,
+  { path, reference }: SourceLocation,
+  { deltas = false, repository }: SourceOptions,
 ): Promise<ReadStore> {
-  mustBeOneFile(path);
-  mustBePlain(path);
+  requireOneFile(path);
+  requirePlain(path);
   const archive = await Archive.openUnlessDocker(path);
   if (archive !== undefined)
     return withRoots(wholeOf(archive, deltas), {
@@ -183,10 +186,10 @@ async function openArchive(
       repository,
       parts: reference !== undefined,
     });
-  const inventory = await gatherFile(resolvePath(path));
-  await adoptDocker(inventory, { entry: undefined, threads: 0, tally: new Tally() });
+  const inventory = await scanFile(resolvePath(path));
+  await adoptDocker(inventory, { entry: undefined, threads: 0, tally: new Progress() });
   const grave = uniqueFindings(inventory.findings).filter(({ level }) => level !== "note");
-  if (grave.length > 0) throw new Fault("unproven", { at: inventory.at, findings: grave });
+  if (grave.length > 0) throw new IngotError("unproven", { at: inventory.at, findings: grave });
   return inventory;
 }
 
@@ -194,8 +197,8 @@ async function openArchive(
 function wholeOf(archive: Archive, deltas: boolean): ReadStore {
   const base = archive.base();
   if (base === undefined) return archive;
-  if (deltas) return withLeftOut(archive, parseHoldings(base, `${BASE_FILE} in ${archive.at}`));
-  throw new Fault("unsupported", {
+  if (deltas) return withOmitted(archive, parseBaseLayers(base, `${BASE_FILE} in ${archive.at}`));
+  throw new IngotError("unsupported", {
     what: "the archive",
     at: archive.at,
     found: "a delta, which leaves out layers that its base has",
@@ -204,11 +207,19 @@ function wholeOf(archive: Archive, deltas: boolean): ReadStore {
   });
 }
 
-function pick(store: ReadStore, reference: string | undefined, { passOver }: Reading): Selected[] {
-  if (reference !== undefined) return [{ ...resolve(store, reference), store }];
+function pick(
+  store: ReadStore,
+  reference: string | undefined,
+  { passOver }: SourceOptions,
+): StoredImage[] {
+  if (reference !== undefined) return [{ ...resolveName(store, reference), store }];
   const { images } = readEntries(store);
   if (images.length === 0)
-    throw new Fault("not-found", { what: "an image", at: store.at, hint: "its index names none" });
+    throw new IngotError("not-found", {
+      what: "an image",
+      at: store.at,
+      hint: "its index names none",
+    });
   const whole = wholeIndex(images, store);
   if (whole !== undefined) {
     const { descriptor, bytes } = whole;
@@ -223,7 +234,7 @@ function pick(store: ReadStore, reference: string | undefined, { passOver }: Rea
   return images
     .filter((image) => !isLeft(image))
     .map((descriptor) => ({
-      reference: nameOf(descriptor) ?? descriptor.digest,
+      reference: imageNameOf(descriptor) ?? descriptor.digest,
       descriptor,
       store,
     }));
@@ -231,5 +242,5 @@ function pick(store: ReadStore, reference: string | undefined, { passOver }: Rea
 
 const saidOfNameless = (image: Descriptor): string =>
   oddNameOf(image) === undefined
-    ? `${image.digest} has ${nameOf(image) === undefined ? "no name" : `a tag alone, ${JSON.stringify(nameOf(image))},`}`
+    ? `${image.digest} has ${imageNameOf(image) === undefined ? "no name" : `a tag alone, ${JSON.stringify(imageNameOf(image))},`}`
     : saidOfOdd(image);

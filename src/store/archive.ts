@@ -1,5 +1,5 @@
 import * as path from "node:path";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { openRead } from "../base/fs/file.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
@@ -12,28 +12,28 @@ import {
 } from "../oci/layout.ts";
 import { parseLayoutIndex } from "../oci/layout-index.ts";
 import { type Descriptor, INDEX_LIMIT } from "../oci/manifest.ts";
-import { scan } from "../tar/canonical/scan.ts";
+import { scanTar } from "../tar/canonical/scan.ts";
 import { headerWriter } from "../tar/header.ts";
 import { FileInput } from "../tar/input.ts";
 import { cleanName } from "../tar/member-name.ts";
-import { bytesOf, type Content, type Extent, readExtent, sameContent } from "./content.ts";
+import { type Content, type FileExtent, readBytes, readExtent, sameContent } from "./content.ts";
 import type { ReadStore } from "./store.ts";
 
 /** An OCI archive in a file: a layout in a tar, read where it lies. It may have Docker's list of images, too. */
 export class Archive implements ReadStore {
   readonly at: string;
-  readonly #blobs: ReadonlyMap<Digest, Extent>;
+  readonly #blobs: ReadonlyMap<Digest, FileExtent>;
   readonly #images: readonly Descriptor[];
-  readonly #docker: Extent | undefined;
-  readonly #base: Extent | undefined;
-  readonly #index: Extent | undefined;
+  readonly #docker: FileExtent | undefined;
+  readonly #base: FileExtent | undefined;
+  readonly #index: FileExtent | undefined;
 
   private constructor(
     at: string,
-    members: ReadonlyMap<string, Extent>,
+    members: ReadonlyMap<string, FileExtent>,
     images: readonly Descriptor[],
   ) {
-    const blobs = new Map<Digest, Extent>();
+    const blobs = new Map<Digest, FileExtent>();
     for (const [name, extent] of members) {
       const digest = digestAt(name);
       if (digest !== undefined) blobs.set(digest, extent);
@@ -61,7 +61,7 @@ export class Archive implements ReadStore {
     return !isLayout && members.has(DOCKER_FILE) ? undefined : Archive.#of(members, at);
   }
 
-  static #of(members: ReadonlyMap<string, Extent>, at: string): Archive {
+  static #of(members: ReadonlyMap<string, FileExtent>, at: string): Archive {
     checkLayout(need(members, LAYOUT_FILE, at, 4096), `${LAYOUT_FILE} in ${at}`);
     const index = parseLayoutIndex(
       need(members, INDEX_FILE, at, INDEX_LIMIT),
@@ -78,7 +78,7 @@ export class Archive implements ReadStore {
 
   /** The bytes of the list of what the archive leaves out, if it is a delta. @throws too-large */
   base(): Uint8Array | undefined {
-    return this.#base && bytesOf(this.#base, INDEX_LIMIT, `${BASE_FILE} in ${this.at}`);
+    return this.#base && readBytes(this.#base, INDEX_LIMIT, `${BASE_FILE} in ${this.at}`);
   }
 
   digests(): Iterable<Digest> {
@@ -86,7 +86,7 @@ export class Archive implements ReadStore {
   }
 
   indexFile(): Uint8Array | undefined {
-    return this.#index && bytesOf(this.#index, INDEX_LIMIT, `${INDEX_FILE} in ${this.at}`);
+    return this.#index && readBytes(this.#index, INDEX_LIMIT, `${INDEX_FILE} in ${this.at}`);
   }
 
   images(): readonly Descriptor[] {
@@ -98,11 +98,11 @@ export class Archive implements ReadStore {
   }
 }
 
-async function membersOf(at: string): Promise<Map<string, Extent>> {
-  const members = new Map<string, Extent>();
+async function membersOf(at: string): Promise<Map<string, FileExtent>> {
+  const members = new Map<string, FileExtent>();
   const file = openRead(at);
   try {
-    for await (const { name, type, offset, size } of scan(
+    for await (const { name, type, offset, size } of scanTar(
       new FileInput(file, at),
       await headerWriter(),
     )) {
@@ -111,7 +111,7 @@ async function membersOf(at: string): Promise<Map<string, Extent>> {
       const extent = { path: at, offset, size };
       const before = members.get(clean);
       if (before !== undefined && !sameContent(before, extent))
-        throw new Fault("malformed", {
+        throw new IngotError("malformed", {
           what: "the archive",
           at,
           why: `it has two members named ${clean}, and they are not the same`,
@@ -125,21 +125,21 @@ async function membersOf(at: string): Promise<Map<string, Extent>> {
 }
 
 function need(
-  members: ReadonlyMap<string, Extent>,
+  members: ReadonlyMap<string, FileExtent>,
   name: string,
   at: string,
   limit: number,
 ): Uint8Array {
   const extent = members.get(name);
   if (extent === undefined) {
-    throw new Fault("not-found", {
+    throw new IngotError("not-found", {
       what: "the member",
       at: `${name} in ${at}`,
       hint: "the file is not an OCI archive, or is incomplete",
     });
   }
   if (extent.size > limit)
-    throw new Fault("too-large", {
+    throw new IngotError("too-large", {
       what: "the member",
       at: `${name} in ${at}`,
       actual: extent.size,

@@ -1,7 +1,7 @@
 import { sameBytes } from "../base/bytes.ts";
 import { discard, lstat, type OpenFile, openRead, openWrite, rename } from "../base/fs/file.ts";
 import type { Digest } from "../oci/digest.ts";
-import { Files, Stretch } from "./extent-reader.ts";
+import { ExtentReader, OpenFiles } from "./extent-reader.ts";
 import { PART } from "./resumable-sessions.ts";
 
 /**
@@ -9,7 +9,7 @@ import { PART } from "./resumable-sessions.ts";
  * `existing` = a file that may be the blob and is not ours to change; `begun` = that file of ours, which is there already,
  * with all of the blob, a part of it, or anything else.
  */
-export interface Coming {
+export interface BlobTarget {
   readonly size: number;
   readonly to: string;
   readonly existing: string | undefined;
@@ -24,8 +24,8 @@ let scratch = new Uint8Array(0);
  * where they first differ (the file is damaged, or ends), or when there is none, they go into a new file, and into one that is
  * ours as it is. That the bytes are the blob's is for the caller to prove. Call `end` or `drop`, whatever happens.
  */
-export class Arrival {
-  readonly #coming: Coming;
+export class BlobWriter {
+  readonly #coming: BlobTarget;
   #existing: OpenFile | undefined;
   #begun: OpenFile | undefined;
   #out: OpenFile | undefined;
@@ -34,7 +34,7 @@ export class Arrival {
   #done = 0;
   #mended = false;
 
-  constructor(coming: Coming) {
+  constructor(coming: BlobTarget) {
     this.#coming = coming;
     this.#path = coming.begun ?? coming.to + PART;
     this.#existing = openSame(coming);
@@ -126,10 +126,10 @@ export class Arrival {
 
   /** A disk that damaged a file once may do so twice: what was there is proven again. @throws digest-differs, size-differs */
   #readBack(digest: Digest): void {
-    const files = new Files();
+    const files = new OpenFiles();
     try {
       const { size } = this.#coming;
-      const written = new Stretch({ path: this.#path, offset: 0, size, digest }, files);
+      const written = new ExtentReader({ path: this.#path, offset: 0, size, digest }, files);
       const piece = new Uint8Array(PIECE);
       while (written.read(piece) > 0);
       written.prove();
@@ -140,7 +140,7 @@ export class Arrival {
 }
 
 /** The file that is there, where it can be read and has the blob's size. */
-function openSame({ existing, size }: Coming): OpenFile | undefined {
+function openSame({ existing, size }: BlobTarget): OpenFile | undefined {
   if (existing === undefined) return undefined;
   let file: OpenFile | undefined;
   try {

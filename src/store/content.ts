@@ -1,18 +1,18 @@
 import { sameBytes } from "../base/bytes.ts";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { openRead } from "../base/fs/file.ts";
 import { digestOf } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 
 /** A stretch of a file. Bytes. */
-export interface Extent {
+export interface FileExtent {
   readonly path: string;
   readonly offset: number;
   readonly size: number;
 }
 
 /** Where the bytes of a blob are: in memory, or a stretch of a file. They can be read as often as asked. */
-export type Content = Uint8Array | Extent;
+export type Content = Uint8Array | FileExtent;
 
 export const sizeOf = (content: Content) =>
   content instanceof Uint8Array ? content.length : content.size;
@@ -25,22 +25,22 @@ export const sizeOf = (content: Content) =>
 export function readContent(content: Content, descriptor: Descriptor, limit: number): Uint8Array {
   const { digest, size } = descriptor;
   if (size > limit)
-    throw new Fault("too-large", { what: "the blob", at: digest, actual: size, limit });
+    throw new IngotError("too-large", { what: "the blob", at: digest, actual: size, limit });
   const bytes =
     content instanceof Uint8Array
       ? content
       : readExtent(content, Math.min(content.size, limit + 1));
   if (bytes.length !== size || sizeOf(content) !== size) {
-    throw new Fault("size-differs", { at: digest, expected: size, actual: sizeOf(content) });
+    throw new IngotError("size-differs", { at: digest, expected: size, actual: sizeOf(content) });
   }
   const actual = digestOf(bytes);
   if (actual !== digest)
-    throw new Fault("digest-differs", { at: digest, expected: digest, actual });
+    throw new IngotError("digest-differs", { at: digest, expected: digest, actual });
   return bytes;
 }
 
 /** The first `count` bytes of a stretch of a file, as far as they are there. */
-export function readExtent(extent: Extent, count = extent.size): Uint8Array {
+export function readExtent(extent: FileExtent, count = extent.size): Uint8Array {
   const file = openRead(extent.path);
   try {
     const bytes = new Uint8Array(count);
@@ -70,12 +70,12 @@ function pieceOf(content: Content, at: number): Uint8Array {
 }
 
 /** All bytes of a content of at most `limit` bytes, as they are. @throws too-large, size-differs, io */
-export function bytesOf(content: Content, limit: number, at: string): Uint8Array {
+export function readBytes(content: Content, limit: number, at: string): Uint8Array {
   if (content instanceof Uint8Array) return content;
   if (content.size > limit)
-    throw new Fault("too-large", { what: "the file", at, actual: content.size, limit });
+    throw new IngotError("too-large", { what: "the file", at, actual: content.size, limit });
   const bytes = readExtent(content);
   if (bytes.length < content.size)
-    throw new Fault("size-differs", { at, expected: content.size, actual: bytes.length });
+    throw new IngotError("size-differs", { at, expected: content.size, actual: bytes.length });
   return bytes;
 }

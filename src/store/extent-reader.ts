@@ -1,21 +1,21 @@
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { type OpenFile, openRead } from "../base/fs/file.ts";
 import { Sha256 } from "../base/hash.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Extent } from "./content.ts";
+import type { FileExtent } from "./content.ts";
 
 /** A blob in a file. */
-export type Located = Extent & { readonly digest: Digest };
+export type BlobExtent = FileExtent & { readonly digest: Digest };
 
 /** A stretch of a file, read from front to back and hashed as it is read. Of a blob, the digest can be proven at its end. */
-export class Stretch {
-  readonly #extent: Extent & { readonly digest?: Digest };
+export class ExtentReader {
+  readonly #extent: FileExtent & { readonly digest?: Digest };
   readonly #file: OpenFile;
   readonly #hash = new Sha256();
   #done = 0;
   #digest: Digest | undefined;
 
-  constructor(extent: Extent & { readonly digest?: Digest }, files: Files) {
+  constructor(extent: FileExtent & { readonly digest?: Digest }, files: OpenFiles) {
     this.#extent = extent;
     this.#file = files.open(extent.path);
   }
@@ -28,7 +28,7 @@ export class Stretch {
     if (wanted === 0) return 0;
     const got = this.#file.read(into.subarray(0, wanted), offset + this.#done);
     if (got < wanted)
-      throw new Fault("size-differs", {
+      throw new IngotError("size-differs", {
         at: path,
         expected: offset + size,
         actual: offset + this.#done + got,
@@ -52,13 +52,13 @@ export class Stretch {
   prove(): void {
     const { path, digest: expected } = this.#extent;
     if (expected !== undefined && this.digest !== expected) {
-      throw new Fault("digest-differs", { at: path, expected, actual: this.digest });
+      throw new IngotError("digest-differs", { at: path, expected, actual: this.digest });
     }
   }
 }
 
 /** The file that was read last stays open: a run of blobs is often in one file, and never in many. */
-export class Files {
+export class OpenFiles {
   #last: OpenFile | undefined;
 
   open(path: string): OpenFile {
@@ -77,8 +77,8 @@ export class Files {
 }
 
 /** Runs `act` with files that are closed afterwards. */
-export async function withFiles<T>(act: (files: Files) => T | Promise<T>): Promise<T> {
-  const files = new Files();
+export async function withOpenFiles<T>(act: (files: OpenFiles) => T | Promise<T>): Promise<T> {
+  const files = new OpenFiles();
   try {
     return await act(files);
   } finally {

@@ -1,6 +1,6 @@
 import * as path from "node:path";
-import { Fault } from "../base/error.ts";
-import { writeWhole } from "../base/fs/atomic-file.ts";
+import { IngotError } from "../base/error.ts";
+import { writeFileAtomic } from "../base/fs/atomic-file.ts";
 import {
   discard,
   lstat,
@@ -13,7 +13,7 @@ import {
   syncDirectory,
 } from "../base/fs/file.ts";
 import { withLock } from "../base/fs/lock.ts";
-import { judgeOwner, owner } from "../base/fs/process-id.ts";
+import { judgeOwner, processOwner } from "../base/fs/process-id.ts";
 import { byBytes, sortedBy } from "../base/order.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import {
@@ -21,20 +21,20 @@ import {
   checkLayout,
   formatLayoutIndex,
   INDEX_FILE,
+  imageNameOf,
   LAYOUT_BYTES,
   LAYOUT_FILE,
-  nameOf,
 } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import { REF_NAME } from "../oci/media-types.ts";
-import { parseReferrersTag, type Refers, referrerEntry, refersOf } from "../oci/referrer.ts";
+import { refersOf } from "../oci/referrer.ts";
 import { sizeOf } from "./content.ts";
+import { entryOf, keyOf, keyOfEntry } from "./index-entries.ts";
 import { LayerCache } from "./layer-cache.ts";
 import { Layout } from "./layout.ts";
-import { Partials } from "./partial-blobs.ts";
-import { Leftovers, ownerOf } from "./resumable-sessions.ts";
+import { PartialDownloads } from "./partial-blobs.ts";
+import { ResumableSessions, sessionOwner } from "./resumable-sessions.ts";
 import { Session } from "./session.ts";
-import type { Named } from "./store.ts";
+import type { NamedDescriptor } from "./store.ts";
 
 /** Our own things in the folder, which the layout's other readers pass over. */
 const OWN = ".ingot";
@@ -63,7 +63,7 @@ export class FolderStore extends Layout {
       readDirectory(this.at).some((name) => !BEGUN.test(name)) &&
       stat(file) === undefined
     ) {
-      throw new Fault("not-found", {
+      throw new IngotError("not-found", {
         what: "the layout file",
         at: file,
         hint: "choose a folder that is empty or an OCI image layout with --store",
@@ -81,13 +81,13 @@ export class FolderStore extends Layout {
   }
 
   /** Blobs of which a part has arrived. */
-  get partials(): Partials {
-    return new Partials(this.#own("partial"));
+  get partials(): PartialDownloads {
+    return new PartialDownloads(this.#own("partial"));
   }
 
   /** What sessions left that were killed or broke off. */
-  get leftovers(): Leftovers {
-    return new Leftovers(this.#own("left"));
+  get leftovers(): ResumableSessions {
+    return new ResumableSessions(this.#own("left"));
   }
 
   /**
@@ -98,7 +98,7 @@ export class FolderStore extends Layout {
     makeDirectory(path.join(this.at, BLOBS));
     return this.#locked(() => {
       this.#sweep();
-      const prefix = owner() + (resumable ? RESUMABLE : "-");
+      const prefix = processOwner() + (resumable ? RESUMABLE : "-");
       return new Session(this, makeUnique(this.#own("work", prefix)), { resumable });
     });
   }
@@ -108,14 +108,17 @@ export class FolderStore extends Layout {
    * here.
    * @param instead entries that go, which have no subject in an annotation @throws blob-missing when it was pruned
    */
-  async tag(images: readonly Named[], instead: readonly Descriptor[] = []): Promise<void> {
-    const keyOfOld = (entry: Descriptor) => `${nameOf(entry) ?? ""} ${entry.digest}`;
+  async tag(
+    images: readonly NamedDescriptor[],
+    instead: readonly Descriptor[] = [],
+  ): Promise<void> {
+    const keyOfOld = (entry: Descriptor) => `${imageNameOf(entry) ?? ""} ${entry.digest}`;
     const gone = new Set(instead.map(keyOfOld));
     await this.#replaceIndex((entries) => {
       const added = new Map(images.map((image) => [keyOf(image), entryOf(image)]));
       for (const { digest } of added.values()) {
         if (this.find(digest) === undefined)
-          throw new Fault("blob-missing", { digest, at: this.at });
+          throw new IngotError("blob-missing", { digest, at: this.at });
       }
       const stays = (entry: Descriptor) =>
         !added.has(keyOfEntry(entry)) &&
@@ -130,7 +133,7 @@ export class FolderStore extends Layout {
    */
   async untag(
     names: readonly string[],
-    referrers: () => readonly Named[] = () => [],
+    referrers: () => readonly NamedDescriptor[] = () => [],
   ): Promise<void> {
     await this.#replaceIndex((entries) => {
       const removed = new Set([...names, ...referrers().map(keyOf)]);
@@ -153,7 +156,7 @@ export class FolderStore extends Layout {
     return this.#locked(async () => {
       const [writer] = this.#sweep();
       if (writer !== undefined)
-        throw new Fault("busy", { what: "the store", at: this.at, holder: writer });
+        throw new IngotError("busy", { what: "the store", at: this.at, holder: writer });
       this.refresh();
       this.#checkIndex();
       this.#mustBeSupported();
@@ -183,7 +186,7 @@ export class FolderStore extends Layout {
   #checkIndex(): void {
     const at = path.join(this.at, INDEX_FILE);
     if (stat(at) !== undefined || readDirectory(path.join(this.at, BLOBS)).length === 0) return;
-    throw new Fault("not-found", {
+    throw new IngotError("not-found", {
       what: "the index",
       at,
       hint: "without it, it is unknown which blobs are needed: restore it, or import or build an image, which begins a new one",
@@ -195,7 +198,7 @@ export class FolderStore extends Layout {
     if (stat(path.join(this.at, INDEX_FILE)) === undefined) return;
     const [other] = this.index().unsupported;
     if (other === undefined) return;
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "the index of the layout",
       at: path.join(this.at, INDEX_FILE),
       found: `the digest ${other.digest}`,
@@ -224,7 +227,7 @@ export class FolderStore extends Layout {
     const { leftovers } = this;
     const there = readDirectory(work).filter((name) => {
       const at = path.join(work, name);
-      const judged = judgeOwner(ownerOf(name));
+      const judged = judgeOwner(sessionOwner(name));
       const isOld = now - (lstat(at)?.mtime ?? now) > A_DAY;
       if (judged === "alive" || (judged === "unknown" && !isOld)) return true;
       if (isOld || !name.includes(RESUMABLE) || !leftovers.add(at)) discard(at);
@@ -249,52 +252,24 @@ export class FolderStore extends Layout {
   /** Only under the lock. */
   #writeIndex(entries: readonly Descriptor[]): void {
     const isImage = (entry: Descriptor) =>
-      nameOf(entry) !== undefined && refersOf(entry) === undefined;
-    const images = sortedBy(entries.filter(isImage), (entry) => nameOf(entry)!);
+      imageNameOf(entry) !== undefined && refersOf(entry) === undefined;
+    const images = sortedBy(entries.filter(isImage), (entry) => imageNameOf(entry)!);
     const referrers = sortedBy(
       entries.filter((entry) => refersOf(entry) !== undefined),
       keyOfEntry,
     );
     const nameless = entries.filter(
-      (entry) => nameOf(entry) === undefined && refersOf(entry) === undefined,
+      (entry) => imageNameOf(entry) === undefined && refersOf(entry) === undefined,
     );
     const layout = path.join(this.at, LAYOUT_FILE);
     if (stat(layout) === undefined) {
-      writeWhole(layout, LAYOUT_BYTES);
+      writeFileAtomic(layout, LAYOUT_BYTES);
       syncDirectory(path.dirname(this.at));
     }
-    writeWhole(
+    writeFileAtomic(
       path.join(this.at, INDEX_FILE),
       formatLayoutIndex([...images, ...referrers, ...nameless]),
     );
     this.refresh();
   }
-}
-
-/** What an entry of the index is known by: an image by its name, a referrer by what it refers to and its digest. */
-function keyOf(image: Named): string {
-  const refers = refersIn(image);
-  return refers === undefined ? image.reference : referrerKey(refers, image.descriptor);
-}
-
-/** What an image refers to: also by a name with cosign's tag. */
-function refersIn({ reference, refers }: Named): Refers | undefined {
-  const tagged = parseReferrersTag(reference);
-  return refers ?? (tagged?.suffix === undefined ? undefined : tagged);
-}
-
-const keyOfEntry = (entry: Descriptor): string => {
-  const refers = refersOf(entry);
-  return refers === undefined ? (nameOf(entry) ?? "") : referrerKey(refers, entry);
-};
-
-const referrerKey = ({ subject }: Refers, { digest }: Descriptor) => `@${subject} ${digest}`;
-
-/** The entry of an image, or of a referrer; cosign's have their tag, so that other tools find them in the layout. */
-function entryOf(image: Named): Descriptor {
-  const { reference, descriptor } = image;
-  const { mediaType, digest, size, platform } = descriptor;
-  const refers = refersIn(image);
-  if (refers !== undefined) return referrerEntry(descriptor, refers, undefined, true);
-  return { mediaType, digest, size, annotations: { [REF_NAME]: reference }, platform };
 }

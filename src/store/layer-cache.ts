@@ -2,8 +2,8 @@
 import * as path from "node:path";
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
-import { isFault } from "../base/error.ts";
-import { writeWhole } from "../base/fs/atomic-file.ts";
+import { isIngotError } from "../base/error.ts";
+import { writeFileAtomic } from "../base/fs/atomic-file.ts";
 import { discard, makeDirectory, readDirectory, readFile, remove, stat } from "../base/fs/file.ts";
 import { formatJson, parseJson } from "../base/json/json.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
@@ -59,7 +59,11 @@ export class LayerCache {
     try {
       return read(file, key);
     } catch (error) {
-      if (isFault(error, "malformed") || isFault(error, "io") || isFault(error, "too-large"))
+      if (
+        isIngotError(error, "malformed") ||
+        isIngotError(error, "io") ||
+        isIngotError(error, "too-large")
+      )
         return undefined;
       throw error;
     }
@@ -69,7 +73,7 @@ export class LayerCache {
   put(key: LayerKey, { digest, size, diffID }: KnownLayer): void {
     makeDirectory(path.join(this.#at, key.shape));
     const layer = { digest, size, diffID };
-    writeWhole(this.#file(key), utf8(formatJson({ ...layer, sum: sumOf(key, layer) })));
+    writeFileAtomic(this.#file(key), utf8(formatJson({ ...layer, sum: sumOf(key, layer) })));
   }
 
   /** Forgets the layers that `isThere` does not have any more, and what is damaged. */

@@ -1,5 +1,5 @@
 import * as path from "node:path";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { readDirectory, readFile, stat } from "../base/fs/file.ts";
 import { type Digest, hexOf, isDigest } from "../oci/digest.ts";
 import { BLOBS, checkLayout, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
@@ -21,7 +21,7 @@ export class Layout implements ReadStore {
   check(): this {
     const file = path.join(this.at, LAYOUT_FILE);
     if (stat(file) === undefined) {
-      throw new Fault("not-found", {
+      throw new IngotError("not-found", {
         what: "the layout file",
         at: file,
         hint: `${this.at} is not an OCI image layout`,

@@ -9,11 +9,11 @@ import {
   rename,
   stat,
 } from "../base/fs/file.ts";
-import { judgeOwner, owner } from "../base/fs/process-id.ts";
+import { judgeOwner, processOwner } from "../base/fs/process-id.ts";
 import { Sha256 } from "../base/hash.ts";
 import { hexOf } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import { Stretch, withFiles } from "./extent-reader.ts";
+import { ExtentReader, withOpenFiles } from "./extent-reader.ts";
 
 /** At the end of the name of a file that nobody is writing. */
 const FREE = "free";
@@ -21,7 +21,7 @@ const FREE = "free";
 let count = 0;
 
 /** A folder of such files, each named for its blob and for who writes it. */
-export class Partials {
+export class PartialDownloads {
   readonly #at: string;
 
   /** @param at its folder, which may not be there yet */
@@ -33,7 +33,7 @@ export class Partials {
   async open(descriptor: Descriptor, stop?: AbortSignal): Promise<PartialBlob> {
     makeDirectory(this.#at);
     const hex = hexOf(descriptor.digest);
-    const name = `${owner()}.${++count}`;
+    const name = `${processOwner()}.${++count}`;
     const own = path.join(this.#at, `${hex}.${name}`);
     const free = path.join(this.#at, `${hex}.${FREE}.${name}`);
     const adopted = this.#adopt(descriptor, own);
@@ -142,8 +142,8 @@ function hashed(
 ): Promise<{ size: number; hash: Sha256 }> {
   const size = Math.min(stat(at)?.size ?? 0, most);
   const hash = new Sha256();
-  return withFiles(async (files) => {
-    const stretch = new Stretch({ path: at, offset: 0, size }, files);
+  return withOpenFiles(async (files) => {
+    const stretch = new ExtentReader({ path: at, offset: 0, size }, files);
     const piece = new Uint8Array(Math.min(1 << 20, size));
     for (let got = stretch.read(piece); got > 0; got = stretch.read(piece)) {
       hash.update(piece.subarray(0, got));
@@ -160,10 +160,10 @@ export function isWhole(
   { digest, size }: Descriptor,
   stop?: AbortSignal,
 ): Promise<boolean> {
-  return withFiles(async (files) => {
+  return withOpenFiles(async (files) => {
     try {
       if (stat(at)?.size !== size) return false;
-      const stretch = new Stretch({ path: at, offset: 0, size, digest }, files);
+      const stretch = new ExtentReader({ path: at, offset: 0, size, digest }, files);
       const piece = new Uint8Array(Math.min(1 << 20, size));
       while (stretch.read(piece) > 0 && !stop?.aborted)
         await new Promise((next) => setTimeout(next, 0));

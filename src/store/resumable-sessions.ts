@@ -17,13 +17,13 @@ export const hasUseful = (work: string): boolean =>
   readDirectory(work).some((name) => USEFUL.test(name));
 
 /** The name of who made a session's folder. */
-export const ownerOf = (folder: string) => folder.slice(0, Math.max(0, folder.indexOf("-")));
+export const sessionOwner = (folder: string) => folder.slice(0, Math.max(0, folder.indexOf("-")));
 
 /**
  * The folders of such sessions, each with its owner's name in front. They are kept for a day, `prune` removes them, and so does who
  * lacks the space. Nothing in them is trusted: whoever takes a file compares it with the blob that comes.
  */
-export class Leftovers {
+export class ResumableSessions {
   readonly #at: string;
   /** Of each blob's digits the files that can be taken, those of which all has come first. */
   #files: Map<string, string[]> | undefined;
@@ -101,7 +101,7 @@ export class Leftovers {
   #list(): Map<string, string[]> {
     const files = new Map<string, string[]>();
     for (const folder of this.#folders()) {
-      const isGone = judgeOwner(ownerOf(path.basename(folder))) === "gone";
+      const isGone = judgeOwner(sessionOwner(path.basename(folder))) === "gone";
       for (const name of namesIn(folder)) {
         const [, hex, part] = USEFUL.exec(name) ?? [];
         if (hex === undefined || (part !== undefined && !isGone)) continue;

@@ -1,23 +1,23 @@
 import * as path from "node:path";
-import { Fault, isFault } from "../base/error.ts";
-import { atExit } from "../base/fs/exit-hooks.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
+import { onExit } from "../base/fs/exit-hooks.ts";
 import { discard, freeSpace, lstat, remove, rename, stat, syncDirectory } from "../base/fs/file.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { BLOBS } from "../oci/layout.ts";
-import { Arrival, type Coming } from "./blob-writer.ts";
+import { type BlobTarget, BlobWriter } from "./blob-writer.ts";
 import type { Content } from "./content.ts";
 import type { LayerCache } from "./layer-cache.ts";
 import type { Layout } from "./layout.ts";
-import type { Partials } from "./partial-blobs.ts";
-import { hasUseful, type Leftovers } from "./resumable-sessions.ts";
-import type { Named } from "./store.ts";
+import type { PartialDownloads } from "./partial-blobs.ts";
+import { hasUseful, type ResumableSessions } from "./resumable-sessions.ts";
+import type { NamedDescriptor } from "./store.ts";
 
 /** What a session needs of the store it works for. */
-export interface Taggable extends Layout {
+export interface TaggableStore extends Layout {
   readonly layers: LayerCache;
-  readonly partials: Partials;
-  readonly leftovers: Leftovers;
-  tag(images: readonly Named[]): Promise<void>;
+  readonly partials: PartialDownloads;
+  readonly leftovers: ResumableSessions;
+  tag(images: readonly NamedDescriptor[]): Promise<void>;
 }
 
 /**
@@ -25,20 +25,20 @@ export interface Taggable extends Layout {
  * what was staged waits for the next such session when the program is stopped or killed.
  */
 export class Session {
-  readonly store: Taggable;
+  readonly store: TaggableStore;
   readonly #work: string;
   readonly #resumable: boolean;
-  readonly #leftovers: Leftovers;
+  readonly #leftovers: ResumableSessions;
   readonly #release: () => void;
   readonly #staged = new Set<Digest>();
   #files = 0;
 
-  constructor(store: Taggable, work: string, { resumable }: { readonly resumable: boolean }) {
+  constructor(store: TaggableStore, work: string, { resumable }: { readonly resumable: boolean }) {
     this.store = store;
     this.#work = work;
     this.#resumable = resumable;
     this.#leftovers = store.leftovers;
-    this.#release = atExit(() => this.#leave());
+    this.#release = onExit(() => this.#leave());
   }
 
   /** The file to write the blob into; call `staged` when all of it is there, checked and synced. */
@@ -59,7 +59,7 @@ export class Session {
   }
 
   /** How the blob is to come: what the store has of it, or else what a session left that is gone. It is the caller's to compare. */
-  coming(digest: Digest, size: number): Coming {
+  coming(digest: Digest, size: number): BlobTarget {
     const [to, existing] = [this.fileFor(digest), this.existing(digest)];
     const begun = this.#resumable ? this.#leftovers.take(digest, to) : undefined;
     if (existing !== undefined && begun !== undefined) discard(begun);
@@ -67,14 +67,14 @@ export class Session {
   }
 
   /** The same for a file of the session's own, whose digest is known only at its end: what is left that has its size. */
-  comingFile(size: number): Coming {
+  comingFile(size: number): BlobTarget {
     const to = this.newFile();
     const begun = this.#resumable ? this.#leftovers.takeSized(size, to) : undefined;
     return { size, to, existing: undefined, begun };
   }
 
   /** Makes sure that there is room for what is to come; if need be, by removing what other sessions left. @throws no-space */
-  checkRoom(coming: Iterable<Coming>): void {
+  checkRoom(coming: Iterable<BlobTarget>): void {
     const { at } = this.store;
     let needed = 0;
     for (const { size, existing, begun } of coming) {
@@ -84,7 +84,7 @@ export class Session {
     const free = () => freeSpace(at) ?? needed;
     if (free() >= needed) return;
     this.#leftovers.drop();
-    if (free() < needed) throw new Fault("no-space", { at, needed, free: free() });
+    if (free() < needed) throw new IngotError("no-space", { at, needed, free: free() });
   }
 
   /** The blob's file is written, checked and on the disk. */
@@ -122,7 +122,7 @@ export class Session {
   /** Stages a blob that was made here, unless the store has it whole. Safe to call again. */
   put(digest: Digest, bytes: Uint8Array): void {
     if (this.#staged.has(digest)) return;
-    const arrival = new Arrival(this.coming(digest, bytes.length));
+    const arrival = new BlobWriter(this.coming(digest, bytes.length));
     try {
       arrival.write(bytes);
       const written = arrival.end(digest);
@@ -143,10 +143,10 @@ export class Session {
    * session has ended. @returns how many blobs came in that were not there whole
    * @throws blob-missing for one that is neither staged nor in the store: then nothing has changed
    */
-  async commit(digests: ReadonlySet<Digest>, images: readonly Named[]): Promise<number> {
+  async commit(digests: ReadonlySet<Digest>, images: readonly NamedDescriptor[]): Promise<number> {
     for (const digest of digests)
       if (this.find(digest) === undefined)
-        throw new Fault("blob-missing", { digest, at: this.store.at });
+        throw new IngotError("blob-missing", { digest, at: this.store.at });
     const coming = [...this.#staged].filter((digest) => digests.has(digest));
     for (const digest of coming) this.#place(digest);
     const blobs = path.join(this.store.at, BLOBS);
@@ -177,7 +177,8 @@ export class Session {
    */
   fail(error: unknown, brokeOff = false): void {
     if (isFull(error)) this.#leftovers.drop();
-    else if (brokeOff || (isFault(error, "io") && !this.#isOurs(error.facts.at))) this.#leave();
+    else if (brokeOff || (isIngotError(error, "io") && !this.#isOurs(error.facts.at)))
+      this.#leave();
     this.drop();
   }
 
@@ -196,8 +197,8 @@ export class Session {
 }
 
 const isFull = (error: unknown) =>
-  isFault(error, "no-space") ||
-  (isFault(error, "io") && ["ENOSPC", "EDQUOT"].includes(error.facts.code));
+  isIngotError(error, "no-space") ||
+  (isIngotError(error, "io") && ["ENOSPC", "EDQUOT"].includes(error.facts.code));
 
 /** Removes the folder, also while threads put files into it: under another name they do not find it any more. */
 function takeAway(work: string): void {

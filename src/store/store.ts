@@ -1,10 +1,10 @@
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { sortedUnique } from "../base/order.ts";
-import { nearest } from "../base/suggest.ts";
+import { suggest } from "../base/suggest.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
-import { nameOf } from "../oci/layout.ts";
+import { imageNameOf } from "../oci/layout.ts";
 import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
-import { type Kind, parseWanted, repositoryOf } from "../oci/reference.ts";
+import { parseQuery, type ReferenceKind, repositoryOf } from "../oci/reference.ts";
 import { parseReferrersTag, type Refers, refersOf } from "../oci/referrer.ts";
 import { type Content, readContent } from "./content.ts";
 
@@ -28,7 +28,7 @@ export interface ReadStore {
 }
 
 /** An image under its name, or something that refers to one. */
-export interface Named {
+export interface NamedDescriptor {
   readonly reference: string;
   readonly descriptor: Descriptor;
   /** What it refers to, where it is a signature or the like: then its reference is not an image's name. */
@@ -39,11 +39,15 @@ export interface Named {
  * The bytes of a manifest, index or config that `store` holds, proven.
  * @param neededBy what asks for it, for the message @throws blob-missing, digest-differs, size-differs, too-large
  */
-export function fetch(store: ReadStore, descriptor: Descriptor, neededBy?: string): Uint8Array {
+export function readBlob(store: ReadStore, descriptor: Descriptor, neededBy?: string): Uint8Array {
   const { digest } = descriptor;
   const content = store.find(digest);
   if (content === undefined)
-    throw new Fault("blob-missing", { digest, at: store.at, ...(neededBy ? { neededBy } : {}) });
+    throw new IngotError("blob-missing", {
+      digest,
+      at: store.at,
+      ...(neededBy ? { neededBy } : {}),
+    });
   return readContent(content, descriptor, MANIFEST_LIMIT);
 }
 
@@ -53,20 +57,24 @@ export function fetch(store: ReadStore, descriptor: Descriptor, neededBy?: strin
  * @param kind by whose convention alone a short name is completed; undefined = both
  * @throws not-found with names that look alike, ambiguous
  */
-export function resolve(store: ReadStore, text: string, kind?: Kind): Named {
+export function resolveName(store: ReadStore, text: string, kind?: ReferenceKind): NamedDescriptor {
   const all = store.images();
   const images = all.filter((image) => refersOf(image) === undefined || isDigest(text));
-  const exact = all.filter((image) => nameOf(image) === text);
+  const exact = all.filter((image) => imageNameOf(image) === text);
   const found = exact.length > 0 ? exact : matching(images, text, kind);
   const digests = new Set(found.map(({ digest }) => digest));
   if (digests.size > 1)
-    throw new Fault("ambiguous", { what: "the image", at: text, matches: found.map(describe) });
+    throw new IngotError("ambiguous", {
+      what: "the image",
+      at: text,
+      matches: found.map(describe),
+    });
   const [descriptor] = found;
   if (descriptor !== undefined)
-    return { reference: nameOf(descriptor) ?? descriptor.digest, descriptor };
-  const names = images.flatMap((image) => nameOf(image) ?? []);
+    return { reference: imageNameOf(descriptor) ?? descriptor.digest, descriptor };
+  const names = images.flatMap((image) => imageNameOf(image) ?? []);
   const as = completed(text, kind).filter((name) => name !== text);
-  throw new Fault("not-found", {
+  throw new IngotError("not-found", {
     what: "the image",
     at: `${text} in ${store.at}`,
     ...(as.length > 0 && { as }),
@@ -77,25 +85,25 @@ export function resolve(store: ReadStore, text: string, kind?: Kind): Named {
 function matching(
   images: readonly Descriptor[],
   text: string,
-  kind: Kind | undefined,
+  kind: ReferenceKind | undefined,
 ): Descriptor[] {
-  const { references, digest, repositories } = parseWanted(text, kind && [kind]);
-  const named = images.filter((image) => references.includes(nameOf(image) ?? ""));
+  const { references, digest, repositories } = parseQuery(text, kind && [kind]);
+  const named = images.filter((image) => references.includes(imageNameOf(image) ?? ""));
   if (digest === undefined) return named;
   const exact = named.filter((image) => image.digest === digest);
   if (exact.length > 0) return exact;
   const isThere = (image: Descriptor) =>
     repositories === undefined
       ? references.length === 0
-      : repositories.includes(repositoryOf(nameOf(image) ?? ""));
+      : repositories.includes(repositoryOf(imageNameOf(image) ?? ""));
   return images.filter((image) => image.digest === digest && isThere(image));
 }
 
-const describe = (image: Descriptor) => `${nameOf(image) ?? "(no name)"} ${image.digest}`;
+const describe = (image: Descriptor) => `${imageNameOf(image) ?? "(no name)"} ${image.digest}`;
 
 /** The complete names that `text` was looked for under. */
-function completed(text: string, kind: Kind | undefined): string[] {
-  const { references, digest, repositories } = parseWanted(text, kind && [kind]);
+function completed(text: string, kind: ReferenceKind | undefined): string[] {
+  const { references, digest, repositories } = parseQuery(text, kind && [kind]);
   const isWhole = digest === undefined || repositories !== undefined;
   return references.map((name) => (isWhole ? name : `${name}@${digest}`));
 }
@@ -108,8 +116,8 @@ function similar(text: string, names: readonly string[]): string[] {
   const untagged = (name: string) => lastOf(name).replace(/[:@].*$/s, "");
   const short = new Map(names.map((name) => [lastOf(name).replace(/:latest$/, ""), name]));
   const near = new Set([
-    ...nearest(text, names),
-    ...nearest(lastOf(text), short.keys()).map((word) => short.get(word)!),
+    ...suggest(text, names),
+    ...suggest(lastOf(text), short.keys()).map((word) => short.get(word)!),
   ]);
   const repository = untagged(text);
   const tags = names.filter(

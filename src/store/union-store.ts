@@ -4,7 +4,7 @@ import type { Content } from "./content.ts";
 import type { ReadStore } from "./store.ts";
 
 /** Several stores as one: a blob is where it is found first; the images are those of the first. */
-export class JointStore implements ReadStore {
+export class UnionStore implements ReadStore {
   readonly #stores: readonly [ReadStore, ...ReadStore[]];
 
   constructor(...stores: readonly [ReadStore, ...ReadStore[]]) {

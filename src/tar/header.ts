@@ -1,6 +1,6 @@
 import { pack } from "tar-stream";
 import { concat, utf8 } from "../base/bytes.ts";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 
 /** Bytes in a block: headers are one, bodies are padded to whole ones. */
 export const BLOCK = 512;
@@ -67,7 +67,7 @@ const CHECKSUM = { at: 148, digits: 6, width: 8 };
 
 function stamp(template: Uint8Array, name: string, size: number): Uint8Array {
   if (!/^[\x21-\x7e]{1,100}$/.test(name)) {
-    throw new Fault("internal", {
+    throw new IngotError("internal", {
       message: `a canonical member cannot be named ${JSON.stringify(name)}`,
     });
   }

@@ -1,5 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import type { OpenFile } from "../base/fs/file.ts";
 
 /** Bytes that are read once, from front to back. What `take` and `each` give is valid until the next call. */
@@ -61,7 +61,7 @@ export class FileInput implements Input {
     for (let left = there; left > 0; ) {
       const got = this.#file.read(buffer.subarray(0, Math.min(left, buffer.length)), this.position);
       if (got === 0)
-        throw new Fault("size-differs", {
+        throw new IngotError("size-differs", {
           at: this.at,
           expected: this.size,
           actual: this.position,

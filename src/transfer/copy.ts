@@ -1,44 +1,44 @@
 /** Images from wherever they are to wherever they are to be; their bytes stay what they are. */
 
-import type { Unloadable } from "../archive/docker-manifest.ts";
+import type { UnloadableImage } from "../archive/docker-manifest.ts";
 import { planArchive, writeArchive } from "../archive/write.ts";
 import { completeNames, isTagOnly } from "../image/complete-name.ts";
 import { type LeftBehind, type Referring, underName } from "../image/referrers.ts";
-import type { Selected } from "../image/select.ts";
+import type { StoredImage } from "../image/select.ts";
 import { missingBlob, walk } from "../image/walk.ts";
-import type { Working } from "../jobs/job-context.ts";
+import type { JobContext } from "../jobs/job-context.ts";
 import type { Digest } from "../oci/digest.ts";
 import { formatRemote } from "../oci/remote-reference.ts";
 import { FolderStore } from "../store/folder-store.ts";
-import { takeAll } from "../verify/stage-blobs.ts";
+import { stageAll } from "../verify/stage-blobs.ts";
 import {
-  type Chosen,
   type Destination,
-  isRemote,
-  mustBeOwn,
+  isRemoteImage,
   type OpenRepository,
   only,
+  type ResolvedImages,
   renamed,
+  requireOwnName,
 } from "./endpoint.ts";
 import { planRemote, writeRemote } from "./export-remote.ts";
-import { bytesOf, pullImages, reachOf } from "./pull.ts";
-import { bytesToPush, type Pushable, pushImage } from "./push.ts";
+import { bytesToFetch, pullImages, reachOf } from "./pull.ts";
+import { bytesToPush, type ImageHandle, pushImage } from "./push.ts";
 import { pushReferrers, withoutSubject } from "./push-referrers.ts";
 import type { RemoteImage } from "./remote-image.ts";
 
 /** Images under the names that they are to have, and how to bring them there. */
-export interface Copy {
-  readonly images: readonly Pushable[];
+export interface CopyPlan {
+  readonly images: readonly ImageHandle[];
   readonly referring: readonly Referring[];
   readonly left: readonly LeftBehind[];
   /** Of an archive: the containers that Docker cannot load. */
-  readonly unloadable?: readonly Unloadable[];
+  readonly unloadable?: readonly UnloadableImage[];
   /** Bytes to move at most. */
   readonly total: number;
-  run(working: Working): Promise<void>;
+  run(working: JobContext): Promise<void>;
 }
 
-export interface Open {
+export interface CopyOptions {
   readonly openStore: () => FolderStore;
   readonly openRepository: OpenRepository;
 }
@@ -48,15 +48,15 @@ export interface Open {
  * @param at what the images are of, for the message @throws ambiguous where one image is wanted
  */
 export async function planCopy(
-  { images, referring, left }: Chosen,
+  { images, referring, left }: ResolvedImages,
   destination: Destination,
   at: string,
-  { openStore, openRepository }: Open,
-): Promise<Copy> {
+  { openStore, openRepository }: CopyOptions,
+): Promise<CopyPlan> {
   if (destination.kind === "registry") {
     const { remote } = destination;
     const source = only(images, at);
-    mustBeOwn(remote, source);
+    requireOwnName(remote, source);
     const { tag } = remote;
     const to = openRepository(remote, "push");
     const image = { ...source, reference: formatRemote(remote) };
@@ -76,11 +76,11 @@ export async function planCopy(
   const isLayout = kind === "layout";
   const named =
     reference === undefined
-      ? namesFor(images as readonly Selected[], isLayout)
+      ? namesFor(images as readonly StoredImage[], isLayout)
       : [renamed(only(images, at), reference, isLayout)];
   const [first] = named;
   const also = reference === undefined ? referring : underName(referring, first!.reference);
-  const all: Pushable[] = [...named, ...also];
+  const all: ImageHandle[] = [...named, ...also];
   const answer = { images: named, referring: also, left };
   if (destination.kind === "archive") {
     const { path } = destination;
@@ -103,7 +103,7 @@ export async function planCopy(
   }
   const store = destination.kind === "layout" ? new FolderStore(destination.path) : openStore();
   if (areRemote(all)) {
-    const total = bytesOf(reachOf(all).needed);
+    const total = bytesToFetch(reachOf(all).needed);
     return {
       ...answer,
       total,
@@ -111,26 +111,26 @@ export async function planCopy(
     };
   }
   const total = all.reduce((sum, each) => sum + bytesToPush(each), 0);
-  return { ...answer, total, run: (working) => takeImages(all, store, working) };
+  return { ...answer, total, run: (working) => copyImages(all, store, working) };
 }
 
 /** The images under their complete names; in a layout a tag alone stays one. */
-const namesFor = (images: readonly Selected[], isLayout: boolean): Selected[] =>
+const namesFor = (images: readonly StoredImage[], isLayout: boolean): StoredImage[] =>
   images.flatMap((image) =>
     isLayout && isTagOnly(image.reference) ? [image] : completeNames([image]),
   );
 
-const areRemote = (images: readonly Pushable[]): images is readonly RemoteImage[] =>
-  images.every(isRemote);
+const areRemote = (images: readonly ImageHandle[]): images is readonly RemoteImage[] =>
+  images.every(isRemoteImage);
 
 /**
  * Takes images of other stores and archives into `store`. Afterwards every blob they need is there, proven, and each has its
  * name; on a failure nothing is named that was not before. @throws blob-missing, digest-differs, size-differs, no-space, io
  */
-export async function takeImages(
-  images: readonly Selected[],
+export async function copyImages(
+  images: readonly StoredImage[],
   store: FolderStore,
-  working: Working,
+  working: JobContext,
 ): Promise<void> {
   const session = await store.begin({ resumable: true });
   try {
@@ -147,7 +147,7 @@ export async function takeImages(
         if (content instanceof Uint8Array) session.put(digest, content);
       }
       const digests = new Set(reached.map(({ digest }) => digest));
-      await takeAll(from, digests, session, working);
+      await stageAll(from, digests, session, working);
     }
     await session.commit(taken, images);
   } catch (error) {

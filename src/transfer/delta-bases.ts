@@ -1,25 +1,30 @@
 /** What the far side has already: the bases that a delta is made on. */
 
-import { mustBeOneFile } from "../archive/volumes/classify.ts";
-import { Fault } from "../base/error.ts";
+import { requireOneFile } from "../archive/volumes/classify.ts";
+import { IngotError } from "../base/error.ts";
 import { readFile } from "../base/fs/file.ts";
 import { completeNames } from "../image/complete-name.ts";
-import { type Holdings, layersOf, parseHoldings, together } from "../image/layer-list.ts";
-import type { Selected } from "../image/select.ts";
-import { type Reached, walk } from "../image/walk.ts";
-import { inParallel } from "../jobs/parallel.ts";
+import {
+  type BaseLayers,
+  layersOf,
+  mergeBaseLayers,
+  parseBaseLayers,
+} from "../image/layer-list.ts";
+import type { StoredImage } from "../image/select.ts";
+import { type ImageGraphNode, walk } from "../image/walk.ts";
+import { mapConcurrent } from "../jobs/parallel.ts";
 import type { Digest } from "../oci/digest.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
-import { openSources, parseSource, type Reading } from "../source/source.ts";
+import { openSources, parseSource, type SourceOptions } from "../source/source.ts";
 import { readExtent, sizeOf } from "../store/content.ts";
 import type { FolderStore } from "../store/folder-store.ts";
 import type { ReadStore } from "../store/store.ts";
-import type { Open } from "./copy.ts";
-import { type Choice, chooseRemote } from "./endpoint.ts";
+import type { CopyOptions } from "./copy.ts";
+import { resolveRemote, type TransferOptions } from "./endpoint.ts";
 import type { RemoteImage } from "./remote-image.ts";
 
 /** A base may be a delta, and its images without a name are nobody's. */
-const BASE: Reading = { deltas: true, passOver: () => {} };
+const BASE: SourceOptions = { deltas: true, passOver: () => {} };
 
 /** How many blobs a registry is asked for at a time. */
 const AT_ONCE = 6;
@@ -32,25 +37,26 @@ const AT_ONCE = 6;
  */
 export async function openBases(
   texts: readonly string[],
-  { openStore, openRepository }: Open,
-): Promise<Holdings> {
-  const parts: Holdings[] = [];
+  { openStore, openRepository }: CopyOptions,
+): Promise<BaseLayers> {
+  const parts: BaseLayers[] = [];
   for (const text of texts) {
     if (text.startsWith("docker://")) {
-      const choice: Choice = { platforms: [], along: "none", openStore, openRepository };
-      const { images } = await chooseRemote(text, choice);
+      const choice: TransferOptions = { platforms: [], along: "none", openStore, openRepository };
+      const { images } = await resolveRemote(text, choice);
       for (const image of images) parts.push(await remoteHoldings(image));
       continue;
     }
     const list = listIn(text);
-    if (list === undefined) parts.push(holdingsOf(await openSources(text, openStore, BASE), true));
-    else parts.push(parseHoldings(readFile(list, INDEX_LIMIT), list));
+    if (list === undefined)
+      parts.push(baseLayersOf(await openSources(text, openStore, BASE), true));
+    else parts.push(parseBaseLayers(readFile(list, INDEX_LIMIT), list));
   }
-  return together(parts);
+  return mergeBaseLayers(parts);
 }
 
 /** Where the layers are that a delta leaves out. @throws usage for a list, which has none */
-export async function openLenders(
+export async function openBaseStores(
   texts: readonly string[],
   openStore: () => FolderStore,
 ): Promise<ReadStore[]> {
@@ -62,7 +68,7 @@ export async function openLenders(
         ? undefined
         : "a list";
     if (what !== undefined)
-      throw new Fault("usage", {
+      throw new IngotError("usage", {
         message: `the base ${text} is ${what}, should be what has the layers: they are to be read`,
         hint: "name the archive, layout or stored image; ingot pull brings one from a registry into the store",
       });
@@ -75,9 +81,9 @@ export async function openLenders(
  * The layers of images, and which image has which.
  * @param whole whether every blob must be there, of its size @throws blob-missing, size-differs
  */
-export function holdingsOf(images: readonly Selected[], whole = false): Holdings {
+export function baseLayersOf(images: readonly StoredImage[], whole = false): BaseLayers {
   const known = new Map<string, ReadonlyMap<Digest, number>>();
-  return together(
+  return mergeBaseLayers(
     completeNames(images).map(({ reference, descriptor, store }) => {
       const { digest, mediaType } = descriptor;
       const key = `${digest} ${mediaType} ${store.at}`;
@@ -100,34 +106,34 @@ async function remoteHoldings({
   descriptor,
   store,
   from,
-}: RemoteImage): Promise<Holdings> {
+}: RemoteImage): Promise<BaseLayers> {
   const { digest } = descriptor;
   if (reference.includes("@"))
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `the base ${reference} is a digest without a tag, should have a name`,
       hint: "give it one: docker://registry/repository:tag@sha256:…",
     });
   const reached = [...walk(descriptor, store).values()];
   const others = reached.filter((one) => store.find(one.descriptor.digest) === undefined);
-  await inParallel(others, AT_ONCE, async ({ descriptor: blob }, stop) => {
+  await mapConcurrent(others, AT_ONCE, async ({ descriptor: blob }, stop) => {
     if (await from.until(stop).hasBlob(blob)) return;
-    throw new Fault("blob-missing", { digest: blob.digest, at: from.at, neededBy: digest });
+    throw new IngotError("blob-missing", { digest: blob.digest, at: from.at, neededBy: digest });
   });
   const owners = [{ reference, digest }];
   return new Map([...layersOf(reached)].map(([layer, size]) => [layer, { size, owners }]));
 }
 
 function mustBeThere(
-  { descriptor: { digest, size }, bytes }: Reached,
-  image: Pick<Selected, "descriptor" | "store">,
+  { descriptor: { digest, size }, bytes }: ImageGraphNode,
+  image: Pick<StoredImage, "descriptor" | "store">,
 ): void {
   if (bytes !== undefined) return;
   const { at } = image.store;
   const content = image.store.find(digest);
   if (content === undefined)
-    throw new Fault("blob-missing", { digest, at, neededBy: image.descriptor.digest });
+    throw new IngotError("blob-missing", { digest, at, neededBy: image.descriptor.digest });
   if (sizeOf(content) !== size)
-    throw new Fault("size-differs", {
+    throw new IngotError("size-differs", {
       at: `${digest} in ${at}`,
       expected: size,
       actual: sizeOf(content),
@@ -140,6 +146,6 @@ function listIn(text: string): string | undefined {
   if (source.kind !== "archive" || source.reference !== undefined) return undefined;
   const [first] = readExtent({ path: source.path, offset: 0, size: 1 });
   if (first !== 0x7b) return undefined;
-  mustBeOneFile(source.path);
+  requireOneFile(source.path);
   return source.path;
 }

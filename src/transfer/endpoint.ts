@@ -1,32 +1,32 @@
 /** What stands on either side of a copy. */
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import {
   completeNames,
   isTagOnly,
-  mustBeName,
   nameToGive,
+  requireName,
   tagToGive,
   underOwnDigest,
 } from "../image/complete-name.ts";
 import {
-  type Along,
   type LeftBehind,
   oncePerName,
+  type ReferrerPolicy,
   type Referring,
   referrersIn,
   underName,
 } from "../image/referrers.ts";
-import { isGadget, type Selected, select } from "../image/select.ts";
+import { isGadget, type StoredImage, select } from "../image/select.ts";
 import { withoutForeign } from "../image/walk.ts";
 import { isDigest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
 import { formatReference } from "../oci/reference.ts";
 import { formatRemote, parseRemote, type Remote, whichOf } from "../oci/remote-reference.ts";
 import type { Repository } from "../registry/registry.ts";
-import { openSources, type Reading } from "../source/source.ts";
+import { openSources, type SourceOptions } from "../source/source.ts";
 import type { FolderStore } from "../store/folder-store.ts";
-import type { Pushable } from "./push.ts";
-import { findPart, type RemoteImage, withoutMissingForeign } from "./remote-image.ts";
+import type { ImageHandle } from "./push.ts";
+import { findPlatform, type RemoteImage, withoutMissingForeign } from "./remote-image.ts";
 import { findReferrers } from "./remote-referrers.ts";
 
 /** Opens the repository that a name is in. */
@@ -36,10 +36,10 @@ export type OpenRepository = (
 ) => Repository;
 
 /** What to take of a source. */
-export interface Choice extends Pick<Reading, "repository" | "passOver"> {
+export interface TransferOptions extends Pick<SourceOptions, "repository" | "passOver"> {
   readonly platforms: readonly Platform[];
   /** What of all that refers to the images comes with them. */
-  readonly along: Along;
+  readonly along: ReferrerPolicy;
   /** Whether layers that may be elsewhere (`urls`) may be absent. */
   readonly foreign?: boolean;
   readonly openStore: () => FolderStore;
@@ -47,7 +47,7 @@ export interface Choice extends Pick<Reading, "repository" | "passOver"> {
 }
 
 /** Images, what refers to them and travels with them, and what does not. */
-export interface Chosen<P extends Pushable = Pushable> {
+export interface ResolvedImages<P extends ImageHandle = ImageHandle> {
   readonly images: readonly P[];
   readonly referring: readonly Referring<P>[];
   readonly left: readonly LeftBehind[];
@@ -63,18 +63,21 @@ export type Destination =
     }
   | { readonly kind: "stored"; readonly reference: string };
 
-export const isRemote = (image: Pushable): image is RemoteImage => "from" in image;
+export const isRemoteImage = (image: ImageHandle): image is RemoteImage => "from" in image;
 
 /** The images of `text`: `docker://REF`, or what every other command takes for a source. @throws not-found, registry */
-export async function choose(text: string, choice: Choice): Promise<Chosen> {
-  if (text.startsWith("docker://")) return chooseRemote(text, choice);
+export async function resolveSources(
+  text: string,
+  choice: TransferOptions,
+): Promise<ResolvedImages> {
+  if (text.startsWith("docker://")) return resolveRemote(text, choice);
   const { platforms, along, foreign = false, openStore } = choice;
   const wholes = await openSources(text, openStore, choice);
   const [first] = wholes;
   if (first === undefined) return { images: [], referring: [], left: [] };
   const attached = referrersIn(first.store, along);
-  const images: Selected[] = [];
-  const referring: Referring<Selected>[] = [];
+  const images: StoredImage[] = [];
+  const referring: Referring<StoredImage>[] = [];
   const left: LeftBehind[] = [];
   for (const whole of wholes) {
     const image = underOwnDigest(select(whole, platforms));
@@ -87,21 +90,21 @@ export async function choose(text: string, choice: Choice): Promise<Chosen> {
 }
 
 /** The complete name of an image; a tag alone, as layouts have it, stays one. */
-const nameFor = (image: Selected): string =>
+const nameFor = (image: StoredImage): string =>
   isTagOnly(image.reference) || isDigest(image.reference)
     ? image.reference
     : completeNames([image])[0]!.reference;
 
 /** The image of a registry. One by its digest alone is called by its digest. */
-export async function chooseRemote(
+export async function resolveRemote(
   text: string,
-  { platforms, along, foreign = false, openRepository }: Choice,
-): Promise<Chosen<RemoteImage>> {
+  { platforms, along, foreign = false, openRepository }: TransferOptions,
+): Promise<ResolvedImages<RemoteImage>> {
   const remote = parseRemote(text);
   const { registry, repository, tag } = remote;
   const reference =
     tag === undefined ? formatRemote(remote) : formatReference({ registry, repository, tag });
-  const found = await findPart(openRepository(remote, "pull"), whichOf(remote), {
+  const found = await findPlatform(openRepository(remote, "pull"), whichOf(remote), {
     reference,
     platforms,
   });
@@ -120,14 +123,14 @@ export function parseDestination(text: string): Destination {
   if (transport !== undefined) {
     const [, path = "", reference] = /^([^:]*)(?::(.*))?$/s.exec(rest) ?? [];
     if (path === "" || reference === "")
-      throw new Fault("usage", {
+      throw new IngotError("usage", {
         message: `the destination ${JSON.stringify(text)} is incomplete (expected ${transport}:PATH[:REF])`,
       });
     return { kind: transport === "oci" ? "layout" : "archive", path, reference };
   }
-  mustBeName(text);
+  requireName(text);
   if (/\.(?:tar|oci)$/.test(text) || /^[./~]/.test(text) || /^[a-z-]+:\/?\//.test(text))
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `the destination ${JSON.stringify(text)} does not say whether it is an archive, a layout or a registry`,
       hint: `an archive is oci-archive:${text}, a folder oci:${text}, a registry docker://registry/repository:tag`,
     });
@@ -135,9 +138,9 @@ export function parseDestination(text: string): Destination {
 }
 
 /** The digest that a name in a registry has must be the image's own. @throws usage */
-export function mustBeOwn({ digest, ...remote }: Remote, { descriptor }: Pushable): void {
+export function requireOwnName({ digest, ...remote }: Remote, { descriptor }: ImageHandle): void {
   if (digest === undefined || digest === descriptor.digest) return;
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `the name ${JSON.stringify(formatRemote({ ...remote, digest }))} has the digest of another image, should have ${descriptor.digest}`,
     hint: "give it a tag: registry/repository:tag",
   });
@@ -147,17 +150,17 @@ export function mustBeOwn({ digest, ...remote }: Remote, { descriptor }: Pushabl
  * The image under the name that `text` says, completed as for its kind; in a layout a tag alone stays one, as other tools write
  * and look for it. @throws malformed
  */
-export function renamed<P extends Pushable>(image: P, text: string, isTag = false): P {
+export function renamed<P extends ImageHandle>(image: P, text: string, isTag = false): P {
   if (isTag && isTagOnly(text)) return { ...image, reference: tagToGive(text) };
   const kind = isGadget(image.descriptor, image.store) ? "gadget" : "container";
   return { ...image, reference: nameToGive(text, kind, image.descriptor.digest) };
 }
 
 /** The one image there is. @throws ambiguous */
-export function only<P extends Selected>(images: readonly P[], at: string): P {
+export function only<P extends StoredImage>(images: readonly P[], at: string): P {
   const [image] = images;
   if (image !== undefined && images.length === 1) return image;
-  throw new Fault("ambiguous", {
+  throw new IngotError("ambiguous", {
     what: "the image",
     at,
     matches: images.map(({ reference }) => reference),

@@ -1,44 +1,44 @@
 /** Images of registries, beside others where there are some, straight into an archive: no store and no other file is between. */
 
-import { type Away, piecesOf } from "../archive/fill.ts";
+import { memberPieces, type RemoteBlobs } from "../archive/fill.ts";
 import type { Plan } from "../archive/plan.ts";
-import { planArchive, type Written, writeArchive } from "../archive/write.ts";
-import type { Split } from "../archive/write-volumes.ts";
+import { planArchive, type WrittenArchive, writeArchive } from "../archive/write.ts";
+import type { SplitOptions } from "../archive/write-volumes.ts";
 import type { Sink } from "../base/fs/fd-stream.ts";
-import type { Holdings } from "../image/layer-list.ts";
+import type { BaseLayers } from "../image/layer-list.ts";
 import { walk } from "../image/walk.ts";
-import type { Needed } from "../jobs/fetch-blob.ts";
-import type { Working } from "../jobs/job-context.ts";
-import { CHUNK, count, render } from "../jobs/render.ts";
+import type { RemoteBlob } from "../jobs/fetch-blob.ts";
+import type { JobContext } from "../jobs/job-context.ts";
+import { addProgress, IO_CHUNK, render } from "../jobs/render.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Content } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
 import { END, padding } from "../tar/header.ts";
-import { isRemote } from "./endpoint.ts";
+import { isRemoteImage } from "./endpoint.ts";
 import { reachOf } from "./pull.ts";
-import type { Pushable } from "./push.ts";
+import type { ImageHandle } from "./push.ts";
 
 /** The archive that the images make: the manifests of those in registries say all that a plan needs. */
-export function planRemote(images: readonly Pushable[], base?: Holdings): Promise<Plan> {
+export function planRemote(images: readonly ImageHandle[], base?: BaseLayers): Promise<Plan> {
   const { away, here } = findBlobs(images);
   return planArchive(
     images.map((image) =>
-      isRemote(image) ? { ...image, store: withBlobs(image.store, away, here) } : image,
+      isRemoteImage(image) ? { ...image, store: withBlobs(image.store, away, here) } : image,
     ),
     base,
   );
 }
 
 /** Where blobs are that images of registries need: what an image that is here has, too, is not fetched. */
-function findBlobs(images: readonly Pushable[]): {
-  readonly away: Away;
+function findBlobs(images: readonly ImageHandle[]): {
+  readonly away: RemoteBlobs;
   readonly here: ReadonlyMap<Digest, Content>;
 } {
-  const { needed } = reachOf(images.filter(isRemote));
+  const { needed } = reachOf(images.filter(isRemoteImage));
   const away = new Map(needed.map((it) => [it.descriptor.digest, it]));
   const here = new Map<Digest, Content>();
   if (away.size === 0) return { away, here };
-  for (const { descriptor, store } of images.filter((image) => !isRemote(image))) {
+  for (const { descriptor, store } of images.filter((image) => !isRemoteImage(image))) {
     for (const digest of walk(descriptor, store).keys()) {
       const content = away.has(digest) ? store.find(digest) : undefined;
       if (content === undefined) continue;
@@ -50,7 +50,11 @@ function findBlobs(images: readonly Pushable[]): {
 }
 
 /** A store that knows of blobs that are elsewhere where they are, or how large. */
-function withBlobs(store: ReadStore, away: Away, here: ReadonlyMap<Digest, Content>): ReadStore {
+function withBlobs(
+  store: ReadStore,
+  away: RemoteBlobs,
+  here: ReadonlyMap<Digest, Content>,
+): ReadStore {
   return {
     at: store.at,
     images: () => store.images(),
@@ -66,10 +70,10 @@ function withBlobs(store: ReadStore, away: Away, here: ReadonlyMap<Digest, Conte
 /** As `writeArchive`, each blob of a registry to its place as it comes: no store and no other file is between. */
 export function writeRemote(
   plan: Plan,
-  images: readonly Pushable[],
-  to: string | Split,
-  working: Working,
-): Promise<Written> {
+  images: readonly ImageHandle[],
+  to: string | SplitOptions,
+  working: JobContext,
+): Promise<WrittenArchive> {
   return writeArchive(plan, to, working, findBlobs(images).away);
 }
 
@@ -79,20 +83,20 @@ export function writeRemote(
  */
 export async function streamRemote(
   plan: Plan,
-  images: readonly Pushable[],
+  images: readonly ImageHandle[],
   sink: Sink,
-  { tally }: Working,
+  { tally }: JobContext,
 ): Promise<void> {
   const { away } = findBlobs(images);
   const out = new Gathered(sink);
   for (const member of plan.members) {
     const needed = member.digest && away.get(member.digest);
     if (needed === undefined) {
-      for (const chunk of render(piecesOf(member), tally)) await out.write(chunk);
+      for (const chunk of render(memberPieces(member), tally)) await out.write(chunk);
     } else {
       await out.write(member.header);
       for await (const piece of blobOf(needed)) {
-        count(piece.length, tally);
+        addProgress(piece.length, tally);
         await out.write(piece);
       }
       await out.write(new Uint8Array(padding(member.size)));
@@ -102,13 +106,13 @@ export async function streamRemote(
   await out.end();
 }
 
-const blobOf = ({ from, descriptor }: Needed) => from.blob(descriptor);
+const blobOf = ({ from, descriptor }: RemoteBlob) => from.blob(descriptor);
 
 /** Pieces of any size, written in full chunks; one is on its way while the next is gathered. */
 class Gathered {
   readonly #sink: Sink;
-  #buffer = new Uint8Array(CHUNK);
-  #spare = new Uint8Array(CHUNK);
+  #buffer = new Uint8Array(IO_CHUNK);
+  #spare = new Uint8Array(IO_CHUNK);
   #used = 0;
   #writing: Promise<void> = Promise.resolve();
 
@@ -119,11 +123,11 @@ class Gathered {
   /** Afterwards the piece may be changed. */
   async write(piece: Uint8Array): Promise<void> {
     for (let done = 0; done < piece.length; ) {
-      const part = piece.subarray(done, done + CHUNK - this.#used);
+      const part = piece.subarray(done, done + IO_CHUNK - this.#used);
       this.#buffer.set(part, this.#used);
       this.#used += part.length;
       done += part.length;
-      if (this.#used === CHUNK) await this.#flush();
+      if (this.#used === IO_CHUNK) await this.#flush();
     }
   }
 

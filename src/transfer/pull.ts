@@ -1,10 +1,10 @@
-import { isFault } from "../base/error.ts";
+import { isIngotError } from "../base/error.ts";
 import { walk } from "../image/walk.ts";
-import type { Needed } from "../jobs/fetch-blob.ts";
-import { Fetching } from "../jobs/fetch-pool.ts";
-import type { Working } from "../jobs/job-context.ts";
-import { inParallel } from "../jobs/parallel.ts";
-import { count } from "../jobs/render.ts";
+import type { RemoteBlob } from "../jobs/fetch-blob.ts";
+import { FetchPool } from "../jobs/fetch-pool.ts";
+import type { JobContext } from "../jobs/job-context.ts";
+import { mapConcurrent } from "../jobs/parallel.ts";
+import { addProgress } from "../jobs/render.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { FolderStore } from "../store/folder-store.ts";
 import type { PartialBlob } from "../store/partial-blobs.ts";
@@ -22,10 +22,10 @@ export interface Pulled {
 /** What the images reach: their manifests' and configs' bytes, and the blobs that are to be fetched, each once. */
 export function reachOf(images: readonly RemoteImage[]): {
   readonly read: ReadonlyMap<Digest, Uint8Array>;
-  readonly needed: readonly Needed[];
+  readonly needed: readonly RemoteBlob[];
 } {
   const bytes = new Map<Digest, Uint8Array>();
-  const needed = new Map<Digest, Needed>();
+  const needed = new Map<Digest, RemoteBlob>();
   for (const { descriptor: root, store, from } of images) {
     for (const { descriptor } of walk(root, store).values()) {
       const { digest } = descriptor;
@@ -41,7 +41,7 @@ export function reachOf(images: readonly RemoteImage[]): {
 }
 
 /** How many bytes there are to fetch at most. */
-export const bytesOf = (needed: readonly Needed[]): number =>
+export const bytesToFetch = (needed: readonly RemoteBlob[]): number =>
   needed.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
 
 /**
@@ -53,14 +53,14 @@ export const bytesOf = (needed: readonly Needed[]): number =>
 export async function pullImages(
   images: readonly RemoteImage[],
   store: FolderStore,
-  working: Working,
+  working: JobContext,
 ): Promise<Pulled> {
   const session = await store.begin();
-  const fetching = new Fetching(working);
+  const fetching = new FetchPool(working);
   try {
     const { read, needed } = reachOf(images);
     checkSpace(needed, session);
-    const got = await inParallel(needed, working.threads, (each, stop) =>
+    const got = await mapConcurrent(needed, working.threads, (each, stop) =>
       fetchBlob(each, session, { stop, working, fetching }),
     );
     for (const [digest, bytes] of read) session.put(digest, bytes);
@@ -79,9 +79,9 @@ export async function pullImages(
 
 /** Afterwards the blob is in the store, whole. @returns how many bytes came for it; undefined when it was there */
 async function fetchBlob(
-  needed: Needed,
+  needed: RemoteBlob,
   session: Session,
-  how: { readonly stop: AbortSignal; readonly working: Working; readonly fetching: Fetching },
+  how: { readonly stop: AbortSignal; readonly working: JobContext; readonly fetching: FetchPool },
 ): Promise<number | undefined> {
   const { descriptor, from } = needed;
   const { stop, fetching } = how;
@@ -89,7 +89,7 @@ async function fetchBlob(
   const { digest, size } = descriptor;
   const existing = session.existing(digest);
   if (existing !== undefined && (await isWhole(existing, descriptor, stop))) {
-    count(size, tally);
+    addProgress(size, tally);
     return undefined;
   }
   for (;;) {
@@ -100,11 +100,11 @@ async function fetchBlob(
         const to = { parts: [{ path: partial.path, size }], offset: 0 };
         came = await fetching.fetch(needed, { to, begun: 0 }, stop);
       } else {
-        count(partial.size, tally);
+        addProgress(partial.size, tally);
         for await (const piece of from.until(stop).blob(descriptor, partial)) {
           partial.write(piece);
           came += piece.length;
-          count(piece.length, tally);
+          addProgress(piece.length, tally);
         }
       }
       await partial.take();
@@ -124,7 +124,7 @@ async function fetchBlob(
 }
 
 const isWrong = (error: unknown) =>
-  isFault(error, "digest-differs") || isFault(error, "size-differs");
+  isIngotError(error, "digest-differs") || isIngotError(error, "size-differs");
 
 /** Where a failure is on its way, another one is of no use. */
 function leave(partial: PartialBlob): void {
@@ -135,6 +135,6 @@ function leave(partial: PartialBlob): void {
   }
 }
 
-function checkSpace(needed: readonly Needed[], session: Session): void {
+function checkSpace(needed: readonly RemoteBlob[], session: Session): void {
   session.checkRoom(needed.map(({ descriptor: { digest, size } }) => session.coming(digest, size)));
 }

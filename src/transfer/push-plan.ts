@@ -1,5 +1,5 @@
 /** Images on their way into registries, under the names that they are to have there. */
-import { Fault, isFault } from "../base/error.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
 import { completeNames, underOwnDigest } from "../image/complete-name.ts";
 import { readEntries } from "../image/entries.ts";
 import {
@@ -9,41 +9,41 @@ import {
   referrersIn,
   underName,
 } from "../image/referrers.ts";
-import { type Selected, select } from "../image/select.ts";
+import { type StoredImage, select } from "../image/select.ts";
 import { walk, withoutForeign } from "../image/walk.ts";
-import type { Working } from "../jobs/job-context.ts";
+import type { JobContext } from "../jobs/job-context.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
-import { nameOf } from "../oci/layout.ts";
+import { imageNameOf } from "../oci/layout.ts";
 import { formatRemote, parseRemote, type Remote } from "../oci/remote-reference.ts";
-import type { Renaming } from "../oci/rename.ts";
+import type { NameMapping } from "../oci/rename.ts";
 import type { Repository } from "../registry/registry.ts";
 import { openSources } from "../source/source.ts";
 import type { ReadStore } from "../store/store.ts";
-import { type Choice, chooseRemote, mustBeOwn } from "./endpoint.ts";
-import { type Pushable, type Pushed, pushImage } from "./push.ts";
-import { listReferrers, pushReferrer, withoutSubject } from "./push-referrers.ts";
+import { requireOwnName, resolveRemote, type TransferOptions } from "./endpoint.ts";
+import { type ImageHandle, type Pushed, pushImage } from "./push.ts";
+import { pushReferrer, updateReferrerLists, withoutSubject } from "./push-referrers.ts";
 
 /** An image that goes into a registry. */
-export interface Move {
+export interface PushItem {
   /** The name it has where it comes from. */
   readonly before: string;
   /** Under the name that it is to have. */
-  readonly image: Pushable;
+  readonly image: ImageHandle;
   /** All names that the same content has where it comes from. */
   readonly also: readonly string[];
 }
 
 /** Images on their way, and the referrers that stay where they are. */
-export interface Moves {
-  readonly moves: readonly Move[];
+export interface PushPlan {
+  readonly moves: readonly PushItem[];
   readonly left: readonly LeftBehind[];
 }
 
 /** How images are to be called, by the names that they have. */
-type Naming = (image: Selected) => string;
+type Naming = (image: StoredImage) => string;
 
 /** What is to go. Without sources, the store. */
-export interface Wanted {
+export interface PushRequest {
   readonly texts: readonly string[];
   /** Whether a source may stand for several images. */
   readonly all: boolean;
@@ -54,13 +54,13 @@ export interface Wanted {
  * Of a source as a whole everything goes that it names.
  * @throws usage where two images would have one name; not-found, ambiguous, unsupported, registry
  */
-export async function movesByRule(
-  { texts, all }: Wanted,
-  choice: Choice,
-  renaming: Renaming,
-): Promise<Moves> {
-  const found: Moves[] = [];
-  const naming = (image: Selected) => renaming.of(ownName(image));
+export async function planMirror(
+  { texts, all }: PushRequest,
+  choice: TransferOptions,
+  renaming: NameMapping,
+): Promise<PushPlan> {
+  const found: PushPlan[] = [];
+  const naming = (image: StoredImage) => renaming.of(ownName(image));
   if (texts.length === 0) found.push(await movesFor(namedIn(choice.openStore()), choice, naming));
   for (const text of texts) found.push(await movesOf({ text, all }, choice, naming));
   return {
@@ -70,32 +70,32 @@ export async function movesByRule(
 }
 
 /** The one image of a source under the name `target`, else its own, with what refers to it. @throws usage for a digest */
-export async function movesTo(
+export async function planPush(
   text: string,
   target: string | undefined,
-  choice: Choice,
-): Promise<Moves> {
+  choice: TransferOptions,
+): Promise<PushPlan> {
   return movesOf({ text, all: false }, choice, (image) => {
     const remote = parseRemote(target ?? ownName(image));
-    mustBeOwn(remote, image);
+    requireOwnName(remote, image);
     return formatRemote(remote);
   });
 }
 
 async function movesOf(
   { text, all }: { readonly text: string; readonly all: boolean },
-  choice: Choice,
+  choice: TransferOptions,
   naming: Naming,
-): Promise<Moves> {
+): Promise<PushPlan> {
   if (text.startsWith("docker://")) {
-    const { images, ...attached } = await chooseRemote(text, choice);
+    const { images, ...attached } = await resolveRemote(text, choice);
     const [image] = images;
     if (image === undefined) return { moves: [], left: [] };
     return movesWith(image, attached, { to: naming(image), also: [] });
   }
   const images = await openSources(text, choice.openStore, choice);
   if (!all && images.length > 1)
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `${text} has ${images.length} images, should be one`,
       hint: `push all of them with --all --to HOST, or name one: oci-archive:FILE:REF, oci:DIR:REF`,
     });
@@ -103,26 +103,26 @@ async function movesOf(
 }
 
 /** @throws not-found for a store that names nothing */
-function namedIn(store: ReadStore): Selected[] {
+function namedIn(store: ReadStore): StoredImage[] {
   const images = readEntries(store).images.flatMap((descriptor) => {
-    const reference = nameOf(descriptor);
+    const reference = imageNameOf(descriptor);
     return reference === undefined ? [] : [{ reference, descriptor, store }];
   });
   if (images.length > 0) return images;
-  throw new Fault("not-found", { what: "an image", at: store.at, hint: "it names none" });
+  throw new IngotError("not-found", { what: "an image", at: store.at, hint: "it names none" });
 }
 
 /** Each image with what refers to it. */
 async function movesFor(
-  images: readonly Selected[],
-  { along, platforms, foreign = false }: Pick<Choice, "along" | "platforms" | "foreign">,
+  images: readonly StoredImage[],
+  { along, platforms, foreign = false }: Pick<TransferOptions, "along" | "platforms" | "foreign">,
   naming: Naming,
-): Promise<Moves> {
+): Promise<PushPlan> {
   const [first] = images;
   if (first === undefined) return { moves: [], left: [] };
   const attached = referrersIn(first.store, along);
   const names = namesIn(first.store);
-  const found: Moves[] = [];
+  const found: PushPlan[] = [];
   for (const whole of images) {
     const image = underOwnDigest({ ...select(whole, platforms), reference: whole.reference });
     const also = names.get(whole.descriptor.digest) ?? [];
@@ -137,10 +137,10 @@ async function movesFor(
 }
 
 function movesWith(
-  image: Pushable,
+  image: ImageHandle,
   { referring, left }: Attached,
   { to, also }: { readonly to: string; readonly also: readonly string[] },
-): Moves {
+): PushPlan {
   const { listable, without } = withoutSubject(referring);
   const before = underName(listable, image.reference);
   const moves = [
@@ -153,10 +153,10 @@ function movesWith(
 }
 
 /** @throws usage, not-found for an image that has none */
-function ownName(image: Selected): string {
+function ownName(image: StoredImage): string {
   const { reference } = image;
   if (isDigest(reference))
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `${reference} is a digest without a name, should have one in the registry`,
       hint: "say as what to push it: ingot push SOURCE REF",
     });
@@ -164,9 +164,9 @@ function ownName(image: Selected): string {
 }
 
 /** Each name once. @throws usage for two images of one name */
-function distinct(moves: readonly Move[]): Move[] {
-  const named = new Map<string, Move>();
-  const once: Move[] = [];
+function distinct(moves: readonly PushItem[]): PushItem[] {
+  const named = new Map<string, PushItem>();
+  const once: PushItem[] = [];
   for (const each of moves) {
     const { reference, descriptor } = each.image;
     const other = named.get(reference);
@@ -178,11 +178,11 @@ function distinct(moves: readonly Move[]): Move[] {
   return once;
 }
 
-function clash(one: Move, other: Move): Fault {
-  const say = ({ before, image }: Move) => `${before} (${image.descriptor.digest})`;
+function clash(one: PushItem, other: PushItem): IngotError {
+  const say = ({ before, image }: PushItem) => `${before} (${image.descriptor.digest})`;
   const [a = "", b = ""] = [one.before, other.before].map((name) => name.split("/", 1)[0]);
   const label = b.split(/[.:]/, 1)[0];
-  return new Fault("usage", {
+  return new IngotError("usage", {
     message: `two images would be called ${one.image.reference}: ${say(one)} and ${say(other)}, should be one`,
     hint:
       a === b
@@ -194,7 +194,7 @@ function clash(one: Move, other: Move): Fault {
 function namesIn(store: ReadStore): ReadonlyMap<Digest, readonly string[]> {
   const names = new Map<Digest, string[]>();
   for (const image of store.images()) {
-    const name = nameOf(image);
+    const name = imageNameOf(image);
     if (name === undefined) continue;
     const others = names.get(image.digest);
     if (others === undefined) names.set(image.digest, [name]);
@@ -208,11 +208,11 @@ function namesIn(store: ReadStore): ReadonlyMap<Digest, readonly string[]> {
  * of the image's other names, is mounted from there. At the first failure the rest stays where it is.
  * @param tell what is said of each that is there @throws as pushImage
  */
-export async function pushMoves(
-  moves: readonly Move[],
-  { openRepository }: Pick<Choice, "openRepository">,
-  working: Working,
-  tell: (move: Move) => void,
+export async function pushAll(
+  moves: readonly PushItem[],
+  { openRepository }: Pick<TransferOptions, "openRepository">,
+  working: JobContext,
+  tell: (move: PushItem) => void,
 ): Promise<Pushed> {
   const landed = new Map<string, string>();
   const referring = new Map<string, { readonly to: Repository; readonly all: Referring[] }>();
@@ -236,7 +236,7 @@ export async function pushMoves(
       landed.set(key(digest), remote.repository);
     tell(each);
   }
-  for (const { to, all: pushed } of referring.values()) await listReferrers(pushed, to);
+  for (const { to, all: pushed } of referring.values()) await updateReferrerLists(pushed, to);
   const sum = (what: keyof Pushed) => all.reduce((total, each) => total + each[what], 0);
   return { blobs: sum("blobs"), sent: sum("sent"), mounted: sum("mounted"), bytes: sum("bytes") };
 }
@@ -247,7 +247,7 @@ function besideOf({ registry, repository }: Remote, also: readonly string[]): st
     try {
       return [parseRemote(`docker://${name}`)];
     } catch (error) {
-      if (isFault(error)) return [];
+      if (isIngotError(error)) return [];
       throw error;
     }
   });

@@ -1,14 +1,14 @@
 /** Signatures and other referrers on their way into a registry. */
 
-import { kindOf } from "../image/referrer-kind.ts";
+import { referrerKindOf } from "../image/referrer-kind.ts";
 import type { LeftBehind, Referring } from "../image/referrers.ts";
 import { read } from "../image/walk.ts";
-import type { Working } from "../jobs/job-context.ts";
+import type { JobContext } from "../jobs/job-context.ts";
 import { isImage } from "../oci/media-types.ts";
 import { cosignTag } from "../oci/referrer.ts";
 import type { Repository } from "../registry/registry.ts";
-import { fetch } from "../store/store.ts";
-import { type Pushed, pushImage, type Target } from "./push.ts";
+import { readBlob } from "../store/store.ts";
+import { type Pushed, type PushTarget, pushImage } from "./push.ts";
 
 /** The referrers that a registry can list: those with a subject in their manifest, or a tag of cosign's. The others are left behind. */
 export function withoutSubject<R extends Referring>(
@@ -18,7 +18,7 @@ export function withoutSubject<R extends Referring>(
   const without = referring
     .filter((one) => !listable.includes(one))
     .map((one) => ({
-      kind: kindOf(one),
+      kind: referrerKindOf(one),
       digest: one.descriptor.digest,
       subject: one.refers.subject,
       partOf: one.partOf,
@@ -41,26 +41,29 @@ const hasSubject = (one: Referring) => contentOf(one)?.subject?.digest === one.r
  */
 export async function pushReferrers(
   referring: readonly Referring[],
-  target: Omit<Target, "tag">,
-  working: Working,
+  target: Omit<PushTarget, "tag">,
+  working: JobContext,
 ): Promise<Pushed[]> {
   const pushed: Pushed[] = [];
   for (const one of referring) pushed.push(await pushReferrer(one, target, working));
-  await listReferrers(referring, target.to);
+  await updateReferrerLists(referring, target.to);
   return pushed;
 }
 
 /** Pushes one; `listReferrers` is still to be called. @throws as pushImage */
 export const pushReferrer = (
   one: Referring,
-  target: Omit<Target, "tag">,
-  working: Working,
+  target: Omit<PushTarget, "tag">,
+  working: JobContext,
 ): Promise<Pushed> => pushImage(one, { ...target, tag: cosignTag(one.refers) }, working);
 
 /** Afterwards the registry lists those that name their subject, itself or under the tags of their subjects. @throws registry */
-export const listReferrers = (referring: readonly Referring[], to: Repository): Promise<void> =>
+export const updateReferrerLists = (
+  referring: readonly Referring[],
+  to: Repository,
+): Promise<void> =>
   to.addReferrers(
     referring
       .filter((one) => one.refers.suffix === undefined || hasSubject(one))
-      .map(({ descriptor, store }) => ({ descriptor, bytes: fetch(store, descriptor) })),
+      .map(({ descriptor, store }) => ({ descriptor, bytes: readBlob(store, descriptor) })),
   );

@@ -1,17 +1,24 @@
 import type { Bytes } from "../base/bytes.ts";
-import { Fault, isFault } from "../base/error.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
 import { openRead } from "../base/fs/file.ts";
 import { Sha256 } from "../base/hash.ts";
 import { sortedUnique } from "../base/order.ts";
-import type { Selected } from "../image/select.ts";
-import { absentIn, childrenOf, missingBlob, type Reached, read, walk } from "../image/walk.ts";
-import type { Working } from "../jobs/job-context.ts";
-import { inParallel } from "../jobs/parallel.ts";
-import { count } from "../jobs/render.ts";
+import type { StoredImage } from "../image/select.ts";
+import {
+  absentIn,
+  childrenOf,
+  type ImageGraphNode,
+  missingBlob,
+  read,
+  walk,
+} from "../image/walk.ts";
+import type { JobContext } from "../jobs/job-context.ts";
+import { mapConcurrent } from "../jobs/parallel.ts";
+import { addProgress } from "../jobs/render.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { formatPlatform, isRunnable } from "../oci/platform.ts";
-import { CHUNK, type Upload } from "../registry/blob-upload.ts";
+import { UPLOAD_CHUNK, type Upload } from "../registry/blob-upload.ts";
 import type { Repository } from "../registry/registry.ts";
 import { type Content, sizeOf } from "../store/content.ts";
 import type { RemoteImage } from "./remote-image.ts";
@@ -25,7 +32,7 @@ export interface Pushed {
 }
 
 /** Where an image goes. */
-export interface Target {
+export interface PushTarget {
   readonly to: Repository;
   /** The tag that names it there; undefined = its digest alone. */
   readonly tag: string | undefined;
@@ -34,10 +41,10 @@ export interface Target {
 }
 
 /** An image that is here, or in another registry. */
-export type Pushable = Selected | RemoteImage;
+export type ImageHandle = StoredImage | RemoteImage;
 
 /** The bytes that a push of the image may have to send. */
-export function bytesToPush({ descriptor, store }: Pushable): number {
+export function bytesToPush({ descriptor, store }: ImageHandle): number {
   return leavesOf(walk(descriptor, store)).reduce((sum, { size }) => sum + size, 0);
 }
 
@@ -47,16 +54,16 @@ export function bytesToPush({ descriptor, store }: Pushable): number {
  * @throws digest-differs, size-differs, blob-missing, registry, io
  */
 export async function pushImage(
-  image: Pushable,
-  { to, tag, beside }: Target,
-  working: Working,
+  image: ImageHandle,
+  { to, tag, beside }: PushTarget,
+  working: JobContext,
 ): Promise<Pushed> {
   const reached = walk(image.descriptor, image.store);
   const leaves = leavesOf(reached);
-  const done = await inParallel(leaves, working.threads, async (descriptor, stop) => {
+  const done = await mapConcurrent(leaves, working.threads, async (descriptor, stop) => {
     const there = to.until(stop);
     if (await there.hasBlob(descriptor)) {
-      count(descriptor.size, working.tally);
+      addProgress(descriptor.size, working.tally);
       return "there";
     }
     const other = beside?.(descriptor.digest);
@@ -82,11 +89,14 @@ export async function pushImage(
   };
 }
 
-const isRefused = (error: unknown): error is Fault<"registry"> =>
-  isFault(error, "registry") && /^4[0-9]{2}$/.test(error.facts.code);
+const isRefused = (error: unknown): error is IngotError<"registry"> =>
+  isIngotError(error, "registry") && /^4[0-9]{2}$/.test(error.facts.code);
 
 /** Many registries take an index only where they have all that it names. */
-function partRefused(error: Fault<"registry">, { descriptor, store }: Pushable): Fault {
+function partRefused(
+  error: IngotError<"registry">,
+  { descriptor, store }: ImageHandle,
+): IngotError {
   if (absentIn(descriptor, store).length === 0) return error;
   const present = sortedUnique(
     (read(descriptor, store).index?.manifests ?? []).flatMap(({ platform, digest }) =>
@@ -94,17 +104,20 @@ function partRefused(error: Fault<"registry">, { descriptor, store }: Pushable):
     ),
   );
   const hint = `the image lacks platforms that its index names, and the registry wants all of them: push those that are there with --platform ${present.join(",")}`;
-  return new Fault("registry", { ...error.facts, hint }, { cause: error });
+  return new IngotError("registry", { ...error.facts, hint }, { cause: error });
 }
 
-const leavesOf = (reached: ReadonlyMap<Digest, Reached>): Descriptor[] =>
+const leavesOf = (reached: ReadonlyMap<Digest, ImageGraphNode>): Descriptor[] =>
   [...reached.values()].flatMap(({ descriptor, bytes }) =>
     bytes === undefined ? [descriptor] : [],
   );
 
 /** The manifests and indexes of an image, each after all that it names. */
-function bottomUp(root: Descriptor, reached: ReadonlyMap<Digest, Reached>): Reached[] {
-  const order = new Map<Digest, Reached>();
+function bottomUp(
+  root: Descriptor,
+  reached: ReadonlyMap<Digest, ImageGraphNode>,
+): ImageGraphNode[] {
+  const order = new Map<Digest, ImageGraphNode>();
   const visit = ({ digest }: Descriptor) => {
     const found = reached.get(digest);
     if (found?.bytes === undefined || order.has(digest)) return;
@@ -118,12 +131,12 @@ function bottomUp(root: Descriptor, reached: ReadonlyMap<Digest, Reached>): Reac
 interface Way {
   readonly to: Repository;
   readonly mount: string | undefined;
-  readonly working: Working;
+  readonly working: JobContext;
   readonly stop: AbortSignal;
 }
 
 async function putBlob(
-  image: Pushable,
+  image: ImageHandle,
   descriptor: Descriptor,
   { to, mount, working, stop }: Way,
 ): Promise<"sent" | "mounted"> {
@@ -139,7 +152,7 @@ async function putBlob(
   }
   if (content === undefined) throw missingBlob(descriptor, store.at, image.descriptor.digest);
   if (sizeOf(content) !== descriptor.size)
-    throw new Fault("size-differs", {
+    throw new IngotError("size-differs", {
       at: `${descriptor.digest} in ${store.at}`,
       expected: descriptor.size,
       actual: sizeOf(content),
@@ -150,10 +163,11 @@ async function putBlob(
     open: (at) => counted(contentFrom(content, at), how),
   };
   try {
-    return sent(await to.putBlob(upload, CHUNK), descriptor, working);
+    return sent(await to.putBlob(upload, UPLOAD_CHUNK), descriptor, working);
   } catch (error) {
     // The registry says that the digest is wrong: whose fault that is can be seen here.
-    if (isFault(error, "registry") && error.facts.code === "400") await prove(content, descriptor);
+    if (isIngotError(error, "registry") && error.facts.code === "400")
+      await prove(content, descriptor);
     throw error;
   }
 }
@@ -161,17 +175,20 @@ async function putBlob(
 function sent<How extends "sent" | "mounted">(
   how: How,
   { size }: Descriptor,
-  { tally }: Working,
+  { tally }: JobContext,
 ): How {
-  if (how === "mounted") count(size, tally);
+  if (how === "mounted") addProgress(size, tally);
   return how;
 }
 
-async function* counted(bytes: Bytes, { tally, stop }: Pick<Way, "stop"> & Pick<Working, "tally">) {
+async function* counted(
+  bytes: Bytes,
+  { tally, stop }: Pick<Way, "stop"> & Pick<JobContext, "tally">,
+) {
   for await (const piece of bytes) {
     stop.throwIfAborted();
     yield piece;
-    count(piece.length, tally);
+    addProgress(piece.length, tally);
   }
 }
 
@@ -190,7 +207,7 @@ async function* contentFrom(content: Content, from: number): Bytes {
       const piece = new Uint8Array(Math.min(PIECE, size - at));
       const got = file.read(piece, offset + at);
       if (got < piece.length)
-        throw new Fault("size-differs", {
+        throw new IngotError("size-differs", {
           at: path,
           expected: offset + size,
           actual: offset + at + got,
@@ -209,5 +226,5 @@ async function prove(content: Content, { digest: expected }: Descriptor): Promis
   for await (const piece of contentFrom(content, 0)) hash.update(piece);
   const actual: Digest = `sha256:${hash.hex()}`;
   const at = content instanceof Uint8Array ? expected : content.path;
-  if (actual !== expected) throw new Fault("digest-differs", { at, expected, actual });
+  if (actual !== expected) throw new IngotError("digest-differs", { at, expected, actual });
 }

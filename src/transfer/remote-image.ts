@@ -1,18 +1,18 @@
 /** Images in registries. Their manifests are read at once, and proven; their other blobs are there to be fetched. */
 
 import { concat } from "../base/bytes.ts";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { KEPT_LIMIT } from "../check/scan.ts";
-import { type Selected, select } from "../image/select.ts";
+import { type StoredImage, select } from "../image/select.ts";
 import {
   childrenOf,
+  type ImageGraphNode,
   isAttestation,
-  type Reached,
   read,
   walk,
   withoutForeign,
 } from "../image/walk.ts";
-import { inParallel } from "../jobs/parallel.ts";
+import { mapConcurrent } from "../jobs/parallel.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
 import { ATTESTS, isContainerConfig, isForeign, isImage } from "../oci/media-types.ts";
@@ -21,7 +21,7 @@ import type { Repository } from "../registry/registry.ts";
 import { MemoryStore } from "../store/memory-store.ts";
 
 /** An image in a registry, under the name it has or is to have. Its `store` has its manifests and containers' configs. */
-export interface RemoteImage extends Selected {
+export interface RemoteImage extends StoredImage {
   readonly from: Repository;
 }
 
@@ -38,11 +38,11 @@ export async function findRemote(
   which: string,
   choice: { reference: string; platforms?: readonly Platform[] },
 ): Promise<RemoteImage> {
-  return (await findPart(from, which, choice)).image;
+  return (await findPlatform(from, which, choice)).image;
 }
 
 /** The same, with what the tag or digest names as a whole. */
-export async function findPart(
+export async function findPlatform(
   from: Repository,
   which: string,
   { reference, platforms = [] }: { reference: string; platforms?: readonly Platform[] },
@@ -72,14 +72,16 @@ export async function withoutMissingForeign(image: RemoteImage): Promise<RemoteI
     .map((found) => found.descriptor)
     .filter(({ mediaType }) => isForeign(mediaType));
   if (layers.length === 0) return image;
-  const there = await inParallel(layers, AT_ONCE, (layer, stop) => from.until(stop).hasBlob(layer));
+  const there = await mapConcurrent(layers, AT_ONCE, (layer, stop) =>
+    from.until(stop).hasBlob(layer),
+  );
   const missing = new Set(layers.filter((_, i) => !there[i]).map(({ digest }) => digest));
   return missing.size === 0 ? image : { ...image, store: withoutForeign(store, missing) };
 }
 
 /** What was asked for of an index must be in the registry: each platform, or, without any, one. @throws not-found, blob-missing */
 function mustHave(
-  { descriptor, index }: Reached,
+  { descriptor, index }: ImageGraphNode,
   {
     at,
     reference,
@@ -93,7 +95,7 @@ function mustHave(
   const isAway = ({ digest }: Descriptor) => store.find(digest) === undefined;
   const [first] = children;
   if (platforms.length === 0 && first !== undefined && children.every(isAway))
-    throw new Fault("blob-missing", {
+    throw new IngotError("blob-missing", {
       digest: first.digest,
       at,
       neededBy: descriptor.digest,
@@ -104,7 +106,7 @@ function mustHave(
     return found.length > 0 && found.every(isAway);
   });
   if (away.length > 0)
-    throw new Fault("not-found", {
+    throw new IngotError("not-found", {
       what: "the platform",
       at: `${away.map(formatPlatform).join(", ")} in ${reference}`,
       hint: "the index names it, and the registry does not have its manifest: choose other platforms with --platform, or push the image there again",
@@ -158,7 +160,7 @@ class Reader {
       const bytes = isOne ? await manifestOf(child, there) : await configOf(child, there);
       if (bytes === undefined && this.#isPartial) return;
       if (bytes === undefined)
-        throw new Fault("blob-missing", {
+        throw new IngotError("blob-missing", {
           digest: child.digest,
           at: from.at,
           neededBy: root.digest,
@@ -167,13 +169,13 @@ class Reader {
       this.#store.put(bytes);
       if (isOne) await this.readBelow(child, () => true, there);
     };
-    await inParallel(children, AT_ONCE, readOne, from.stop);
+    await mapConcurrent(children, AT_ONCE, readOne, from.stop);
   }
 
   #keep(bytes: number): void {
     this.#kept += bytes;
     if (this.#kept > KEPT_LIMIT)
-      throw new Fault("too-large", {
+      throw new IngotError("too-large", {
         what: "the manifests of an image",
         at: this.#from.at,
         actual: this.#kept,
@@ -191,7 +193,7 @@ async function manifestOf(
   if (found === undefined) return undefined;
   const { bytes } = found;
   if (bytes.length !== size)
-    throw new Fault("size-differs", {
+    throw new IngotError("size-differs", {
       at: `${from.at}@${digest}`,
       expected: size,
       actual: bytes.length,
@@ -202,7 +204,7 @@ async function manifestOf(
 async function configOf(descriptor: Descriptor, from: Repository): Promise<Uint8Array> {
   const { digest, size } = descriptor;
   if (size > MANIFEST_LIMIT)
-    throw new Fault("too-large", {
+    throw new IngotError("too-large", {
       what: "the config",
       at: digest,
       actual: size,

@@ -1,14 +1,14 @@
 /** Referrers of images in registries. */
 import { sortedBy } from "../base/order.ts";
 import {
-  type Along,
   type Attached,
   attach,
   type LeftBehind,
+  type ReferrerPolicy,
   type Referring,
 } from "../image/referrers.ts";
 import { isAttestation, walk } from "../image/walk.ts";
-import { inParallel } from "../jobs/parallel.ts";
+import { mapConcurrent } from "../jobs/parallel.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { isImage } from "../oci/media-types.ts";
@@ -34,14 +34,14 @@ const AT_ONCE = 6;
  */
 export async function findReferrers(
   image: RemoteImage,
-  along: Along,
+  along: ReferrerPolicy,
   whole: Descriptor = image.descriptor,
 ): Promise<Attached<RemoteImage>> {
   const { from } = image;
   const unread: LeftBehind[] = [];
   const platforms = platformsOf(image);
   const { referring, left } = await attach({ image, whole }, along, async (subjects) => {
-    const found = await inParallel(subjects, AT_ONCE, async (digest, stop) => {
+    const found = await mapConcurrent(subjects, AT_ONCE, async (digest, stop) => {
       const isOwn = digest === whole.digest || platforms.has(digest);
       const suffixes = along === "all" || isOwn ? COSIGN_SUFFIXES : COSIGN_SUFFIXES.slice(0, 1);
       const there = from.until(stop);

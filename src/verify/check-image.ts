@@ -2,12 +2,12 @@
 
 import { checkCanonical } from "../archive/canonical.ts";
 import { checkList } from "../archive/volumes/check.ts";
-import { Fault } from "../base/error.ts";
+import { IngotError } from "../base/error.ts";
 import { sortedUnique } from "../base/order.ts";
 import { nameTwice } from "../check/check-entries.ts";
-import { judge } from "../check/check-graph.ts";
+import { checkGraph } from "../check/check-graph.ts";
 import { readBase } from "../check/delta.ts";
-import type { Inventory } from "../check/inventory.ts";
+import type { ScannedArchive } from "../check/inventory.ts";
 import {
   completeNames,
   fullNameOf,
@@ -17,20 +17,20 @@ import {
 } from "../image/complete-name.ts";
 import { type Finding, finding, note, uniqueFindings } from "../image/findings.ts";
 import { referrersIn } from "../image/referrers.ts";
-import { type Selected, select } from "../image/select.ts";
+import { type StoredImage, select } from "../image/select.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
-import { DOCKER_FILE, INDEX_FILE, nameOf } from "../oci/layout.ts";
+import { DOCKER_FILE, INDEX_FILE, imageNameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { Platform } from "../oci/platform.ts";
 import { refersOf } from "../oci/referrer.ts";
 import { areOneImage, nameRoot } from "../source/name-roots.ts";
 import type { ArchiveSource } from "../source/open-archive.ts";
-import type { Named } from "../store/store.ts";
+import type { NamedDescriptor } from "../store/store.ts";
 import { conclude } from "./conclude.ts";
 import { survey } from "./survey.ts";
 
 /** What to take of an archive. */
-export interface Taking {
+export interface VerifyPass {
   /** What to call the one image that the archive gives no name. */
   readonly name?: string | undefined;
   /** The repository of images that have a tag alone. */
@@ -45,10 +45,10 @@ const BROKE_OFF =
   "nothing was changed: copy or download the archive again; the part that was received is kept for a day, and not written again";
 
 /** What of an archive comes into the store. */
-export interface Proven {
+export interface VerifiedImage {
   readonly reached: ReadonlySet<Digest>;
-  readonly images: readonly Named[];
-  readonly referrers: readonly Named[];
+  readonly images: readonly NamedDescriptor[];
+  readonly referrers: readonly NamedDescriptor[];
   readonly skipped: readonly { readonly reference: string; readonly digest: Digest }[];
   readonly absent: readonly Descriptor[];
   readonly warnings: readonly Finding[];
@@ -58,11 +58,17 @@ export interface Proven {
  * The archive's named images, under their complete names, and the blobs that they reach.
  * @param kept whether what has come of it stays for the next import @throws unproven, malformed
  */
-export async function prove(
-  inventory: Inventory,
+export async function verifyStoredImage(
+  inventory: ScannedArchive,
   source: ArchiveSource,
-  { name, repository, platforms = [], foreign = false, kept }: Taking & { readonly kept: boolean },
-): Promise<Proven> {
+  {
+    name,
+    repository,
+    platforms = [],
+    foreign = false,
+    kept,
+  }: VerifyPass & { readonly kept: boolean },
+): Promise<VerifiedImage> {
   const { at } = inventory;
   const hint = kept ? { hint: BROKE_OFF } : {};
   const refuse = (
@@ -74,7 +80,11 @@ export async function prove(
     if (grave.length === 0) return;
     const isPartial = present.length > 0 && grave.every(({ code }) => code === "platform-absent");
     const others = `nothing was changed: take the platforms that are complete with --platform ${present.join(",")}`;
-    throw new Fault("unproven", { at, findings: grave, ...(isPartial ? { hint: others } : hint) });
+    throw new IngotError("unproven", {
+      at,
+      findings: grave,
+      ...(isPartial ? { hint: others } : hint),
+    });
   };
   refuse(inventory.findings);
   if (!inventory.isDocker) readBase(inventory);
@@ -97,7 +107,11 @@ export async function prove(
   const nameless = checkNameless(inventory, known.length - roots.length - attached.length);
   if (roots.length === 0) refuse(nameless);
   const whole = completeNames(
-    roots.map((descriptor) => ({ reference: nameOf(descriptor)!, descriptor, store: inventory })),
+    roots.map((descriptor) => ({
+      reference: imageNameOf(descriptor)!,
+      descriptor,
+      store: inventory,
+    })),
   );
   refuse(nameTwice(whole));
   const images = whole.map((image) => underOwnDigest(select(image, platforms)));
@@ -114,12 +128,12 @@ export async function prove(
   const taken = [...images, ...referrers].map(({ descriptor }) => descriptor);
   const isPart = platforms.length > 0;
   return {
-    reached: isAll ? judgement.reached : judge(taken, inventory, judging).reached,
+    reached: isAll ? judgement.reached : checkGraph(taken, inventory, judging).reached,
     images: images.map(({ reference, descriptor }) => ({ reference, descriptor })),
     referrers,
     skipped: all
       .filter(({ digest }) => unknown.has(digest))
-      .map((root) => ({ reference: nameOf(root) ?? root.digest, digest: root.digest })),
+      .map((root) => ({ reference: imageNameOf(root) ?? root.digest, digest: root.digest })),
     absent: judgement.absent,
     warnings: [
       ...findings.filter(
@@ -133,7 +147,7 @@ export async function prove(
   };
 }
 
-const asReferrer = (descriptor: Descriptor): Named => ({
+const asReferrer = (descriptor: Descriptor): NamedDescriptor => ({
   reference: descriptor.digest,
   descriptor,
   refers: refersOf(descriptor),
@@ -141,10 +155,10 @@ const asReferrer = (descriptor: Descriptor): Named => ({
 
 /** What refers to the platforms that were chosen, and what refers to the images as a whole alone. */
 async function chooseReferrers(
-  images: readonly Selected[],
-  whole: readonly Selected[],
-): Promise<{ readonly referrers: readonly Named[]; readonly left: readonly Finding[] }> {
-  const referrers = new Map<string, Named>();
+  images: readonly StoredImage[],
+  whole: readonly StoredImage[],
+): Promise<{ readonly referrers: readonly NamedDescriptor[]; readonly left: readonly Finding[] }> {
+  const referrers = new Map<string, NamedDescriptor>();
   const left: Finding[] = [];
   const find = whole[0] && referrersIn(whole[0].store, "all");
   for (const [i, image] of images.entries()) {
@@ -160,9 +174,9 @@ async function chooseReferrers(
 }
 
 /** What there is to say of images without a name: a finding, or, beside others, a note. */
-function checkNameless({ isDocker, roots }: Inventory, nameless: number): Finding[] {
+function checkNameless({ isDocker, roots }: ScannedArchive, nameless: number): Finding[] {
   const list = isDocker ? DOCKER_FILE : INDEX_FILE;
-  const tag = roots.map(nameOf).find((tag) => tag !== undefined && isTagOnly(tag));
+  const tag = roots.map(imageNameOf).find((tag) => tag !== undefined && isTagOnly(tag));
   const only =
     tag === undefined
       ? ""
@@ -198,7 +212,7 @@ function hintForName(nameless: number, roots: readonly Descriptor[]): string {
 }
 
 /** Gives the one image without a name one. @returns whether it had to be made @throws usage, malformed */
-function giveName(inventory: Inventory, name: string): boolean {
+function giveName(inventory: ScannedArchive, name: string): boolean {
   const { roots, made } = nameRoot(inventory.roots, inventory, name);
   inventory.roots = roots;
   if (made === undefined) return false;

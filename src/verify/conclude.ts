@@ -4,10 +4,10 @@ import { checkDocker } from "../archive/docker-manifest.ts";
 import { text } from "../base/bytes.ts";
 import { sorted } from "../base/order.ts";
 import { oddNames } from "../check/check-entries.ts";
-import { type Judgement, type Judging, judge } from "../check/check-graph.ts";
-import { leftOut, surplusOf } from "../check/delta.ts";
+import { checkGraph, type GraphCheck, type GraphReport } from "../check/check-graph.ts";
+import { reportOmitted, unneededOmissions } from "../check/delta.ts";
 import { checkClaims } from "../check/hash-blobs.ts";
-import { dockerOf, type Held, type Inventory } from "../check/inventory.ts";
+import { dockerOf, type ScannedArchive, type ScannedBlob } from "../check/inventory.ts";
 import { checkSubjects } from "../image/entries.ts";
 import {
   collect,
@@ -24,18 +24,18 @@ import {
   checkLayout,
   DOCKER_FILE,
   INDEX_FILE,
+  imageNameOf,
   LAYOUT_FILE,
   LAYOUT_LIMIT,
-  nameOf,
 } from "../oci/layout.ts";
 import { parseLayoutIndex } from "../oci/layout-index.ts";
 import { type Descriptor, INDEX_LIMIT } from "../oci/manifest.ts";
 import { isImage } from "../oci/media-types.ts";
 import type { Platform } from "../oci/platform.ts";
 import { refersOf } from "../oci/referrer.ts";
-import { checkAnnotations, checkNames, checkTags } from "../source/foreign-names.ts";
+import { checkNameAnnotations, checkNames, checkTags } from "../source/foreign-names.ts";
 import { readRoots } from "../source/name-roots.ts";
-import { bytesOf } from "../store/content.ts";
+import { readBytes } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
 import { survey } from "./survey.ts";
 
@@ -54,9 +54,9 @@ export interface Concluding {
 }
 
 export interface Conclusion {
-  readonly judgement: Judgement;
+  readonly judgement: GraphReport;
   /** How it was judged: for judging a part of the roots again. */
-  readonly judging: Judging;
+  readonly judging: GraphCheck;
   readonly findings: readonly Finding[];
   /** How many layers a delta leaves out that nobody lent. */
   readonly left: number;
@@ -66,7 +66,7 @@ export interface Conclusion {
  * Judges what was gathered; afterwards the images that it names are the inventory's roots, and all that is not so is among the
  * findings. @throws not-found for platforms that an image is not for
  */
-export function conclude(inventory: Inventory, how: Concluding = {}): Conclusion {
+export function conclude(inventory: ScannedArchive, how: Concluding = {}): Conclusion {
   const { findings } = inventory;
   const isLayout = !inventory.isDocker;
   if (isLayout) readIndex(inventory, how.repository);
@@ -76,14 +76,17 @@ export function conclude(inventory: Inventory, how: Concluding = {}): Conclusion
   const { judgement, judging } = judgeParts({ roots, store: inventory }, how);
   inventory.json = judgement.json;
   findings.push(...judgement.findings, ...checkClaims(inventory, judgement.claims));
-  const left = leftOut(inventory, how.hasBase ?? false);
-  findings.push(...surplusOf(inventory.relies ?? new Map(), judgement.reached), ...left.said);
+  const left = reportOmitted(inventory, how.hasBase ?? false);
+  findings.push(
+    ...unneededOmissions(inventory.relies ?? new Map(), judgement.reached),
+    ...left.said,
+  );
   const isUnknown = [...findings].some(({ level }) => level === "unchecked");
   if (!isUnknown) noteSurplus(inventory, judgement);
   const docker = inventory.files.get(DOCKER_FILE);
   if (docker !== undefined && isLayout)
     collect(findings, () => {
-      const bytes = bytesOf(docker, INDEX_LIMIT, DOCKER_FILE);
+      const bytes = readBytes(docker, INDEX_LIMIT, DOCKER_FILE);
       findings.addAll(checkDocker(bytes, judgement.loadable));
       findings.addAll(checkTags(bytes, roots, inventory));
     });
@@ -104,7 +107,7 @@ export function judgeParts(
     roots
       .filter((root) => platforms.length > 0 && refersOf(root) === undefined)
       .flatMap((descriptor) => {
-        const image = { reference: nameOf(descriptor) ?? descriptor.digest, descriptor };
+        const image = { reference: imageNameOf(descriptor) ?? descriptor.digest, descriptor };
         const chosen = collect({ push: () => {} }, () => wantedIn({ ...image, store }, platforms));
         return (chosen ?? [descriptor]).map(({ digest }) => digest);
       }),
@@ -115,18 +118,18 @@ export function judgeParts(
       : isTaking
         ? () => true
         : undefined;
-  const judging: Judging = { layers, foreign, ...(mayBeAbsent && { mayBeAbsent }) };
-  const judgement = judge(roots, store, judging);
+  const judging: GraphCheck = { layers, foreign, ...(mayBeAbsent && { mayBeAbsent }) };
+  const judgement = checkGraph(roots, store, judging);
   const isLacking = [...judgement.findings].some(
     ({ code, level }) => level === "finding" && (code === "blob-missing" || code === "elsewhere"),
   );
   if (mayBeAbsent === undefined || !isLacking) return { judgement, judging };
   const again = { ...judging, leftOut: survey(roots, store, foreign).incomplete };
-  return { judgement: judge(roots, store, again), judging: again };
+  return { judgement: checkGraph(roots, store, again), judging: again };
 }
 
 /** Blobs that no image needs: a layout may have them (image-spec, image-layout.md). */
-function noteSurplus(inventory: Inventory, { reached }: Judgement): void {
+function noteSurplus(inventory: ScannedArchive, { reached }: GraphReport): void {
   const { findings, blobs, isSave } = inventory;
   const surplus = [...blobs.keys()].filter((digest) => !reached.has(digest));
   for (const digest of sorted(surplus)) {
@@ -139,16 +142,16 @@ function noteSurplus(inventory: Inventory, { reached }: Judgement): void {
 export const OLD_CONFIG = "a config of Docker's first form, which no image needs";
 
 /** Docker's first form has a config for each layer, with a name of its own in it; `docker save` still writes them. */
-function isOldConfig(held: Held | undefined): boolean {
+function isOldConfig(held: ScannedBlob | undefined): boolean {
   if (held?.content === undefined || held.size > OLD_CONFIG_LIMIT) return false;
-  const source = text(bytesOf(held.content, OLD_CONFIG_LIMIT, "a config"));
+  const source = text(readBytes(held.content, OLD_CONFIG_LIMIT, "a config"));
   return source !== undefined && /^\{"id":"[0-9a-f]{64}",/.test(source);
 }
 
 const OLD_CONFIG_LIMIT = 1024 * 1024;
 
 /** Reads the layout's two files; afterwards the images that it names are the roots. Those that cannot be checked are told. */
-function readIndex(inventory: Inventory, repository: string | undefined): void {
+function readIndex(inventory: ScannedArchive, repository: string | undefined): void {
   const { findings } = inventory;
   const layout = need(inventory, LAYOUT_FILE);
   if (layout !== undefined) collect(findings, () => checkLayout(layout, LAYOUT_FILE));
@@ -160,17 +163,17 @@ function readIndex(inventory: Inventory, repository: string | undefined): void {
     findings.push(
       unchecked(
         INDEX_FILE,
-        `${nameOf(entry) ?? "an entry"} has the digest ${entry.digest}: only sha256 is supported, and it was passed over`,
+        `${imageNameOf(entry) ?? "an entry"} has the digest ${entry.digest}: only sha256 is supported, and it was passed over`,
       ),
     );
   const entries = isOther ? [] : (found?.manifests ?? []);
-  findings.addAll(checkAnnotations(entries));
+  findings.addAll(checkNameAnnotations(entries));
   findings.addAll(checkSubjects(entries, inventory));
   inventory.roots = readRoots(entries, inventory, { docker: dockerOf(inventory), repository });
 }
 
 /** The bytes of a file that every layout has; without it there is a finding. */
-function need(inventory: Inventory, name: LayoutFile): Uint8Array | undefined {
+function need(inventory: ScannedArchive, name: LayoutFile): Uint8Array | undefined {
   const content = inventory.files.get(name);
   if (content === undefined) {
     inventory.findings.push(
@@ -179,6 +182,6 @@ function need(inventory: Inventory, name: LayoutFile): Uint8Array | undefined {
     return undefined;
   }
   return collect(inventory.findings, () =>
-    bytesOf(content, name === LAYOUT_FILE ? LAYOUT_LIMIT : INDEX_LIMIT, name),
+    readBytes(content, name === LAYOUT_FILE ? LAYOUT_LIMIT : INDEX_LIMIT, name),
   );
 }

@@ -1,37 +1,37 @@
-import { mustBeWhole } from "../archive/volumes/check.ts";
-import { Fault } from "../base/error.ts";
-import { Tally } from "../base/workers/pool.ts";
-import { missingFrom } from "../check/delta.ts";
+import { requireComplete } from "../archive/volumes/check.ts";
+import { IngotError } from "../base/error.ts";
+import { Progress } from "../base/workers/pool.ts";
+import { missingBaseLayers } from "../check/delta.ts";
 import { hashAll } from "../check/hash-blobs.ts";
-import type { Inventory } from "../check/inventory.ts";
-import { gatherFile, gatherLayout } from "../check/scan.ts";
+import type { ScannedArchive } from "../check/inventory.ts";
+import { scanFile, scanLayout } from "../check/scan.ts";
 import type { Finding } from "../image/findings.ts";
-import { type Holdings, parseHoldings, type Summary, summaryOf } from "../image/layer-list.ts";
-import type { Working } from "../jobs/job-context.ts";
+import { type BaseLayers, parseBaseLayers, type Summary, summaryOf } from "../image/layer-list.ts";
+import type { JobContext } from "../jobs/job-context.ts";
 import type { Digest } from "../oci/digest.ts";
 import { BASE_FILE } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { adoptDocker } from "../source/docker-save.ts";
 import {
   type ArchiveSource,
-  gatherSource,
   openSource,
   type StreamSource,
+  scanSource,
 } from "../source/open-archive.ts";
 import { isLayout } from "../source/source.ts";
 import { sizeOf } from "../store/content.ts";
 import type { FolderStore } from "../store/folder-store.ts";
 import type { Session } from "../store/session.ts";
-import type { Named, ReadStore } from "../store/store.ts";
-import { prove, type Taking } from "./check-image.ts";
-import { StreamTaker, takeAll } from "./stage-blobs.ts";
-import { StrayTaker } from "./stage-unnamed.ts";
+import type { NamedDescriptor, ReadStore } from "../store/store.ts";
+import { type VerifyPass, verifyStoredImage } from "./check-image.ts";
+import { StreamStager, stageAll } from "./stage-blobs.ts";
+import { UnnamedStager } from "./stage-unnamed.ts";
 
 /** What came into the store. `blobs` and `bytes` = what the images need of the archive; `added` = blobs that were not there whole before. */
 export interface Imported {
-  readonly images: readonly Named[];
+  readonly images: readonly NamedDescriptor[];
   /** What refers to them. */
-  readonly referrers: readonly Named[];
+  readonly referrers: readonly NamedDescriptor[];
   readonly blobs: number;
   readonly added: number;
   readonly bytes: number;
@@ -54,36 +54,36 @@ export interface Imported {
 export async function importArchive(
   archive: ArchiveSource,
   store: FolderStore,
-  working: Working,
-  taking: Taking = {},
+  working: JobContext,
+  taking: VerifyPass = {},
 ): Promise<Imported> {
-  if ("volumes" in archive) mustBeWhole(archive.volumes);
+  if ("volumes" in archive) requireComplete(archive.volumes);
   const session = await store.begin({ resumable: true });
-  const strays = new StrayTaker(session);
-  let inventory: Inventory | undefined;
+  const strays = new UnnamedStager(session);
+  let inventory: ScannedArchive | undefined;
   try {
     const folder = "path" in archive && isLayout(archive.path) ? archive.path : undefined;
     const { source } =
       folder === undefined ? await openSource(archive, working.tally) : { source: archive };
     inventory =
       folder !== undefined
-        ? gatherLayout(folder)
+        ? scanLayout(folder)
         : "path" in source
-          ? await gatherFile(source.path)
+          ? await scanFile(source.path)
           : await receive(source, session, strays, working);
     if (inventory.isDocker) {
       if (!("path" in source)) showStaged(inventory, session);
       await adoptDocker(inventory, working);
     }
     const kept = inventory.brokeOff && session.hasUseful();
-    const proven = await prove(inventory, source, { ...taking, kept });
+    const proven = await verifyStoredImage(inventory, source, { ...taking, kept });
     const { reached: needed, images, referrers, skipped, absent, warnings } = proven;
     const { relies } = inventory;
     if ("path" in source && relies) await mustHave(store, relies, inventory.at, working);
     const reached = new Set([...needed].filter((digest) => !relies?.has(digest)));
     if ("path" in source) {
       await mustBeSound(inventory, reached, working);
-      await takeAll(inventory, reached, session, working);
+      await stageAll(inventory, reached, session, working);
     }
     await strays.settle(reached);
     if (inventory.isDocker || inventory.isMade || taking.platforms?.length)
@@ -102,7 +102,7 @@ export async function importArchive(
 }
 
 /** What a stream brought of compressed blobs is in the session: there it can be decompressed, now that it is known to be asked for. */
-function showStaged({ blobs }: Inventory, session: Session): void {
+function showStaged({ blobs }: ScannedArchive, session: Session): void {
   for (const [digest, held] of blobs) {
     if (held.content !== undefined || held.inside?.compression === undefined) continue;
     const content = session.find(digest);
@@ -112,7 +112,7 @@ function showStaged({ blobs }: Inventory, session: Session): void {
 }
 
 /** Stages what is in memory alone: the manifests that were made, and the configs. */
-function putMade(inventory: Inventory, reached: ReadonlySet<Digest>, session: Session): void {
+function putMade(inventory: ScannedArchive, reached: ReadonlySet<Digest>, session: Session): void {
   for (const digest of reached) {
     const content = inventory.find(digest);
     if (content instanceof Uint8Array) session.put(digest, content);
@@ -121,30 +121,30 @@ function putMade(inventory: Inventory, reached: ReadonlySet<Digest>, session: Se
 
 /** What no image needs is read as well: an archive that was damaged there was damaged. @throws unproven */
 async function mustBeSound(
-  inventory: Inventory,
+  inventory: ScannedArchive,
   needed: ReadonlySet<Digest>,
-  working: Working,
+  working: JobContext,
 ): Promise<void> {
   const { at, blobs } = inventory;
   const surplus = [...blobs.keys()].filter((digest) => !needed.has(digest));
   if (surplus.length === 0) return;
   const before = new Set(inventory.findings);
-  await hashAll(inventory, surplus, { ...working, tally: new Tally() });
+  await hashAll(inventory, surplus, { ...working, tally: new Progress() });
   const findings = [...inventory.findings].filter(
     (it) => !before.has(it) && it.level === "finding",
   );
-  if (findings.length > 0) throw new Fault("unproven", { at, findings });
+  if (findings.length > 0) throw new IngotError("unproven", { at, findings });
 }
 
 /** What a delta leaves out must be here, whole. @throws unproven with everything that is not */
 async function mustHave(
   store: ReadStore,
-  relies: Holdings,
+  relies: BaseLayers,
   at: string,
-  working: Working,
+  working: JobContext,
 ): Promise<void> {
-  const missing = await missingFrom(store, relies, { ...working, tally: new Tally() });
-  if (missing !== undefined) throw new Fault("unproven", { at, ...missing });
+  const missing = await missingBaseLayers(store, relies, { ...working, tally: new Progress() });
+  if (missing !== undefined) throw new IngotError("unproven", { at, ...missing });
 }
 
 /**
@@ -154,16 +154,16 @@ async function mustHave(
 async function receive(
   source: StreamSource,
   session: Session,
-  strays: StrayTaker,
-  working: Working,
-): Promise<Inventory> {
-  const taker = new StreamTaker(session);
-  let inventory: Inventory;
+  strays: UnnamedStager,
+  working: JobContext,
+): Promise<ScannedArchive> {
+  const taker = new StreamStager(session);
+  let inventory: ScannedArchive;
   try {
     const at = "volumes" in source ? source.volumes.list.at : source.at;
     const heed = (list: Uint8Array) =>
-      mustHave(session.store, parseHoldings(list, BASE_FILE), at, working);
-    inventory = await gatherSource(
+      mustHave(session.store, parseBaseLayers(list, BASE_FILE), at, working);
+    inventory = await scanSource(
       source,
       { take: taker.take, takeStray: strays.take, heed },
       working,

@@ -1,11 +1,11 @@
 /** The blobs of an archive on their way into a session of the store. */
-import { Syncs } from "../base/fs/sync-queue.ts";
-import { work } from "../base/workers/pool.ts";
-import type { Taker } from "../check/scan.ts";
-import { batches, threadsFor, type Working } from "../jobs/job-context.ts";
-import { perform, type Taken, type TakeTask } from "../jobs/perform.ts";
+import { SyncQueue } from "../base/fs/sync-queue.ts";
+import { runAll } from "../base/workers/pool.ts";
+import type { BlobSink } from "../check/scan.ts";
+import { batches, type JobContext, threadsForBytes } from "../jobs/job-context.ts";
+import { runJob, type StagedBlobs, type StageTask } from "../jobs/perform.ts";
 import type { Digest } from "../oci/digest.ts";
-import { Arrival } from "../store/blob-writer.ts";
+import { BlobWriter } from "../store/blob-writer.ts";
 import type { Session } from "../store/session.ts";
 import type { ReadStore } from "../store/store.ts";
 
@@ -13,11 +13,11 @@ import type { ReadStore } from "../store/store.ts";
  * Copies blobs of an archive in a file, or of a layout, in several threads when it is worth it. Afterwards those that the store does
  * not have whole are staged, proven and on the disk.
  */
-export async function takeAll(
+export async function stageAll(
   from: Pick<ReadStore, "find">,
   reached: ReadonlySet<Digest>,
   session: Session,
-  working: Working,
+  working: JobContext,
 ): Promise<void> {
   const blobs = [...reached].flatMap((digest) => {
     const content = from.find(digest);
@@ -27,31 +27,31 @@ export async function takeAll(
   session.checkRoom(blobs);
   const total = blobs.reduce((sum, { from }) => sum + from.size, 0);
   const groups = batches(blobs, ({ from }) => from.size);
-  const tasks: TakeTask[] = groups.map((items) => ({ kind: "take", blobs: items }));
-  const results = (await work(tasks, {
+  const tasks: StageTask[] = groups.map((items) => ({ kind: "take", blobs: items }));
+  const results = (await runAll(tasks, {
     ...working,
-    threads: threadsFor(total, working),
-    handler: perform,
-  })) as Taken[];
+    threads: threadsForBytes(total, working),
+    handler: runJob,
+  })) as StagedBlobs[];
   for (const [i, items] of groups.entries()) {
     for (const [j, { from }] of items.entries()) if (results[i]![j]) session.staged(from.digest);
   }
 }
 
 /** Takes a stream's blobs as they pass by. Call `settle`, whatever happens. */
-export class StreamTaker {
+export class StreamStager {
   readonly #session: Session;
-  readonly #syncs = new Syncs();
-  #arrival: Arrival | undefined;
+  readonly #syncs = new SyncQueue();
+  #arrival: BlobWriter | undefined;
 
   constructor(session: Session) {
     this.#session = session;
   }
 
-  readonly take = (digest: Digest, size: number): Taker => {
+  readonly take = (digest: Digest, size: number): BlobSink => {
     const coming = this.#session.coming(digest, size);
     this.#session.checkRoom([coming]);
-    const arrival = new Arrival(coming);
+    const arrival = new BlobWriter(coming);
     this.#arrival = arrival;
     return {
       write: (bytes) => arrival.write(bytes),

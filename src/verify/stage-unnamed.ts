@@ -1,28 +1,28 @@
 /** Files of a stream whose digests are known only at their end, on their way into a session of the store. */
 import { openRead, remove } from "../base/fs/file.ts";
-import type { Taker } from "../check/scan.ts";
-import { CHUNK } from "../jobs/render.ts";
+import type { BlobSink } from "../check/scan.ts";
+import { IO_CHUNK } from "../jobs/render.ts";
 import type { Digest } from "../oci/digest.ts";
-import { Arrival } from "../store/blob-writer.ts";
-import { Stretch, withFiles } from "../store/extent-reader.ts";
+import { BlobWriter } from "../store/blob-writer.ts";
+import { ExtentReader, withOpenFiles } from "../store/extent-reader.ts";
 import type { Session } from "../store/session.ts";
 
 /** Call `settle` when it is known which are needed, and `drop`, whatever happens: what is not needed goes with the session. */
-export class StrayTaker {
+export class UnnamedStager {
   readonly #session: Session;
   readonly #written = new Map<Digest, { path: string; size: number }>();
-  #arrival: Arrival | undefined;
+  #arrival: BlobWriter | undefined;
 
   constructor(session: Session) {
     this.#session = session;
   }
 
   /** A file of `size` bytes begins. @throws no-space */
-  readonly take = (size: number): Taker => {
+  readonly take = (size: number): BlobSink => {
     const session = this.#session;
     const coming = session.comingFile(size);
     session.checkRoom([coming]);
-    const arrival = new Arrival(coming);
+    const arrival = new BlobWriter(coming);
     this.#arrival = arrival;
     return {
       write: (bytes) => arrival.write(bytes),
@@ -59,9 +59,9 @@ export class StrayTaker {
     const path = this.#session.existing(digest);
     if (path === undefined) return false;
     try {
-      return await withFiles((files) => {
-        const stretch = new Stretch({ path, offset: 0, size, digest }, files);
-        const buffer = new Uint8Array(CHUNK);
+      return await withOpenFiles((files) => {
+        const stretch = new ExtentReader({ path, offset: 0, size, digest }, files);
+        const buffer = new Uint8Array(IO_CHUNK);
         while (stretch.read(buffer) > 0);
         stretch.prove();
         return files.open(path).stat().size === size;

@@ -1,6 +1,6 @@
 /** Which manifests and indexes are here whole, and which nobody can check. */
-import { isFault } from "../base/error.ts";
-import { isAttestation, type Reached, read } from "../image/walk.ts";
+import { isIngotError } from "../base/error.ts";
+import { type ImageGraphNode, isAttestation, read } from "../image/walk.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { isForeign, isImage } from "../oci/media-types.ts";
@@ -25,7 +25,7 @@ export function survey(roots: readonly Descriptor[], store: ReadStore, foreign =
 
 interface Step {
   readonly descriptor: Descriptor;
-  readonly found: Reached | undefined;
+  readonly found: ImageGraphNode | undefined;
   readonly todo: Descriptor[];
 }
 
@@ -67,12 +67,12 @@ class Surveying implements Survey {
     return [{ descriptor, found, todo: [...(found?.index?.manifests ?? [])] }];
   }
 
-  #read(descriptor: Descriptor): Reached | undefined {
+  #read(descriptor: Descriptor): ImageGraphNode | undefined {
     try {
       return read(descriptor, this.#store);
     } catch (error) {
-      if (!isFault(error)) throw error;
-      if (isFault(error, "unsupported")) this.unchecked.add(descriptor.digest);
+      if (!isIngotError(error)) throw error;
+      if (isIngotError(error, "unsupported")) this.unchecked.add(descriptor.digest);
       return undefined;
     }
   }

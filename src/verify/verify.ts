@@ -1,29 +1,35 @@
 import { checkCanonical } from "../archive/canonical.ts";
 import { checkCuts, checkList } from "../archive/volumes/check.ts";
-import { tallyOf } from "../archive/volumes/find.ts";
+import { volumeSummary } from "../archive/volumes/find.ts";
 import { sortedUnique } from "../base/order.ts";
-import { lend, readBase } from "../check/delta.ts";
+import { attachBase, readBase } from "../check/delta.ts";
 import { checkClaims, hashAll } from "../check/hash-blobs.ts";
-import { Inventory } from "../check/inventory.ts";
-import { gatherFile, gatherLayout } from "../check/scan.ts";
+import { ScannedArchive } from "../check/inventory.ts";
+import { scanFile, scanLayout } from "../check/scan.ts";
 import { checkSubjects, normalEntry } from "../image/entries.ts";
-import { type Finding, finding, isSound, type Report, uniqueFindings } from "../image/findings.ts";
+import {
+  type Finding,
+  finding,
+  isSound,
+  uniqueFindings,
+  type VerifyReport,
+} from "../image/findings.ts";
 import { summaryOf } from "../image/layer-list.ts";
 import { kindOrOther } from "../image/referrer-kind.ts";
 import { allReferrersOf } from "../image/referrers.ts";
-import type { Selected } from "../image/select.ts";
-import type { Working } from "../jobs/job-context.ts";
-import { nameOf } from "../oci/layout.ts";
+import type { StoredImage } from "../image/select.ts";
+import type { JobContext } from "../jobs/job-context.ts";
+import { imageNameOf } from "../oci/layout.ts";
 import type { Platform } from "../oci/platform.ts";
 import { refersOf } from "../oci/referrer.ts";
 import { adoptDocker } from "../source/docker-save.ts";
-import { type ArchiveSource, gatherSource, openSource } from "../source/open-archive.ts";
+import { type ArchiveSource, openSource, scanSource } from "../source/open-archive.ts";
 import { sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
 import { type Concluding, conclude, judgeParts } from "./conclude.ts";
 
 /** What of an archive is to be proven beside its digests. */
-export interface Exactness {
+export interface VerifyOptions {
   /** That it is exactly what export writes. */
   readonly canonical: boolean;
   /** That every layer is, uncompressed, what its config says. */
@@ -39,7 +45,7 @@ export interface Exactness {
 }
 
 /** What of a layout or a stored image is to be proven. */
-export type Extent = Pick<Exactness, "layers" | "platforms" | "foreign" | "repository">;
+export type VerifyScope = Pick<VerifyOptions, "layers" | "platforms" | "foreign" | "repository">;
 
 /**
  * Proves an archive, reading each byte once: its form, every blob's size and digest, every descriptor's target, and with
@@ -50,17 +56,22 @@ export type Extent = Pick<Exactness, "layers" | "platforms" | "foreign" | "repos
  */
 export async function verifyArchive(
   archive: ArchiveSource,
-  { canonical, layers = false, bases = [], platforms = [], foreign = false, repository }: Exactness,
-  working: Working,
-): Promise<Report> {
+  {
+    canonical,
+    layers = false,
+    bases = [],
+    platforms = [],
+    foreign = false,
+    repository,
+  }: VerifyOptions,
+  working: JobContext,
+): Promise<VerifyReport> {
   const { source, compression } = await openSource(archive, working.tally);
   const inventory =
-    "path" in source
-      ? await gatherFile(source.path)
-      : await gatherSource(source, { layers }, working);
+    "path" in source ? await scanFile(source.path) : await scanSource(source, { layers }, working);
   if (inventory.isDocker) await adoptDocker(inventory, working);
   else readBase(inventory);
-  const lent = lend(inventory, bases);
+  const lent = attachBase(inventory, bases);
   const unread = "path" in source ? inventory.blobs.keys() : lent;
   if ("path" in source || lent.length > 0) await hashAll(inventory, unread, working, layers);
   const report = reportOn(inventory, {
@@ -86,7 +97,7 @@ export async function verifyArchive(
   const judged = {
     ...report,
     ...(compression && { compression }),
-    ...("volumes" in source && { volumes: tallyOf(source.volumes) }),
+    ...("volumes" in source && { volumes: volumeSummary(source.volumes) }),
     findings: [...report.findings, ...packed, ...deviations],
   };
   const isCanonical = isFormed && deviations.length + packed.length === 0;
@@ -98,10 +109,10 @@ const isOfForm = ({ code }: Finding) => code !== "diff-id-differs";
 /** Proves an image layout in a folder, all of it. */
 export async function verifyLayout(
   directory: string,
-  working: Working,
-  how: Extent = {},
-): Promise<Report> {
-  const inventory = gatherLayout(directory);
+  working: JobContext,
+  how: VerifyScope = {},
+): Promise<VerifyReport> {
+  const inventory = scanLayout(directory);
   await hashAll(inventory, inventory.blobs.keys(), working, how.layers);
   return reportOn(inventory, how);
 }
@@ -111,16 +122,16 @@ export async function verifyLayout(
  * so of a referrer is a finding, as it is in an archive.
  */
 export async function verifyImage(
-  image: Selected,
-  working: Working,
-  how: Extent = {},
-): Promise<Report> {
+  image: StoredImage,
+  working: JobContext,
+  how: VerifyScope = {},
+): Promise<VerifyReport> {
   const { reference, descriptor, store } = image;
   const referring = allReferrersOf(image);
   const entries = referring.map(normalEntry);
   const { judgement } = judgeParts({ roots: [descriptor, ...entries], store }, how);
   const { reached, findings, claims, absent, present } = judgement;
-  const inventory = new Inventory(store.at);
+  const inventory = new ScannedArchive(store.at);
   for (const digest of reached.keys()) {
     const content = store.find(digest);
     if (content !== undefined) inventory.blobs.set(digest, { size: sizeOf(content), content });
@@ -148,13 +159,13 @@ export async function verifyImage(
 }
 
 /** Judges what was gathered and hashed. */
-function reportOn(inventory: Inventory, how: Concluding): Report {
+function reportOn(inventory: ScannedArchive, how: Concluding): VerifyReport {
   const { judgement, findings, left } = conclude(inventory, how);
   return {
     at: inventory.at,
     images: inventory.roots
       .filter((root) => refersOf(root) === undefined)
-      .map((root) => ({ reference: nameOf(root) ?? "", digest: root.digest })),
+      .map((root) => ({ reference: imageNameOf(root) ?? "", digest: root.digest })),
     referrers: inventory.roots.flatMap((root) => {
       const refers = refersOf(root);
       if (refers === undefined) return [];

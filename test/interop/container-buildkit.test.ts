@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { text, utf8 } from "../../src/base/bytes.ts";
-import { isFault } from "../../src/base/error.ts";
+import { isIngotError } from "../../src/base/error.ts";
 import { ignoreFor } from "../../src/dockerfile/dockerignore.ts";
 import { containerImage, type ImageLayer } from "../../src/dockerfile/image/image.ts";
 import { BadSubstitution, expand, expandWords } from "../../src/dockerfile/lexer/expand.ts";
@@ -37,7 +37,7 @@ function orRefused(act: () => unknown): unknown {
   try {
     return act();
   } catch (error) {
-    if (error instanceof BadSubstitution || (isFault(error) && error.code !== "internal"))
+    if (error instanceof BadSubstitution || (isIngotError(error) && error.code !== "internal"))
       return REFUSED;
     throw error;
   }

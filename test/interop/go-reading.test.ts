@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { planArchive, streamArchive } from "../../src/archive/write.ts";
 import { FolderStore } from "../../src/store/folder-store.ts";
 import { MemoryStore } from "../../src/store/memory-store.ts";
-import { holdingsOf } from "../../src/transfer/delta-bases.ts";
+import { baseLayersOf } from "../../src/transfer/delta-bases.ts";
 import { importArchive } from "../../src/verify/import.ts";
 import {
   CONFIG,
@@ -55,7 +55,7 @@ const newer = container("docker.io/library/app:v2", noise(600, 1), ["amd64", "ar
 async function delta(): Promise<Buffer> {
   const plan = await planArchive(
     [selected(old), selected(other)],
-    holdingsOf([selected(old)], true),
+    baseLayersOf([selected(old)], true),
   );
   const written: Uint8Array[] = [];
   await streamArchive(plan, { write: async (piece) => void written.push(piece.slice()) }, alone());

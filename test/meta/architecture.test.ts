@@ -121,6 +121,18 @@ describe("the rules find", () => {
       'import "./main.ts";',
       /a cycle, src\/main.ts → src\/main.ts/,
     ],
+    [
+      "a name that another file exports",
+      "src/tar/x.ts",
+      "export function t() {}",
+      /exports t, as does src\/tar\/t.ts/,
+    ],
+    [
+      "a type that another file exports",
+      "src/cli/x.ts",
+      "export interface o {}",
+      /exports o, as does src\/oci\/o.ts/,
+    ],
     ["a computed import", "src/cli/x.ts", "await import(name);", /imports what it computes/],
     [
       "a template import",

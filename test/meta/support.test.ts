@@ -113,10 +113,10 @@ describe("needs", () => {
       const words = ownForm === "deno" ? ["test", "--no-check", "-A"] : ["test"];
       const env = { ...plainEnvironment(), CI: ci };
       const ran = await run([runtime, ...words, "./asks.test.ts"], { cwd: dir, env });
-      const talk = `${ran.stdout}${ran.stderr}`;
-      assert.equal(ran.code, counts.code, talk);
-      assert.match(talk, counts.said);
-      assert.doesNotMatch(talk, /the body ran/);
+      const reporter = `${ran.stdout}${ran.stderr}`;
+      assert.equal(ran.code, counts.code, reporter);
+      assert.match(reporter, counts.said);
+      assert.doesNotMatch(reporter, /the body ran/);
     });
   }
 

@@ -8,13 +8,13 @@ import fc from "fast-check";
 import type { Bytes } from "../../src/base/bytes.ts";
 import { decompressed } from "../../src/base/compression/decompress.ts";
 import { NO_OTHERS } from "../../src/base/compression/zstd-windows.ts";
-import { stampOf } from "../../src/base/fs/unchanged-file.ts";
-import { Tally } from "../../src/base/workers/pool.ts";
+import { snapshotOf } from "../../src/base/fs/unchanged-file.ts";
+import { Progress } from "../../src/base/workers/pool.ts";
 import { Inflater, inflate } from "../../src/jobs/diff-id.ts";
-import { CHUNK } from "../../src/jobs/render.ts";
+import { IO_CHUNK } from "../../src/jobs/render.ts";
 import { headerBytes, pack, packedSize } from "../../src/layer/pack/pack.ts";
 import type { Entry } from "../../src/layer/tree/entry.ts";
-import { withFiles } from "../../src/store/extent-reader.ts";
+import { withOpenFiles } from "../../src/store/extent-reader.ts";
 import { noise, pieces, sha256 } from "../support/images/archive.ts";
 import { around } from "../support/images/boundaries.ts";
 import { tempDir } from "../support/process/temp.ts";
@@ -56,13 +56,13 @@ for (const [name, pack] of forms) {
   test(`${name} that ends where a piece of it does`, async (t) => {
     const content = Buffer.from(noise(3000, 1));
     const path = join(tempDir(t), "blob");
-    for (const size of [...around(CHUNK), 2 * CHUNK]) {
+    for (const size of [...around(IO_CHUNK), 2 * IO_CHUNK]) {
       const blob = pack(content, size);
       assert.equal(blob.length, size);
-      assert.ok((await all(decompressed(pieces(blob, CHUNK), "x"))).equals(content));
+      assert.ok((await all(decompressed(pieces(blob, IO_CHUNK), "x"))).equals(content));
       writeFileSync(path, blob);
-      const looked = await withFiles((files) =>
-        inflate({ path, offset: 0, size }, files, new Tally()),
+      const looked = await withOpenFiles((files) =>
+        inflate({ path, offset: 0, size }, files, new Progress()),
       );
       assert.ok("inside" in looked, JSON.stringify(looked));
       assert.equal(looked.digest, sha256(blob));
@@ -71,9 +71,9 @@ for (const [name, pack] of forms) {
   });
 
   test(`${name} whose content ends where a piece of it does`, async () => {
-    for (const size of [0, 1, ...around(65_536), ...around(131_072), ...around(CHUNK)]) {
+    for (const size of [0, 1, ...around(65_536), ...around(131_072), ...around(IO_CHUNK)]) {
       const content = noise(size, size);
-      const got = await all(decompressed(pieces(pack(content, 0), CHUNK), "x"));
+      const got = await all(decompressed(pieces(pack(content, 0), IO_CHUNK), "x"));
       assert.ok(got.equals(content), `${size}`);
     }
   });
@@ -110,7 +110,7 @@ test("many short frames of zstd are read in time that goes with their number", a
     ...Array.from({ length: 200_000 }, () => skipped),
     zlib.zstdCompressSync(Buffer.from("end")),
   ]);
-  assert.equal(`${await all(decompressed(pieces(blob, CHUNK), "x"))}`, "end");
+  assert.equal(`${await all(decompressed(pieces(blob, IO_CHUNK), "x"))}`, "end");
 });
 
 const PIECE = 1 << 20;
@@ -128,7 +128,7 @@ test("layers of files of any size, of the disk and of memory, with names of any 
     if (how === "disk") writeFileSync(path, content);
     const source =
       how === "disk"
-        ? ({ kind: "disk", path, stamp: stampOf(lstatSync(path)) } as const)
+        ? ({ kind: "disk", path, stamp: snapshotOf(lstatSync(path)) } as const)
         : ({ kind: "bytes", bytes: content } as const);
     return { path: name, node: { kind: "file", meta, size, source } };
   };

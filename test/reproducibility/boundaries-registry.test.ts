@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Sha256 } from "../../src/base/hash.ts";
-import { CHUNK } from "../../src/jobs/render.ts";
+import { IO_CHUNK } from "../../src/jobs/render.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { Partials } from "../../src/store/partial-blobs.ts";
+import { PartialDownloads } from "../../src/store/partial-blobs.ts";
 import { sha256 } from "../support/images/archive.ts";
 import { around, NAME } from "../support/images/boundaries.ts";
 import { noise, writeLayout } from "../support/images/layout.ts";
@@ -32,7 +32,17 @@ async function all(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
 testWith(needs, "layers of many sizes are pushed, pulled and exported", async (t) => {
   const { host } = await startRegistry(t);
   const dir = tempDir(t);
-  const layers = [0, 1, 511, 512, 65_536, ...around(CHUNK - 512), ...around(CHUNK), MiB - 1, MiB];
+  const layers = [
+    0,
+    1,
+    511,
+    512,
+    65_536,
+    ...around(IO_CHUNK - 512),
+    ...around(IO_CHUNK),
+    MiB - 1,
+    MiB,
+  ];
   const layout = join(dir, "layout");
   writeLayout(layout, [{ name: NAME, layers }]);
   const there = `${host}/x:1`;
@@ -93,8 +103,8 @@ testWith(needs, "a blob of which any part is here already", async (t) => {
     },
   };
   await repository.putBlob(upload);
-  const partials = new Partials(join(tempDir(t), "partial"));
-  const sizes = [0, 1, CHUNK, MiB - 1, MiB, MiB + 1, blob.length - 1, blob.length];
+  const partials = new PartialDownloads(join(tempDir(t), "partial"));
+  const sizes = [0, 1, IO_CHUNK, MiB - 1, MiB, MiB + 1, blob.length - 1, blob.length];
   for (const size of sizes) {
     const hash = new Sha256().update(blob.subarray(0, size));
     const rest = await all(repository.blob(descriptor, { size, hash }));

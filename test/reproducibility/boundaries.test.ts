@@ -8,11 +8,11 @@ import fc from "fast-check";
 import type { Plan } from "../../src/archive/plan.ts";
 import { openVolumes } from "../../src/archive/volumes/find.ts";
 import { streamArchive, writeArchive } from "../../src/archive/write.ts";
-import { Tally } from "../../src/base/workers/pool.ts";
-import { isProven, type Report } from "../../src/image/findings.ts";
-import { CHUNK, type Piece, render } from "../../src/jobs/render.ts";
+import { Progress } from "../../src/base/workers/pool.ts";
+import { isVerified, type VerifyReport } from "../../src/image/findings.ts";
+import { IO_CHUNK, type RenderPiece, render } from "../../src/jobs/render.ts";
 import type { ArchiveSource } from "../../src/source/open-archive.ts";
-import { Files, Stretch } from "../../src/store/extent-reader.ts";
+import { ExtentReader, OpenFiles } from "../../src/store/extent-reader.ts";
 import { FolderStore } from "../../src/store/folder-store.ts";
 import { importArchive } from "../../src/verify/import.ts";
 import { verifyArchive } from "../../src/verify/verify.ts";
@@ -26,7 +26,7 @@ const MiB = 1024 * 1024;
 
 /** One file with all bytes that a blob can have here, and blobs of it. */
 function blobsIn(t: Ends) {
-  const bytes = Buffer.from(noise(3 * CHUNK, 1));
+  const bytes = Buffer.from(noise(3 * IO_CHUNK, 1));
   const path = join(tempDir(t), "blobs");
   writeFileSync(path, bytes);
   return (size: number, offset = 0) => {
@@ -36,20 +36,20 @@ function blobsIn(t: Ends) {
 }
 
 /** What a piece is. */
-const bytesOf = (piece: Piece): Uint8Array =>
+const bytesOf = (piece: RenderPiece): Uint8Array =>
   piece instanceof Uint8Array
     ? piece
     : readFileSync(piece.path).subarray(piece.offset, piece.offset + piece.size);
 
 /** Renders the pieces; all chunks but the last are full. */
-function rendered(list: readonly Piece[]): Buffer {
-  const tally = new Tally();
+function rendered(list: readonly RenderPiece[]): Buffer {
+  const tally = new Progress();
   const chunks = [...render(list, tally)].map((chunk, i, all) => {
-    assert.ok(i === all.length - 1 ? chunk.length > 0 : chunk.length === CHUNK);
+    assert.ok(i === all.length - 1 ? chunk.length > 0 : chunk.length === IO_CHUNK);
     return chunk.length;
   });
   const out: Uint8Array[] = [];
-  for (const chunk of render(list, new Tally())) out.push(chunk.slice());
+  for (const chunk of render(list, new Progress())) out.push(chunk.slice());
   const bytes = Buffer.concat(out);
   assert.equal(tally.bytes, bytes.length);
   assert.deepEqual(
@@ -60,7 +60,7 @@ function rendered(list: readonly Piece[]): Buffer {
 }
 
 describe("render gives the bytes of the pieces", () => {
-  const assertRendered = (list: readonly Piece[]) => {
+  const assertRendered = (list: readonly RenderPiece[]) => {
     const sizes = list.map((piece) => (piece instanceof Uint8Array ? piece.length : piece.size));
     assert.ok(rendered(list).equals(Buffer.concat(list.map(bytesOf))), `${sizes}`);
   };
@@ -70,7 +70,7 @@ describe("render gives the bytes of the pieces", () => {
     tidily((t) => {
       const blob = blobsIn(t);
       const header = noise(512, 2);
-      for (const size of [0, 1, ...around(CHUNK), ...around(2 * CHUNK)]) {
+      for (const size of [0, 1, ...around(IO_CHUNK), ...around(2 * IO_CHUNK)]) {
         const fill = new Uint8Array((512 - (size % 512)) % 512);
         assertRendered([blob(size)]);
         assertRendered([header, blob(size)]);
@@ -85,11 +85,16 @@ describe("render gives the bytes of the pieces", () => {
     "several blobs of which one ends where a chunk does, also empty ones there",
     tidily((t) => {
       const blob = blobsIn(t);
-      for (const first of around(CHUNK / 2))
-        assertRendered([blob(first), blob(0), blob(CHUNK - first), blob(0), new Uint8Array(0)]);
-      assertRendered([blob(CHUNK), blob(CHUNK, 1), blob(CHUNK, 2)]);
-      assertRendered([blob(0), blob(CHUNK), blob(0), blob(CHUNK), blob(1)]);
-      assertRendered([new Uint8Array(0), noise(CHUNK, 4), new Uint8Array(0), noise(CHUNK, 5)]);
+      for (const first of around(IO_CHUNK / 2))
+        assertRendered([blob(first), blob(0), blob(IO_CHUNK - first), blob(0), new Uint8Array(0)]);
+      assertRendered([blob(IO_CHUNK), blob(IO_CHUNK, 1), blob(IO_CHUNK, 2)]);
+      assertRendered([blob(0), blob(IO_CHUNK), blob(0), blob(IO_CHUNK), blob(1)]);
+      assertRendered([
+        new Uint8Array(0),
+        noise(IO_CHUNK, 4),
+        new Uint8Array(0),
+        noise(IO_CHUNK, 5),
+      ]);
     }),
   );
 
@@ -97,7 +102,7 @@ describe("render gives the bytes of the pieces", () => {
     "any sizes",
     tidily(async (t) => {
       const blob = blobsIn(t);
-      const size = fc.oneof(fc.constantFrom(0, 1, 511, 512, ...around(CHUNK)), fc.nat(3000));
+      const size = fc.oneof(fc.constantFrom(0, 1, 511, 512, ...around(IO_CHUNK)), fc.nat(3000));
       await fc.assert(
         fc.asyncProperty(fc.array(fc.tuple(size, fc.boolean()), { maxLength: 6 }), (list) => {
           assertRendered(list.map(([size, isBlob]) => (isBlob ? blob(size) : noise(size, size))));
@@ -112,12 +117,12 @@ describe("render gives the bytes of the pieces", () => {
     "and no chunk with the last byte of a blob that is another one",
     tidily(async (t) => {
       const blob = blobsIn(t);
-      for (const size of [0, 1, 512, ...around(CHUNK), ...around(2 * CHUNK)]) {
+      for (const size of [0, 1, 512, ...around(IO_CHUNK), ...around(2 * IO_CHUNK)]) {
         for (const before of [0, 512]) {
           const wrong = { ...blob(size), digest: sha256(Buffer.from("another")) };
           let given = 0;
           const { expected, actual } = await faultOf("digest-differs", () => {
-            for (const chunk of render([noise(before, 1), wrong, noise(512, 2)], new Tally()))
+            for (const chunk of render([noise(before, 1), wrong, noise(512, 2)], new Progress()))
               given += chunk.length;
           });
           assert.deepEqual([expected, actual], [wrong.digest, blob(size).digest]);
@@ -130,10 +135,10 @@ describe("render gives the bytes of the pieces", () => {
 
 test("a stretch can be read at its end, also when its digest was taken", (t) => {
   const blob = blobsIn(t);
-  for (const size of [0, 1, CHUNK]) {
-    const files = new Files();
-    const stretch = new Stretch(blob(size), files);
-    const buffer = new Uint8Array(CHUNK);
+  for (const size of [0, 1, IO_CHUNK]) {
+    const files = new OpenFiles();
+    const stretch = new ExtentReader(blob(size), files);
+    const buffer = new Uint8Array(IO_CHUNK);
     assert.equal(stretch.read(buffer), size);
     assert.ok(stretch.isDone());
     stretch.prove();
@@ -153,9 +158,13 @@ async function streamed(planned: Plan): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-async function assertProven(source: ArchiveSource, what: string, layers = false): Promise<Report> {
+async function assertProven(
+  source: ArchiveSource,
+  what: string,
+  layers = false,
+): Promise<VerifyReport> {
   const report = await verifyArchive(source, { canonical: true, layers }, alone());
-  assert.ok(isProven(report), `${what}: ${JSON.stringify(report.findings)}`);
+  assert.ok(isVerified(report), `${what}: ${JSON.stringify(report.findings)}`);
   return report;
 }
 
@@ -177,25 +186,34 @@ async function goRound(dir: string, planned: Plan, what: string): Promise<Buffer
     const wanted = planned.members.filter(({ digest }) => digest !== undefined);
     assert.equal(blobs, wanted.length, what);
     for (const { digest, size } of wanted)
-      assert.equal(sha256(bytesOf({ ...(store.find(digest!) as object), size } as Piece)), digest);
+      assert.equal(
+        sha256(bytesOf({ ...(store.find(digest!) as object), size } as RenderPiece)),
+        digest,
+      );
   }
   return bytes;
 }
 
 test("a layer that ends where a chunk of the file or of the pipe does", async (t) => {
   for (const by of [-512, -1, 0, 1, 512])
-    for (const least of [1, CHUNK - 512])
-      await goRound(tempDir(t), await endingAt(tempDir(t), { size: CHUNK, by, least }), `${by}`);
-  for (const layer of [CHUNK - 513, CHUNK - 512, CHUNK - 511, CHUNK, 2 * CHUNK - 512])
+    for (const least of [1, IO_CHUNK - 512])
+      await goRound(tempDir(t), await endingAt(tempDir(t), { size: IO_CHUNK, by, least }), `${by}`);
+  for (const layer of [
+    IO_CHUNK - 513,
+    IO_CHUNK - 512,
+    IO_CHUNK - 511,
+    IO_CHUNK,
+    2 * IO_CHUNK - 512,
+  ])
     await goRound(tempDir(t), await planOf(tempDir(t), { layers: [layer] }), `${layer}`);
 });
 
 test("any list of sizes is exported to a file and to a pipe, verified and imported", async (t) => {
   const size = fc.oneof(
-    fc.constantFrom(0, 1, 511, 512, 513, 3584, 4096, CHUNK - 1024, CHUNK - 512, CHUNK),
-    fc.constantFrom(...around(CHUNK - 512), ...around(CHUNK)),
+    fc.constantFrom(0, 1, 511, 512, 513, 3584, 4096, IO_CHUNK - 1024, IO_CHUNK - 512, IO_CHUNK),
+    fc.constantFrom(...around(IO_CHUNK - 512), ...around(IO_CHUNK)),
     // What precedes the first blob has some blocks: then this one often ends with a chunk.
-    fc.integer({ min: 1, max: 12 }).map((blocks) => CHUNK - blocks * 512),
+    fc.integer({ min: 1, max: 12 }).map((blocks) => IO_CHUNK - blocks * 512),
     fc.nat(5000),
   );
   await fc.assert(
@@ -207,10 +225,19 @@ test("any list of sizes is exported to a file and to a pipe, verified and import
 });
 
 test("volumes of any size, also where a volume ends with a chunk or a blob", async (t) => {
-  const planned = await planOf(tempDir(t), { layers: [CHUNK - 512, 512, 0, 2 * CHUNK - 1024, 7] });
+  const planned = await planOf(tempDir(t), {
+    layers: [IO_CHUNK - 512, 512, 0, 2 * IO_CHUNK - 1024, 7],
+  });
   const whole = await streamed(planned);
   const ends = planned.members.map(({ start, header, size }) => start + header.length + size);
-  const sizes = [CHUNK - 512, CHUNK, CHUNK + 512, 2 * CHUNK, ends.at(-1)!, whole.length];
+  const sizes = [
+    IO_CHUNK - 512,
+    IO_CHUNK,
+    IO_CHUNK + 512,
+    2 * IO_CHUNK,
+    ends.at(-1)!,
+    whole.length,
+  ];
   for (const size of new Set(sizes.map((size) => Math.ceil(size / 512) * 512))) {
     const dir = tempDir(t);
     const done = await writeArchive(
@@ -242,9 +269,20 @@ test("volumes as large as what is read of them at a time", async (t) => {
 });
 
 test("a pipe that gives its bytes in pieces of any length", async (t) => {
-  const planned = await endingAt(tempDir(t), { size: CHUNK, by: 0, least: 4096 - 512 });
+  const planned = await endingAt(tempDir(t), { size: IO_CHUNK, by: 0, least: 4096 - 512 });
   const bytes = await streamed(planned);
-  for (const length of [511, 512, 513, 4095, 4096, 4097, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK]) {
+  for (const length of [
+    511,
+    512,
+    513,
+    4095,
+    4096,
+    4097,
+    IO_CHUNK - 1,
+    IO_CHUNK,
+    IO_CHUNK + 1,
+    2 * IO_CHUNK,
+  ]) {
     await assertProven({ bytes: pieces(bytes, length), at: "a pipe" }, `pieces of ${length}`);
     const store = new FolderStore(join(tempDir(t), "store"));
     await importArchive({ bytes: pieces(bytes, length), at: "a pipe" }, store, alone());
@@ -259,7 +297,7 @@ test("an archive in a file whose headers lie across what is read of it at a time
 
 test("a compressed archive, however long it is compressed and uncompressed", async (t) => {
   for (const by of [-512, 0, 512]) {
-    const planned = await endingAt(tempDir(t), { size: CHUNK, by: by - 1024, least: 1000 });
+    const planned = await endingAt(tempDir(t), { size: IO_CHUNK, by: by - 1024, least: 1000 });
     const whole = await streamed(planned);
     for (const [name, packed] of [
       ["gzip", gzipSync(whole)],
@@ -270,7 +308,7 @@ test("a compressed archive, however long it is compressed and uncompressed", asy
       const store = new FolderStore(join(tempDir(t), "store"));
       assert.equal((await importArchive({ path }, store, alone())).images.length, 1);
       const report = await verifyArchive({ path }, { canonical: false, layers: true }, alone());
-      assert.ok(isProven(report), `${name} ${by}: ${JSON.stringify(report.findings)}`);
+      assert.ok(isVerified(report), `${name} ${by}: ${JSON.stringify(report.findings)}`);
     }
   }
 });
@@ -279,7 +317,7 @@ test("the command itself, as each form of it, to a file and to a pipe", async (t
   const dir = tempDir(t);
   mkdirSync(join(dir, "out"));
   for (const by of [0, 1]) {
-    const planned = await endingAt(dir, { size: CHUNK, by, least: 1 });
+    const planned = await endingAt(dir, { size: IO_CHUNK, by, least: 1 });
     const expected = await streamed(planned);
     for (const jobs of ["1", "2"]) {
       const path = join(dir, "out", `${by} ${jobs}.tar`);

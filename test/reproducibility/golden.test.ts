@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { planArchive } from "../../src/archive/write.ts";
 import { gadgetImage } from "../../src/gadget/image.ts";
-import type { Selected } from "../../src/image/select.ts";
+import type { StoredImage } from "../../src/image/select.ts";
 import type { Digest } from "../../src/oci/digest.ts";
-import { nameOf } from "../../src/oci/layout.ts";
+import { imageNameOf } from "../../src/oci/layout.ts";
 import { Archive } from "../../src/store/archive.ts";
 import { MemoryStore } from "../../src/store/memory-store.ts";
 import { headerWriter } from "../../src/tar/header.ts";
@@ -53,10 +53,10 @@ const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest(
 const ARCHIVE = join(FOLDER, "archive-v1.tar");
 
 /** Images of the golden archive, by their names, in this order. */
-async function chosen(references: readonly string[]): Promise<Selected[]> {
+async function chosen(references: readonly string[]): Promise<StoredImage[]> {
   const archive = await Archive.open(ARCHIVE);
   return references.map((reference) => {
-    const descriptor = archive.images().find((image) => nameOf(image) === reference);
+    const descriptor = archive.images().find((image) => imageNameOf(image) === reference);
     assert.ok(descriptor, reference);
     return { reference, descriptor, store: archive };
   });
@@ -130,7 +130,7 @@ test("the golden archive names its images as its description says", async () => 
   assert.deepEqual(
     archive.images().map((image) => {
       const { mediaType, digest, size } = image;
-      return { reference: nameOf(image), mediaType, digest, size };
+      return { reference: imageNameOf(image), mediaType, digest, size };
     }),
     images,
   );

@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
-import type { Selected } from "../../src/image/select.ts";
-import { nameOf } from "../../src/oci/layout.ts";
+import type { StoredImage } from "../../src/image/select.ts";
+import { imageNameOf } from "../../src/oci/layout.ts";
 import { Archive } from "../../src/store/archive.ts";
 import { FolderStore } from "../../src/store/folder-store.ts";
 import { MemoryStore } from "../../src/store/memory-store.ts";
@@ -126,10 +126,10 @@ describe("one image under two tags", () => {
     ];
     const images = archive
       .images()
-      .map((descriptor) => ({ reference: nameOf(descriptor) ?? "", descriptor }));
+      .map((descriptor) => ({ reference: imageNameOf(descriptor) ?? "", descriptor }));
     assert.equal(images.length, 7);
     const place = fc.record({ image: fc.nat(images.length - 1), store: fc.nat(stores.length - 1) });
-    const selected = ({ image, store }: { image: number; store: number }): Selected => ({
+    const selected = ({ image, store }: { image: number; store: number }): StoredImage => ({
       ...images[image]!,
       store: stores[store]!,
     });

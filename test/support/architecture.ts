@@ -131,6 +131,7 @@ export function checkSource(
   const found: string[] = [];
   const within = new Map<string, string[]>();
   const sizes = new Map<string, number>();
+  const exporters = new Map<string, string>();
   for (const [path, text] of files) {
     const directory = directoryOf(path);
     if (rankOf(path) === undefined) found.push(`${path}:1: ${directory} is not a listed directory`);
@@ -147,6 +148,11 @@ export function checkSource(
         found.push(`${path}:${lineAt(code, match.index)}: touches ${thing}, ${allowed(only)}`);
       }
     }
+    for (const { line, name } of exportsOf(code)) {
+      const other = exporters.get(name);
+      if (other === undefined) exporters.set(name, path);
+      else if (other !== path) found.push(`${path}:${line}: exports ${name}, as does ${other}`);
+    }
     for (const { line, to } of importsOf(text)) {
       const fault = faultOf(path, to, files, packages);
       if (fault !== undefined) found.push(`${path}:${line}: ${fault}`);
@@ -160,6 +166,16 @@ export function checkSource(
   }
   for (const cycle of cyclesOf(within)) found.push(`${cycle[0]}:1: a cycle, ${cycle.join(" → ")}`);
   return found;
+}
+
+/** The names that a file declares and exports. A function with overloads is there more than once. */
+function exportsOf(code: string): readonly { readonly line: number; readonly name: string }[] {
+  const declared =
+    /^export\s+(?:async\s+|abstract\s+)*(?:function\s*\*?|const|let|class|interface|type)\s*(\w+)/gm;
+  return [...code.matchAll(declared)].map((match) => ({
+    line: lineAt(code, match.index),
+    name: match[1] ?? "",
+  }));
 }
 
 /** Why this import is not allowed, or undefined where it is. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Problem } from "../../src/base/error.ts";
+import type { Diagnostic } from "../../src/base/error.ts";
 
 /** `2:1 error: message [hint]` for each problem, all of which must be of `file`. */
-export function shown(problems: readonly Problem[], file: string): string[] {
+export function shown(problems: readonly Diagnostic[], file: string): string[] {
   return problems.map((problem) => {
     assert.equal(problem.file, file);
     const { line, column, level, message, hint } = problem;

@@ -1,15 +1,15 @@
 /** Whether volumes, what their list says, and the archive that they are, fit together. */
-import { Fault, unpackFault } from "../../base/error.ts";
+import { deserializeError, IngotError } from "../../base/error.ts";
 import { stat } from "../../base/fs/file.ts";
-import { work } from "../../base/workers/pool.ts";
-import type { Inventory } from "../../check/inventory.ts";
+import { runAll } from "../../base/workers/pool.ts";
+import type { ScannedArchive } from "../../check/inventory.ts";
 import { type Finding, finding } from "../../image/findings.ts";
-import { threadsFor, type Working } from "../../jobs/job-context.ts";
-import { type Checked, perform } from "../../jobs/perform.ts";
+import { type JobContext, threadsForBytes } from "../../jobs/job-context.ts";
+import { type Checked, runJob } from "../../jobs/perform.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { nameOf } from "../../oci/layout.ts";
+import { imageNameOf } from "../../oci/layout.ts";
 import { refersOf } from "../../oci/referrer.ts";
-import { listOf, lookAt, placeByName, type VolumeFile, type VolumeList } from "./classify.ts";
+import { classifyFile, listOf, placeByName, type VolumeFile, type VolumeList } from "./classify.ts";
 import type { VolumeSet } from "./find.ts";
 import { volumeSizes } from "./format.ts";
 
@@ -30,19 +30,22 @@ export function checkVolume(
 }
 
 /** For what takes all or nothing: every volume has its size. @throws unproven with those that have not */
-export function mustBeWhole({ list, files }: VolumeSet): void {
+export function requireComplete({ list, files }: VolumeSet): void {
   const findings = files.flatMap((file, place) => checkVolume(list, place, file));
   if (findings.length === 0) return;
   const hint = "nothing was changed: copy or download these volumes again";
-  throw new Fault("unproven", { at: list.at, findings, hint });
+  throw new IngotError("unproven", { at: list.at, findings, hint });
 }
 
 /** Whether the archive has the images that the list says, in their order. The list does not tell of what refers to them. */
-export function checkList({ list }: VolumeSet, { roots }: Pick<Inventory, "roots">): Finding[] {
+export function checkList(
+  { list }: VolumeSet,
+  { roots }: Pick<ScannedArchive, "roots">,
+): Finding[] {
   const said = list.images.map(({ reference, digest }) => `${reference} ${digest}`);
   const are = roots
     .filter((root) => refersOf(root) === undefined)
-    .map((root) => `${nameOf(root) ?? "(no name)"} ${root.digest}`);
+    .map((root) => `${imageNameOf(root) ?? "(no name)"} ${root.digest}`);
   const at = said.findIndex((image, i) => image !== are[i]);
   if (at < 0 && are.length === said.length) return [];
   const first = at < 0 ? said.length : at;
@@ -82,8 +85,8 @@ export interface VolumeReport {
  * Whether one file is the volume that the list beside it says, whatever of the others is there.
  * @throws not-found where there is no list, or the file is no volume of it; malformed for the list
  */
-export async function verifyVolume(path: string, working: Working): Promise<VolumeReport> {
-  const list = listOf([{ path, look: lookAt(path) }]);
+export async function verifyVolume(path: string, working: JobContext): Promise<VolumeReport> {
+  const list = listOf([{ path, look: classifyFile(path) }]);
   const { volumes } = list;
   const size = stat(path)?.size ?? 0;
   const named = placeByName(list, path);
@@ -92,7 +95,7 @@ export async function verifyVolume(path: string, working: Working): Promise<Volu
   const place = named ?? volumes.findIndex((volume) => volume.digest === digest);
   const volume = volumes[place];
   if (volume === undefined)
-    throw new Fault("not-found", {
+    throw new IngotError("not-found", {
       what: `the volume that ${path} is`,
       at: `${digest} in ${list.at}`,
       hint: "it is damaged, or of another archive: copy it again, under the name that it had",
@@ -108,14 +111,14 @@ export async function verifyVolume(path: string, working: Working): Promise<Volu
   };
 }
 
-async function hashOf({ path, size }: VolumeFile, working: Working): Promise<Digest> {
-  const threads = threadsFor(size, working);
+async function hashOf({ path, size }: VolumeFile, working: JobContext): Promise<Digest> {
+  const threads = threadsForBytes(size, working);
   const tasks = [{ kind: "check" as const, extents: [{ path, offset: 0, size }] }];
-  const results = await work(tasks, { ...working, threads, handler: perform });
+  const results = await runAll(tasks, { ...working, threads, handler: runJob });
   const [checked] = results[0] as Checked[];
   if (checked === undefined || "fault" in checked)
     throw checked === undefined
-      ? new Fault("internal", { message: "a volume was not hashed" })
-      : unpackFault(checked.fault);
+      ? new IngotError("internal", { message: "a volume was not hashed" })
+      : deserializeError(checked.fault);
   return checked.digest;
 }

@@ -2,7 +2,7 @@
 import { basename, dirname, join } from "node:path";
 import { isZero, sameBytes, utf8 } from "../../base/bytes.ts";
 import { isCompressed } from "../../base/compression/decompress.ts";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { readDirectory, readFile, stat } from "../../base/fs/file.ts";
 import { sortedUnique } from "../../base/order.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
@@ -33,7 +33,7 @@ export interface VolumeFile {
  * `lists` of a volume: the one that its name says, or, where that says nothing, those beside it that have a volume of its size.
  * `lost` is named as a volume, and has no list beside it.
  */
-export type Look =
+export type FileClass =
   | { readonly kind: "archive"; readonly isWhole: boolean }
   | { readonly kind: "lost" }
   | { readonly kind: "list"; readonly list: VolumeList }
@@ -60,7 +60,7 @@ export type KnownLists = Map<string, VolumeList>;
  * What the file `path` is, by its name, its beginning and its end. What begins and ends as archives do is one, whatever its name,
  * unless it is named as a volume and its list lies beside it. @throws malformed for a list that is not as it was written
  */
-export function lookAt(path: string, known: KnownLists = new Map()): Look {
+export function classifyFile(path: string, known: KnownLists = new Map()): FileClass {
   const head = readExtent({ path, offset: 0, size: BLOCK });
   if (LIST_NAME.test(basename(path)) || sameBytes(head.subarray(0, LIST_HEAD.length), LIST_HEAD))
     return { kind: "list", list: readList(path, known) };
@@ -89,12 +89,12 @@ function readList(at: string, known: KnownLists): VolumeList {
   return list;
 }
 
-/** What `act` gives; nothing where it ends in a Fault: what was not named need not be readable. */
+/** What `act` gives; nothing where it ends in an IngotError: what was not named need not be readable. */
 function orNothing<T>(act: () => T): T | undefined {
   try {
     return act();
   } catch (error) {
-    if (error instanceof Fault) return undefined;
+    if (error instanceof IngotError) return undefined;
     throw error;
   }
 }
@@ -127,12 +127,12 @@ function isWhole(path: string, head: Uint8Array, size: number): boolean {
 export const joining = (stem: string): string => `cat ${stem}.[0-9]* > ${stem}`;
 
 /** For what reads an archive here and there. @throws unsupported for a volume and for a list of volumes */
-export function mustBeOneFile(path: string): void {
-  const look = lookAt(path);
+export function requireOneFile(path: string): void {
+  const look = classifyFile(path);
   if (look.kind === "archive") return;
   const [list] = look.kind === "list" ? [look.list] : look.kind === "volume" ? look.lists : [];
   const stem = list?.stem ?? volumeOf(path)?.stem ?? basename(path);
-  throw new Fault("unsupported", {
+  throw new IngotError("unsupported", {
     what: "the archive",
     at: path,
     found: look.kind === "list" ? "the list of an archive's volumes" : "a volume of an archive",
@@ -143,7 +143,7 @@ export function mustBeOneFile(path: string): void {
 
 /** The one list that all of them belong to. @throws usage, not-found */
 export function listOf(
-  looked: readonly { readonly path: string; readonly look: Look }[],
+  looked: readonly { readonly path: string; readonly look: FileClass }[],
 ): VolumeList {
   const given = looked.flatMap(({ look }) => (look.kind === "list" ? [look.list] : []));
   const named = looked.flatMap(({ look }) =>
@@ -153,7 +153,7 @@ export function listOf(
   const [first] = lists;
   const other = first && lists.find(({ id }) => id !== first.id);
   if (first !== undefined && other !== undefined)
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `there are volumes of two archives, should be of one: ${JSON.stringify(first.at)} and ${JSON.stringify(other.at)} are different lists`,
       hint: "name the list of one archive, or volumes of it",
     });
@@ -163,20 +163,20 @@ export function listOf(
     .filter((list, i, all) => all.findIndex(({ id }) => id === list.id) === i);
   if (likely !== undefined && more.length === 0) return likely;
   if (likely !== undefined)
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `${JSON.stringify(looked[0]!.path)} does not say of which archive it is a volume: ${JSON.stringify(likely.at)} and ${JSON.stringify(more[0]!.at)} have volumes of its size`,
       hint: "name the list as well",
     });
   const lost = looked.find(({ look }) => look.kind === "lost");
   if (lost !== undefined) throw withoutList(lost.path);
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `there are ${looked.length} archives, should be one: ${looked.map(({ path }) => JSON.stringify(path)).join(", ")}`,
     hint: "take them one after the other; several files are taken where they are the volumes of one archive, and its list",
   });
 }
 
 const withoutList = (path: string) =>
-  new Fault("not-found", {
+  new IngotError("not-found", {
     what: `the list of volumes that ${basename(path)} belongs to`,
     at: listBeside(path),
     hint: `name the list as well, which is beside the first volume; or put the volumes together: ${joining(volumeOf(path)!.stem)}`,

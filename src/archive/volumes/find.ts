@@ -1,17 +1,17 @@
 /** The volumes of one archive, found: those that were named, and those that lie beside them. */
 import { dirname, join, resolve } from "node:path";
-import { Fault, unpackFault } from "../../base/error.ts";
+import { deserializeError, IngotError } from "../../base/error.ts";
 import { stat } from "../../base/fs/file.ts";
 import { sortedUnique } from "../../base/order.ts";
-import { work } from "../../base/workers/pool.ts";
-import { threadsFor, type Working } from "../../jobs/job-context.ts";
-import { type Checked, type CheckTask, perform } from "../../jobs/perform.ts";
+import { runAll } from "../../base/workers/pool.ts";
+import { type JobContext, threadsForBytes } from "../../jobs/job-context.ts";
+import { type Checked, type CheckTask, runJob } from "../../jobs/perform.ts";
 import type { Digest } from "../../oci/digest.ts";
 import {
+  classifyFile,
   filesIn,
   type KnownLists,
   listOf,
-  lookAt,
   placeByName,
   type VolumeFile,
   type VolumeList,
@@ -26,7 +26,7 @@ export interface VolumeSet {
 }
 
 /** How many volumes there are, and where their list is. */
-export const tallyOf = ({ list, files }: VolumeSet): { list: string; count: number } => ({
+export const volumeSummary = ({ list, files }: VolumeSet): { list: string; count: number } => ({
   list: list.at,
   count: files.length,
 });
@@ -39,10 +39,10 @@ export const tallyOf = ({ list, files }: VolumeSet): { list: string; count: numb
  */
 export async function openVolumes(
   paths: readonly string[],
-  working: Working,
+  working: JobContext,
 ): Promise<VolumeSet | undefined> {
   const known: KnownLists = new Map();
-  const looked = paths.map((path) => ({ path, look: lookAt(path, known) }));
+  const looked = paths.map((path) => ({ path, look: classifyFile(path, known) }));
   if (looked.length === 1 && looked[0]!.look.kind === "archive") return undefined;
   const list = listOf(looked);
   const given = looked.flatMap(({ path, look }) => (look.kind === "list" ? [] : [path]));
@@ -56,7 +56,7 @@ export async function openVolumes(
 /** What is known of where the volumes of a list are. */
 class Finder {
   readonly #list: VolumeList;
-  readonly #working: Working;
+  readonly #working: JobContext;
   readonly #files: (VolumeFile | undefined)[];
   /** Files that nobody named, and that have the name of a volume and not its size. */
   readonly #odd: (VolumeFile | undefined)[];
@@ -65,7 +65,7 @@ class Finder {
   readonly #places = new Map<number | Digest, number[]>();
   #folders: readonly string[] = [];
 
-  constructor(list: VolumeList, working: Working) {
+  constructor(list: VolumeList, working: JobContext) {
     this.#list = list;
     this.#working = working;
     this.#files = list.volumes.map(() => undefined);
@@ -95,7 +95,7 @@ class Finder {
       else throw this.#stranger(path, `it has ${file.size} bytes, and no volume has`);
     }
     for (const [i, checked] of (await this.#hash(unsure)).entries()) {
-      if ("fault" in checked) throw unpackFault(checked.fault);
+      if ("fault" in checked) throw deserializeError(checked.fault);
       const file = unsure[i]!;
       const { digest } = checked;
       const places = this.#places.get(digest) ?? [];
@@ -143,7 +143,7 @@ class Finder {
     const { volumes, at, stem } = this.#list;
     const files = volumes.flatMap((_, i) => this.#files[i] ?? this.#odd[i] ?? []);
     if (files.length === volumes.length) return files;
-    throw new Fault("volumes-missing", {
+    throw new IngotError("volumes-missing", {
       at,
       count: volumes.length,
       missing: volumes.flatMap(({ digest, size }, i) => {
@@ -159,15 +159,15 @@ class Finder {
   #put(place: number, file: VolumeFile): void {
     const before = this.#files[place];
     if (before !== undefined)
-      throw new Fault("usage", {
+      throw new IngotError("usage", {
         message: `volume ${place + 1} of ${this.#list.volumes.length} is named twice, should be once: it is ${JSON.stringify(before.path)} and ${JSON.stringify(file.path)}`,
       });
     this.#files[place] = file;
     this.#used.add(resolve(file.path));
   }
 
-  #stranger(path: string, why: string): Fault {
-    return new Fault("usage", {
+  #stranger(path: string, why: string): IngotError {
+    return new IngotError("usage", {
       message: `${JSON.stringify(path)} is not a volume of the archive of ${JSON.stringify(this.#list.at)}: ${why}`,
       hint: "leave it out, or copy that volume again: it is damaged, cut short, or of another archive",
     });
@@ -178,8 +178,8 @@ class Finder {
     const tasks = files.map(({ path, size }): CheckTask => {
       return { kind: "check", extents: [{ path, offset: 0, size }] };
     });
-    const threads = threadsFor(total, this.#working);
-    const results = await work(tasks, { ...this.#working, threads, handler: perform });
+    const threads = threadsForBytes(total, this.#working);
+    const results = await runAll(tasks, { ...this.#working, threads, handler: runJob });
     return (results as Checked[][]).flat();
   }
 }

@@ -1,9 +1,9 @@
 /** An archive in volumes: what its parts are, and how they are called (docs/volumes.md). */
 import * as v from "valibot";
 import { sameBytes, utf8 } from "../../base/bytes.ts";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { formatJson, parseJson } from "../../base/json/json.ts";
-import type { Owner } from "../../image/layer-list.ts";
+import type { ImageRef } from "../../image/layer-list.ts";
 import { type Digest, digestOf, isDigest } from "../../oci/digest.ts";
 import { checkIndexSize } from "../../oci/layout.ts";
 import { INDEX_LIMIT } from "../../oci/manifest.ts";
@@ -17,7 +17,7 @@ export interface Volume {
 
 /** What the list of volumes says: the images that are in the archive, and its parts from front to back. */
 export interface Volumes {
-  readonly images: readonly Owner[];
+  readonly images: readonly ImageRef[];
   readonly volumes: readonly Volume[];
 }
 
@@ -75,7 +75,8 @@ const LIST = v.strictObject({
 /** Reads a list. It must be, to the byte, what `formatVolumes` makes of what it says. @throws malformed, too-large */
 export function parseVolumes(bytes: Uint8Array, at: string): Volumes {
   const found = v.safeParse(LIST, parseJson(bytes, at, { bytes: INDEX_LIMIT }));
-  const wrong = (why: string) => new Fault("malformed", { what: "the list of volumes", at, why });
+  const wrong = (why: string) =>
+    new IngotError("malformed", { what: "the list of volumes", at, why });
   if (!found.success)
     throw wrong(`it is not of the form that ${VOLUMES} has: ${found.issues[0].message}`);
   const written = formatVolumes(found.output, at);

@@ -1,10 +1,10 @@
 /** The archive that volumes are together, as a stream: each volume is hashed as it passes by. */
 import type { Bytes } from "../../base/bytes.ts";
 import { type OpenFile, openRead } from "../../base/fs/file.ts";
-import { HashLine } from "../../base/workers/hash-worker.ts";
-import type { Tally } from "../../base/workers/pool.ts";
+import { HashWorker } from "../../base/workers/hash-worker.ts";
+import type { Progress } from "../../base/workers/pool.ts";
 import type { Finding } from "../../image/findings.ts";
-import { threadsFor, type Working } from "../../jobs/job-context.ts";
+import { type JobContext, threadsForBytes } from "../../jobs/job-context.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { checkVolume } from "./check.ts";
 import type { VolumeSet } from "./find.ts";
@@ -23,10 +23,10 @@ interface Buffer {
 /** Reads volumes one after the other, a piece ahead. Call `end`, whatever happens. */
 export class VolumeStream {
   readonly #set: VolumeSet;
-  readonly #hash: HashLine;
+  readonly #hash: HashWorker;
   readonly #buffers: readonly Buffer[];
   readonly #findings: Finding[] = [];
-  readonly #tally: Tally;
+  readonly #tally: Progress;
   #turn = 0;
   /** The volume that is read, and how far. */
   #place = 0;
@@ -35,11 +35,11 @@ export class VolumeStream {
   /** What comes next, on its way. */
   #ahead: Promise<{ readonly buffer: Buffer; readonly got: number }> | undefined;
 
-  constructor(set: VolumeSet, working: Working) {
+  constructor(set: VolumeSet, working: JobContext) {
     this.#set = set;
     this.#tally = working.tally;
     const total = set.files.reduce((sum, { size }) => sum + size, 0);
-    this.#hash = new HashLine(threadsFor(total, working) > 1 ? working.entry : undefined);
+    this.#hash = new HashWorker(threadsForBytes(total, working) > 1 ? working.entry : undefined);
     this.#buffers = Array.from({ length: PIECES }, () => ({
       memory: new Uint8Array(new SharedArrayBuffer(PIECE)),
       hashed: Promise.resolve(),

@@ -1,7 +1,7 @@
 /** What others have compressed, as it was: known by its first bytes, whatever its name or media type says. */
 import * as zlib from "node:zlib";
 import type { Bytes } from "../bytes.ts";
-import { Fault } from "../error.ts";
+import { IngotError } from "../error.ts";
 import { inflated } from "./zlib-stream.ts";
 import { isZstd, unzstd } from "./zstd.ts";
 import type { Windows } from "./zstd-windows.ts";
@@ -31,7 +31,7 @@ export async function* decompressed(bytes: Bytes, at: string, windows?: Windows)
     const refused = refusedAs(head);
     if (refused !== undefined) {
       const { name, program } = refused;
-      throw new Fault("unsupported", {
+      throw new IngotError("unsupported", {
         what: "the archive",
         at,
         found: `${name} compression`,

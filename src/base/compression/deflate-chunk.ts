@@ -2,7 +2,7 @@
 import { WASM } from "./deflate-wasm.ts";
 
 /** Bytes of a chunk; only the last one of a member is shorter. */
-export const CHUNK = 1 << 20;
+export const DEFLATE_CHUNK = 1 << 20;
 
 /** Matches reach back so many bytes, over the border of chunks too. */
 export const WINDOW = 32768;
@@ -41,9 +41,9 @@ export class ChunkEncoder {
    */
   encode(bytes: Uint8Array, before: number, last: boolean): Uint8Array {
     const length = bytes.length - before;
-    if (before < 0 || before > WINDOW || length < 0 || length > CHUNK) {
+    if (before < 0 || before > WINDOW || length < 0 || length > DEFLATE_CHUNK) {
       throw new RangeError(
-        `encode a chunk: ${length} bytes after ${before}, should be at most ${CHUNK} after ${WINDOW}`,
+        `encode a chunk: ${length} bytes after ${before}, should be at most ${DEFLATE_CHUNK} after ${WINDOW}`,
       );
     }
     this.memory.set(bytes, this.#encoder.input() - before);
@@ -54,7 +54,7 @@ export class ChunkEncoder {
 }
 
 /** Room for a chunk with what precedes it, and then for what becomes of it. */
-export const SLOT = WINDOW + CHUNK + 4096;
+export const SLOT = WINDOW + DEFLATE_CHUNK + 4096;
 
 /**
  * Encodes the chunk in `memory`: `before` bytes that precede it, then its `length` bytes. Afterwards the

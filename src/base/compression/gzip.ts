@@ -1,8 +1,8 @@
 /** Gzip whose bytes depend on what is compressed alone: `ingot-deflate/1`, docs/deflate.md. */
 import { crc32 } from "node:zlib";
 import type { Bytes } from "../bytes.ts";
-import { Crew } from "../workers/worker-pool.ts";
-import { CHUNK, type EncodeTask, encodeTask, SLOT, WINDOW } from "./deflate-chunk.ts";
+import { WorkerPool } from "../workers/worker-pool.ts";
+import { DEFLATE_CHUNK, type EncodeTask, encodeTask, SLOT, WINDOW } from "./deflate-chunk.ts";
 
 /** The name of the format, to be recorded where the bytes matter. Another algorithm gets another name. */
 export const GZIP_FORMAT = "ingot-deflate/1";
@@ -11,14 +11,14 @@ export const GZIP_FORMAT = "ingot-deflate/1";
 const HEADER = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /** Threads that encode, for any number of calls of `gzip`. Whoever makes it ends it. */
-export type Encoders = Crew<EncodeTask, number>;
+export type Encoders = WorkerPool<EncodeTask, number>;
 
 /** `entry` is a module that serves `encodeTask`. */
 export function encoders(options: {
   readonly threads: number;
   readonly entry: URL | undefined;
 }): Encoders {
-  return new Crew({ handler: encodeTask, ...options });
+  return new WorkerPool({ handler: encodeTask, ...options });
 }
 
 export interface GzipOptions {
@@ -29,7 +29,7 @@ export interface GzipOptions {
 }
 
 /** A piece shorter than this is not worth another thread: one would have to start. */
-const SMALL = 4 * CHUNK;
+const SMALL = 4 * DEFLATE_CHUNK;
 
 /** Chunks in work for each thread: one that is encoded, one that waits, one that is drained or filled. */
 const DEPTH = 3;
@@ -39,7 +39,7 @@ const DEPTH = 3;
  * Memory is bounded: about a MiB for each of 3 chunks per thread.
  */
 export async function* gzip(bytes: Bytes, { encoders, reuse = false }: GzipOptions = {}): Bytes {
-  const here = new Crew({ handler: encodeTask, entry: undefined, threads: 0 });
+  const here = new WorkerPool({ handler: encodeTask, entry: undefined, threads: 0 });
   const depth = Math.max(1, DEPTH * (encoders?.size ?? 0));
   const queue: Promise<Encoded>[] = [];
   const held: Chunk[] = [];
@@ -74,7 +74,7 @@ export async function* gzip(bytes: Bytes, { encoders, reuse = false }: GzipOptio
       else if (many) begin(chunk, encoders);
       else {
         held.push(chunk);
-        many = held.length * CHUNK > SMALL;
+        many = held.length * DEFLATE_CHUNK > SMALL;
         if (many) for (const one of held.splice(0)) begin(one, encoders);
       }
       while (queue.length >= depth) yield await shift();
@@ -123,7 +123,7 @@ class Slot {
 
   /** Takes what has room; @returns how much. */
   add(piece: Uint8Array): number {
-    const taken = Math.min(CHUNK - this.#length, piece.length);
+    const taken = Math.min(DEFLATE_CHUNK - this.#length, piece.length);
     this.bytes.set(
       taken === piece.length ? piece : piece.subarray(0, taken),
       this.#before + this.#length,
@@ -133,7 +133,7 @@ class Slot {
   }
 
   get full(): boolean {
-    return this.#length === CHUNK;
+    return this.#length === DEFLATE_CHUNK;
   }
 
   /** A copy of the bytes that precede the next chunk. */

@@ -1,10 +1,10 @@
 /** A decoder of node:zlib as a stream of ours. */
 import type { Transform } from "node:stream";
 import type { Bytes } from "../bytes.ts";
-import { Fault } from "../error.ts";
+import { IngotError } from "../error.ts";
 
 /** What is being read, for messages. */
-export interface Reading {
+export interface CompressedSource {
   readonly what: string;
   readonly at: string;
 }
@@ -17,7 +17,11 @@ export type Decoder = Transform & { readonly bytesWritten: number };
  * of `bytes` has been read.
  * @throws malformed where the decoder refuses the bytes, or has not used all of them; and whatever `bytes` throws
  */
-export async function* inflated(bytes: Bytes, make: () => Decoder, reading: Reading): Bytes {
+export async function* inflated(
+  bytes: Bytes,
+  make: () => Decoder,
+  reading: CompressedSource,
+): Bytes {
   const decoder = make();
   // Also heard when everybody has left: then it concerns nobody.
   let refusal: Error | undefined;
@@ -40,15 +44,19 @@ export async function* inflated(bytes: Bytes, make: () => Decoder, reading: Read
   }
   if (feed.failure !== undefined) throw feed.failure.error;
   if (decoder.bytesWritten !== feed.count)
-    throw new Fault("malformed", { ...reading, why: "something follows its end", hint: AGAIN });
+    throw new IngotError("malformed", {
+      ...reading,
+      why: "something follows its end",
+      hint: AGAIN,
+    });
 }
 
 const AGAIN = "copy or download it again";
 
-function damaged(reading: Reading, error: Error): Fault {
+function damaged(reading: CompressedSource, error: Error): IngotError {
   const cut = (error as { code?: string }).code === "Z_BUF_ERROR";
   const why = cut ? "it is cut off" : `it is damaged (${error.message})`;
-  return new Fault("malformed", { ...reading, why, hint: AGAIN }, { cause: error });
+  return new IngotError("malformed", { ...reading, why, hint: AGAIN }, { cause: error });
 }
 
 /** Writes a stream into a decoder. Its promise never fails: what fails is kept until somebody looks. */

@@ -1,7 +1,7 @@
 /** How much memory the windows of zstd's decoders take together. */
 import { setTimeout } from "node:timers/promises";
-import { Fault } from "../error.ts";
-import type { Tally } from "../workers/pool.ts";
+import { IngotError } from "../error.ts";
+import type { Progress } from "../workers/pool.ts";
 
 /** The most that all windows of a process have together: the largest that is taken, and some of the usual size. Bytes. */
 export const WINDOWS_LIMIT = 144 * 1024 * 1024;
@@ -22,12 +22,12 @@ export const NO_OTHERS: Windows = { open: async () => {}, close: () => {} };
  * Windows that are counted with those of all threads. Where there is no room, whoever is in a thread of its own waits for the others;
  * what is read through another decoder would wait for itself, and is refused.
  */
-export function windowsOf(tally: Tally, { waits }: { readonly waits: boolean }): Windows {
+export function windowsOf(tally: Progress, { waits }: { readonly waits: boolean }): Windows {
   return {
     open: async (bytes, at) => {
       while (!tally.hold(bytes, WINDOWS_LIMIT)) {
         if (!waits) throw tooMany(bytes + tally.held, at);
-        if (tally.stopped) throw new Fault("internal", { message: "stopped" });
+        if (tally.stopped) throw new IngotError("internal", { message: "stopped" });
         await setTimeout(PAUSE);
       }
     },
@@ -36,7 +36,7 @@ export function windowsOf(tally: Tally, { waits }: { readonly waits: boolean }):
 }
 
 const tooMany = (bytes: number, at: string) =>
-  new Fault("unsupported", {
+  new IngotError("unsupported", {
     what: "the zstd stream",
     at,
     found: `a zstd window in another one, of ${bytes} bytes together`,

@@ -1,7 +1,7 @@
 /** Zstandard (RFC 8878) by the runtime's decoder, one frame at a time. */
 import * as zlib from "node:zlib";
 import { type Bytes, concat } from "../bytes.ts";
-import { Fault } from "../error.ts";
+import { IngotError } from "../error.ts";
 import { type Decoder, inflated } from "./zlib-stream.ts";
 import { NO_OTHERS, type Windows } from "./zstd-windows.ts";
 
@@ -49,7 +49,7 @@ export async function* unzstd(bytes: Bytes, at: string, windows: Windows = NO_OT
   const reading = { what: "the zstd stream", at };
   const make = zlib.createZstdDecompress as (() => Decoder) | undefined;
   if (make === undefined)
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "the archive",
       at,
       found: "zstd compression",
@@ -112,7 +112,7 @@ class Frames {
   checkWindow(): number {
     const window = (this.skipped ? undefined : windowOf(this.#piece)) ?? 0;
     if (window <= WINDOW_LIMIT) return window;
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "the zstd stream",
       at: this.#at,
       found: `a zstd window of ${window} bytes`,
@@ -149,8 +149,8 @@ class Frames {
     return this.#piece.length > 0;
   }
 
-  #wrong(why: string): Fault {
-    return new Fault("malformed", {
+  #wrong(why: string): IngotError {
+    return new IngotError("malformed", {
       what: "the zstd stream",
       at: this.#at,
       why,

@@ -1,7 +1,7 @@
 /** A file that appears whole or not at all: written beside its final name, synced, renamed. (Large ones: file-asides.ts.) */
 import * as path from "node:path";
-import { Fault } from "../error.ts";
-import { atExit } from "./exit-hooks.ts";
+import { IngotError } from "../error.ts";
+import { onExit } from "./exit-hooks.ts";
 import {
   discard,
   freeSpace,
@@ -14,14 +14,14 @@ import {
   stat,
   syncDirectory,
 } from "./file.ts";
-import { Leftovers, nameBeside } from "./temp-name.ts";
+import { nameBeside, StaleTempFiles } from "./temp-name.ts";
 
 /**
  * A file under way to `at`; where that is a link, to what it points at. What other processes left half-written for the same name and are
  * certainly gone is removed first, so a killed run costs no disk for longer than to the next.
  * Call `keep` or `drop`, whatever happens; `drop` after `keep` does nothing.
  */
-export class Aside {
+export class AtomicFile {
   readonly at: string;
   readonly file: OpenFile;
   readonly #path: string;
@@ -35,18 +35,18 @@ export class Aside {
     const directory = checkPlace(this.at);
     this.#path = nameBeside(this.at);
     // First of all: from then on a signal waits until it can be undone.
-    this.#release = atExit(() => discard(this.#path));
+    this.#release = onExit(() => discard(this.#path));
     try {
       this.file = openWrite(this.#path, "create");
     } catch (error) {
       this.#release();
       throw error;
     }
-    new Leftovers(directory, this.file.stat().mtime).sweep(path.basename(this.at));
+    new StaleTempFiles(directory, this.file.stat().mtime).sweep(path.basename(this.at));
     const free = size === undefined ? undefined : freeSpace(directory);
     if (size !== undefined && free !== undefined && free < size) {
       this.drop();
-      throw new Fault("no-space", { at: directory, needed: size, free });
+      throw new IngotError("no-space", { at: directory, needed: size, free });
     }
   }
 
@@ -95,7 +95,7 @@ export function checkPlace(at: string): string {
   const directory = path.dirname(at);
   checkFolder(directory);
   if (stat(at)?.kind === "directory") {
-    throw new Fault("io", {
+    throw new IngotError("io", {
       doing: "write the file",
       at,
       code: "EISDIR",
@@ -108,14 +108,14 @@ export function checkPlace(at: string): string {
 function checkFolder(directory: string): void {
   const kind = stat(directory)?.kind;
   if (kind === undefined) {
-    throw new Fault("not-found", {
+    throw new IngotError("not-found", {
       what: "the folder",
       at: directory,
       hint: `create it first: mkdir -p ${directory}`,
     });
   }
   if (kind !== "directory")
-    throw new Fault("io", {
+    throw new IngotError("io", {
       doing: "write into",
       at: directory,
       code: "ENOTDIR",
@@ -127,7 +127,7 @@ function checkFolder(directory: string): void {
 export function target(at: string): string {
   if (lstat(at)?.kind !== "symlink") return at;
   if (stat(at) !== undefined) return realPath(at);
-  throw new Fault("not-found", {
+  throw new IngotError("not-found", {
     what: "what the link points at",
     at,
     hint: "remove the link, or write to where it should point",
@@ -135,7 +135,7 @@ export function target(at: string): string {
 }
 
 /** A folder that is of use for a while. `remove` takes it away, and so does the end of the program. */
-export interface FolderAside {
+export interface AtomicDirectory {
   readonly path: string;
   readonly remove: () => void;
 }
@@ -145,24 +145,24 @@ export interface FolderAside {
  * a file that one of them left is not: see `Asides`.
  * @throws not-found, io where no file can be at `at`
  */
-export function folderBeside(at: string): FolderAside {
+export function directoryBeside(at: string): AtomicDirectory {
   const whole = target(path.resolve(at));
-  return folderIn(checkPlace(whole), path.basename(whole));
+  return directoryIn(checkPlace(whole), path.basename(whole));
 }
 
 /** As `folderBeside`, for what belongs to no file. @throws not-found where `directory` is not there */
-export function folderIn(directory: string, name: string): FolderAside {
+export function directoryIn(directory: string, name: string): AtomicDirectory {
   checkFolder(directory);
   const folder = nameBeside(path.join(directory, name));
   // First of all: from then on a signal waits until it can be undone.
-  const release = atExit(() => discard(folder));
+  const release = onExit(() => discard(folder));
   try {
     makePrivate(folder);
   } catch (error) {
     release();
     throw error;
   }
-  new Leftovers(directory, stat(folder)!.mtime).sweep(name, "directory");
+  new StaleTempFiles(directory, stat(folder)!.mtime).sweep(name, "directory");
   const remove = () => {
     discard(folder);
     release();
@@ -174,8 +174,8 @@ export function folderIn(directory: string, name: string): FolderAside {
  * Afterwards `at` holds `bytes`, on the disk, whole; readers saw the old or the new.
  * @param mode who may read and write it; default: what the process's umask says
  */
-export function writeWhole(at: string, bytes: Uint8Array, mode?: number): void {
-  const aside = new Aside(at, bytes.length);
+export function writeFileAtomic(at: string, bytes: Uint8Array, mode?: number): void {
+  const aside = new AtomicFile(at, bytes.length);
   try {
     if (mode !== undefined) aside.file.permit(mode);
     aside.file.write(bytes, 0);

@@ -1,19 +1,19 @@
 /** Large files that appear whole or not at all, and together: written beside their names, synced, renamed. */
 import * as path from "node:path";
-import { Fault } from "../error.ts";
+import { IngotError } from "../error.ts";
 import { checkPlace, target } from "./atomic-file.ts";
-import { atExit } from "./exit-hooks.ts";
+import { onExit } from "./exit-hooks.ts";
 import { discard, freeSpace, type OpenFile, openWrite, rename, syncDirectory } from "./file.ts";
-import type { Part } from "./segmented-file.ts";
-import { freeName, Leftovers, nameBeside } from "./temp-name.ts";
+import type { FileSegment } from "./segmented-file.ts";
+import { freeName, nameBeside, StaleTempFiles } from "./temp-name.ts";
 
 /** A file that is to be. */
-export interface ToBe {
+export interface FileSpec {
   readonly at: string;
   readonly size: number;
 }
 
-export interface AsidesOptions {
+export interface AtomicFilesOptions {
   /** The name that they are volumes of. Default: that of the one file. What was left half-written for either is removed, or gone on with. */
   readonly stem?: string;
   /** Whether what is there now is worth that the next run goes on with it. Asked when the program is told to stop. */
@@ -27,28 +27,28 @@ export interface AsidesOptions {
  * then it is in `found`, and its bytes may be anything; otherwise they are zero. No file is held open, however many there are.
  * Call `place`, `leave` or `drop`, whatever happens; the first of them counts.
  */
-export class Asides {
+export class AtomicFiles {
   /** Where the bytes are for now. */
-  readonly parts: readonly Part[];
+  readonly parts: readonly FileSegment[];
   /** Those of the parts that another run left. */
-  readonly found: ReadonlySet<Part>;
+  readonly found: ReadonlySet<FileSegment>;
   readonly #to: readonly string[];
-  readonly #options: AsidesOptions;
+  readonly #options: AtomicFilesOptions;
   readonly #release: () => void;
   #isOpen = true;
 
   /** @param files of one folder @throws not-found, no-space, io */
-  constructor(files: readonly ToBe[], options: AsidesOptions) {
+  constructor(files: readonly FileSpec[], options: AtomicFilesOptions) {
     this.#options = options;
     this.#to = files.map(({ at }) => target(path.resolve(at)));
     const folders = this.#to.map(checkPlace);
-    const parts: Part[] = [];
-    const found = new Set<Part>();
+    const parts: FileSegment[] = [];
+    const found = new Set<FileSegment>();
     this.parts = parts;
     this.found = found;
-    this.#release = atExit(() => this.#stop());
+    this.#release = onExit(() => this.#stop());
     try {
-      let leftovers: Leftovers | undefined;
+      let leftovers: StaleTempFiles | undefined;
       let needed = 0;
       for (const [i, { size }] of files.entries()) {
         const at = this.#to[i]!;
@@ -57,7 +57,7 @@ export class Asides {
         const file = openWrite(part.path, "create");
         try {
           const { mtime, mode } = file.stat();
-          leftovers ??= new Leftovers(folders[i]!, mtime);
+          leftovers ??= new StaleTempFiles(folders[i]!, mtime);
           if (leftovers.take(at, part.path, size)) {
             found.add(part);
             needed += Math.max(0, size - takenOver(part.path, mode));
@@ -73,7 +73,7 @@ export class Asides {
       leftovers?.sweep(path.basename(this.#name));
       const free = freeSpace(folder);
       if (free !== undefined && free < needed)
-        throw new Fault("no-space", { at: folder, needed, free });
+        throw new IngotError("no-space", { at: folder, needed, free });
     } catch (error) {
       this.drop();
       throw error;
@@ -195,7 +195,7 @@ function use<T>(at: string, act: (file: OpenFile) => T): T {
   }
 }
 
-async function syncAside({ path }: Part): Promise<void> {
+async function syncAside({ path }: FileSegment): Promise<void> {
   const file = openWrite(path, "existing");
   try {
     await file.syncAside();

@@ -4,7 +4,7 @@ const undos = new Set<() => void>();
 let prepare: (() => void) | undefined;
 
 /** Has `listen` called once, as soon as there is something to undo: it makes sure that `cleanUp` is called when the program is stopped. */
-export function beforeUndos(listen: () => void): void {
+export function onFirstHook(listen: () => void): void {
   prepare = listen;
 }
 
@@ -12,7 +12,7 @@ export function beforeUndos(listen: () => void): void {
  * Has `undo` run if the program is stopped before the returned function is called: it removes what is half-written.
  * It runs in no event loop's turn of its own, so it must be synchronous. Releasing twice does nothing.
  */
-export function atExit(undo: () => void): () => void {
+export function onExit(undo: () => void): () => void {
   const entry = () => undo();
   undos.add(entry);
   prepare?.();
@@ -23,7 +23,7 @@ export function atExit(undo: () => void): () => void {
 }
 
 /** Undoes everything that is under way, the latest first, each once. One that fails does not keep the others from it. */
-export function cleanUp(): void {
+export function runExitHooks(): void {
   for (const undo of [...undos].reverse()) {
     undos.delete(undo);
     try {

@@ -1,7 +1,7 @@
 /** Standard streams and other files that are read and written from front to back. */
 import * as fs from "node:fs";
 import type { Bytes } from "../bytes.ts";
-import { ioFault } from "../error.ts";
+import { ioError } from "../error.ts";
 
 /** Where bytes go, in order. A piece must stay as it is until its promise is settled. */
 export interface Sink {
@@ -53,7 +53,7 @@ async function again(act: (settle: Settle) => void, doing: string, at: string): 
       );
     } catch (error) {
       if ((error as { code?: string }).code === "EOF") return 0;
-      if ((error as { code?: string }).code !== "EAGAIN") throw ioFault(doing, at, error);
+      if ((error as { code?: string }).code !== "EAGAIN") throw ioError(doing, at, error);
     }
     await new Promise((done) => setTimeout(done, pause));
   }

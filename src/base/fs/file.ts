@@ -1,11 +1,11 @@
 /**
  * The only door to the file system, with its siblings `file-*.ts`. Synchronous where bytes are moved:
  * on Bun that is three to eight times faster than `fs/promises`, and work in parallel is done by threads.
- * Whatever the operating system refuses becomes an `io` Fault with what was being done and to what.
+ * Whatever the operating system refuses becomes an `io` IngotError with what was being done and to what.
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { Fault, guard, ioFault } from "../error.ts";
+import { guard, IngotError, ioError } from "../error.ts";
 
 /** What is at a path. Bytes; seconds (whole, rounded down). `links` = how many names it has. */
 export interface Stat {
@@ -86,7 +86,7 @@ export class OpenFile {
   readAside(into: Uint8Array, position: number): Promise<number> {
     return new Promise((done, fail) =>
       fs.read(this.fd, into, 0, into.length, position, (error, got) =>
-        error ? fail(ioFault("read", this.at, error)) : done(got),
+        error ? fail(ioError("read", this.at, error)) : done(got),
       ),
     );
   }
@@ -129,7 +129,7 @@ export class OpenFile {
   /** As `sync`, without holding this thread. */
   syncAside(): Promise<void> {
     return new Promise((done, fail) =>
-      fs.fdatasync(this.fd, (error) => (error ? fail(ioFault("sync", this.at, error)) : done())),
+      fs.fdatasync(this.fd, (error) => (error ? fail(ioError("sync", this.at, error)) : done())),
     );
   }
 
@@ -175,8 +175,14 @@ export function readFile(at: string, limit: number): Uint8Array {
   try {
     const { kind, size } = file.stat();
     if (kind === "directory")
-      throw new Fault("io", { doing: "read", at, code: "EISDIR", message: "it is a directory" });
-    if (size > limit) throw new Fault("too-large", { what: "the file", at, actual: size, limit });
+      throw new IngotError("io", {
+        doing: "read",
+        at,
+        code: "EISDIR",
+        message: "it is a directory",
+      });
+    if (size > limit)
+      throw new IngotError("too-large", { what: "the file", at, actual: size, limit });
     return readUpTo(file, size, limit);
   } finally {
     file.close();
@@ -190,7 +196,7 @@ function readUpTo(file: OpenFile, size: number, limit: number): Uint8Array {
   for (;;) {
     done += file.read(bytes.subarray(done), null);
     if (done <= limit && done < bytes.length) return bytes.subarray(0, done);
-    if (done > limit) throw new Fault("too-large", { what: "the file", at: file.at, limit });
+    if (done > limit) throw new IngotError("too-large", { what: "the file", at: file.at, limit });
     const more = new Uint8Array(bytes.length * 2);
     more.set(bytes);
     bytes = more;
@@ -244,7 +250,7 @@ export function link(from: string, to: string): boolean {
     return true;
   } catch (error) {
     if ((error as { code?: string }).code === "EEXIST") return false;
-    throw ioFault("create", to, error);
+    throw ioError("create", to, error);
   }
 }
 
@@ -260,7 +266,7 @@ export function syncDirectory(at: string): void {
   } catch (error) {
     const code = (error as { code?: string }).code ?? "";
     if (!["EISDIR", "EPERM", "EACCES", "EINVAL", "ENOTSUP"].includes(code))
-      throw ioFault("sync", at, error);
+      throw ioError("sync", at, error);
   }
 }
 

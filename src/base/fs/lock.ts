@@ -1,10 +1,10 @@
 /** One writer at a time, across processes, with nothing left to clean up by hand after `kill -9`. */
 import * as path from "node:path";
-import { Fault } from "../error.ts";
+import { IngotError } from "../error.ts";
 import { byBytes } from "../order.ts";
-import { atExit } from "./exit-hooks.ts";
+import { onExit } from "./exit-hooks.ts";
 import { discard, lstat, makeDirectory, openWrite, readDirectory } from "./file.ts";
-import { judgeOwner, owner } from "./process-id.ts";
+import { judgeOwner, processOwner } from "./process-id.ts";
 
 /** How long the entry of a process that nobody can judge (another host, another container) is honoured, in seconds. */
 const UNKNOWN_SECONDS = 60;
@@ -31,14 +31,14 @@ export async function withLock<T>(
   patience = 30_000,
 ): Promise<T> {
   makeDirectory(at);
-  const mine = `${owner()}.${++count}`;
+  const mine = `${processOwner()}.${++count}`;
   const entry = path.join(at, mine);
-  const release = atExit(() => discard(entry));
+  const release = onExit(() => discard(entry));
   try {
     for (let waited = 0; ; ) {
       const holder = contend(at, mine);
       if (holder === undefined) return await holding(entry, act);
-      if (waited >= patience) throw new Fault("busy", { what: "the lock", at, holder });
+      if (waited >= patience) throw new IngotError("busy", { what: "the lock", at, holder });
       const step = Math.min(50, 2 + waited / 4);
       await new Promise((done) => setTimeout(done, step));
       waited += step;

@@ -1,10 +1,10 @@
 /** Looks at a tree on the disk: names, and what is behind them. Never follows a link, never opens a file. */
 import * as fs from "node:fs";
-import { guard, ioFault } from "../error.ts";
-import { type Stamp, stampOf } from "./unchanged-file.ts";
+import { guard, ioError } from "../error.ts";
+import { type FileSnapshot, snapshotOf } from "./unchanged-file.ts";
 
 /** What is at a path of the disk. */
-export interface Found {
+export interface FileStatus {
   readonly kind: keyof typeof KINDS | "other";
   /** The bits of 07777. */
   readonly mode: number;
@@ -16,7 +16,7 @@ export interface Found {
   readonly links: number;
   /** The number of a device; 0 where it is none. */
   readonly rdev: number;
-  readonly stamp: Stamp;
+  readonly stamp: FileSnapshot;
 }
 
 /** By the bits that say the kind (inode(7)). */
@@ -29,8 +29,8 @@ const KINDS = {
   block: 0o060000,
   socket: 0o140000,
 } as const;
-const BY_BITS = new Map<number, Found["kind"]>(
-  Object.entries(KINDS).map(([kind, bits]) => [bits, kind as Found["kind"]]),
+const BY_BITS = new Map<number, FileStatus["kind"]>(
+  Object.entries(KINDS).map(([kind, bits]) => [bits, kind as FileStatus["kind"]]),
 );
 
 /** What runtimes put where the bytes of a name are not UTF-8. */
@@ -40,7 +40,7 @@ export const REPLACED = "\ufffd";
  * The names in the folder `at`, in no promised order. In a name that is not UTF-8, U+FFFD stands for what is wrong
  * with it (some runtimes give no bytes, even when asked for them): such a name leads to nothing, or is there twice.
  */
-export function namesIn(at: string): string[] {
+export function directoryNames(at: string): string[] {
   return guard("list", at, () => fs.readdirSync(at));
 }
 
@@ -48,7 +48,7 @@ export function namesIn(at: string): string[] {
  * What is at `at`, or undefined where nothing is. Where nobody needs the time to be `exact`, one in the last quarter of a microsecond of
  * a second may be the next one: a file of a whole second, as tars and npm make them, is then looked at once and not twice.
  */
-export function lookAt(at: string, exact = true): Found | undefined {
+export function fileStatus(at: string, exact = true): FileStatus | undefined {
   const stat = lstat(at);
   return (
     stat && {
@@ -58,7 +58,7 @@ export function lookAt(at: string, exact = true): Found | undefined {
       size: stat.size,
       links: stat.nlink,
       rdev: stat.rdev,
-      stamp: stampOf(stat),
+      stamp: snapshotOf(stat),
     }
   );
 }
@@ -87,7 +87,7 @@ function lstat(at: string): fs.Stats | undefined {
     return fs.lstatSync(at, QUIETLY);
   } catch (error) {
     if ((error as { code?: string }).code === "ENOTDIR") return undefined;
-    throw ioFault("look at", at, error);
+    throw ioError("look at", at, error);
   }
 }
 

@@ -11,7 +11,7 @@ const FORM = /^([0-9a-f]+)\.([0-9]+)\.([0-9]+)\.([0-9]+)$/;
 let own: string | undefined;
 
 /** The name of this process. */
-export function owner(): string {
+export function processOwner(): string {
   own ??= `${place()}.${process.pid}.${statusOf("self")?.start ?? 0}`;
   return own;
 }

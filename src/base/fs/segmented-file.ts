@@ -1,21 +1,25 @@
 /** Several files that are one: each begins where the one before it ends. */
-import { Fault } from "../error.ts";
+import { IngotError } from "../error.ts";
 import { type OpenFile, openWrite } from "./file.ts";
 
 /** One of the files, and how many bytes of the whole are in it. */
-export interface Part {
+export interface FileSegment {
   readonly path: string;
   readonly size: number;
 }
 
 /** Where bytes belong: from `offset` on in the first of these files, and on in those that follow. Plain data. */
-export interface Place {
-  readonly parts: readonly Part[];
+export interface SegmentedRange {
+  readonly parts: readonly FileSegment[];
   readonly offset: number;
 }
 
 /** Where the stretch of `size` bytes from `position` on is: only the parts that it lies in. */
-export function placeIn(parts: readonly Part[], position: number, size: number): Place {
+export function rangeIn(
+  parts: readonly FileSegment[],
+  position: number,
+  size: number,
+): SegmentedRange {
   let start = 0;
   let first = 0;
   while (first < parts.length - 1 && start + parts[first]!.size <= position)
@@ -30,14 +34,14 @@ export function placeIn(parts: readonly Part[], position: number, size: number):
  * Reads and writes files that exist as if they were one. The one that was used last stays open: who goes from front to back opens
  * each once, however many there are. Call `close` at the end.
  */
-export class Parts {
-  readonly #parts: readonly Part[];
+export class SegmentedFile {
+  readonly #parts: readonly FileSegment[];
   #last: OpenFile | undefined;
   /** Where the part that was used last is, and where it begins. */
   #at = 0;
   #start = 0;
 
-  constructor(parts: readonly Part[]) {
+  constructor(parts: readonly FileSegment[]) {
     this.#parts = parts;
   }
 
@@ -85,7 +89,7 @@ export class Parts {
     for (;;) {
       const part = this.#parts[this.#at];
       if (part === undefined)
-        throw new Fault("internal", { message: `byte ${position} is behind the end` });
+        throw new IngotError("internal", { message: `byte ${position} is behind the end` });
       const offset = position - this.#start;
       if (offset < part.size) {
         this.#last ??= openWrite(part.path, "existing");

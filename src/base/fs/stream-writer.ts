@@ -7,7 +7,7 @@ import { type OpenFile, openWrite } from "./file.ts";
 const SYNC = 16 * 1024 * 1024;
 
 /** Call `end` or `drop`, whatever happens. */
-export class WrittenFile implements Sink {
+export class StreamWriter implements Sink {
   readonly #file: OpenFile;
   readonly #sink: Sink;
   #writing: Promise<void> = Promise.resolve();

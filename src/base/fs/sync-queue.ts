@@ -4,7 +4,7 @@ import type { OpenFile } from "./file.ts";
 const MOST = 16;
 
 /** Files that are written and not yet on the disk, which takes several at a time faster than one after the other. */
-export class Syncs {
+export class SyncQueue {
   readonly #under = new Set<Promise<void>>();
   #failure: { readonly error: unknown } | undefined;
 

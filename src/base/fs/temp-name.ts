@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { discard, lstat, readDirectory, rename } from "./file.ts";
-import { judgeOwner, owner } from "./process-id.ts";
+import { judgeOwner, processOwner } from "./process-id.ts";
 
 /** Before the name of who wrote a file that nobody writes any more, and that is to be gone on with. */
 const FREE = "free.";
@@ -12,7 +12,7 @@ let count = 0;
 
 /** A new name beside `at`, for what is to be there, that says who writes it. */
 export function nameBeside(at: string): string {
-  return path.join(path.dirname(at), `${prefix(path.basename(at))}${owner()}.${++count}`);
+  return path.join(path.dirname(at), `${prefix(path.basename(at))}${processOwner()}.${++count}`);
 }
 
 /** The name of the file at `beside` when nobody writes it. */
@@ -30,7 +30,7 @@ function prefix(name: string): string {
 }
 
 /** What is in a folder when it is made. */
-export class Leftovers {
+export class StaleTempFiles {
   readonly #directory: string;
   readonly #now: number;
   #names: string[];
@@ -75,7 +75,7 @@ export class Leftovers {
 }
 
 /** Whether the file `found` is one that is written for the file `name`, or for a volume of it. */
-export const isLeftover = (found: string, name: string): boolean =>
+export const isTempName = (found: string, name: string): boolean =>
   holderOf(found, name) !== undefined;
 
 /** Who wrote the file `found` for `name`, or for a volume of it; undefined where it is for something else. */

@@ -1,27 +1,31 @@
 /** Files that must still be what they were when somebody looked: reading them proves it. */
 import * as fs from "node:fs";
-import { Fault, ioFault } from "../error.ts";
+import { IngotError, ioError } from "../error.ts";
 
 /**
  * By what a file of the disk is known again: as lstat said it, times in milliseconds with their fraction. Deno has no
  * fraction, and of `ctimeMs` whole seconds only: there an owner or mode that changes within one goes unseen, content does not.
  */
-export interface Stamp {
+export interface FileSnapshot {
   readonly ino: number;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
 }
 
 /** A file as somebody saw it. */
-export interface Seen {
+export interface SnapshotOptions {
   readonly path: string;
-  readonly stamp: Stamp;
+  readonly stamp: FileSnapshot;
   /** Bytes. */
   readonly size: number;
 }
 
 /** What `stat` says that a file is known by. */
-export const stampOf = ({ ino, mtimeMs, ctimeMs }: fs.Stats): Stamp => ({ ino, mtimeMs, ctimeMs });
+export const snapshotOf = ({ ino, mtimeMs, ctimeMs }: fs.Stats): FileSnapshot => ({
+  ino,
+  mtimeMs,
+  ctimeMs,
+});
 
 /**
  * Never follows a link, and never waits for a writer: in the place of a file there may be anything by now.
@@ -31,21 +35,21 @@ const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 const FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
 /** A file that was seen, being read. Close it, whatever happens. */
-export class SeenFile {
-  readonly #seen: Seen;
+export class UnchangedFile {
+  readonly #seen: SnapshotOptions;
   readonly #fd: number;
   #done = 0;
 
   /** @throws changed where the file is gone or replaced; io */
-  constructor(seen: Seen) {
+  constructor(seen: SnapshotOptions) {
     this.#seen = seen;
     try {
       this.#fd = fs.openSync(seen.path, FLAGS);
     } catch (error) {
       const { code = "" } = error as { code?: string };
       const why = GONE[code];
-      if (why !== undefined) throw new Fault("changed", { at: seen.path, why });
-      throw ioFault("open", seen.path, error);
+      if (why !== undefined) throw new IngotError("changed", { at: seen.path, why });
+      throw ioError("open", seen.path, error);
     }
   }
 
@@ -62,7 +66,7 @@ export class SeenFile {
       if (got === 0) {
         this.prove();
         const why = `it ends after ${this.#done} bytes`;
-        throw new Fault("changed", { at: this.#seen.path, why });
+        throw new IngotError("changed", { at: this.#seen.path, why });
       }
       at += got;
       this.#done += got;
@@ -78,7 +82,7 @@ export class SeenFile {
         if (code === "EINTR") continue;
         // What would have to be waited for or has no places is no file, and a folder has nothing to read.
         if (code === "EAGAIN" || code === "ESPIPE" || code === "EISDIR") return 0;
-        throw ioFault("read", this.#seen.path, error);
+        throw ioError("read", this.#seen.path, error);
       }
     }
   }
@@ -87,7 +91,7 @@ export class SeenFile {
   prove(): void {
     const { path, stamp, size } = this.#seen;
     const why = difference(fs.fstatSync(this.#fd), stamp, size);
-    if (why !== undefined) throw new Fault("changed", { at: path, why });
+    if (why !== undefined) throw new IngotError("changed", { at: path, why });
   }
 
   close(): void {
@@ -103,7 +107,7 @@ const GONE: Readonly<Record<string, string>> = {
   ENXIO: "it was a file, and is something else",
 };
 
-function difference(stat: fs.Stats, stamp: Stamp, size: number): string | undefined {
+function difference(stat: fs.Stats, stamp: FileSnapshot, size: number): string | undefined {
   if (stat.ino !== stamp.ino || !stat.isFile()) return "it is another file than before";
   if (stat.size !== size) return `it has ${stat.size} bytes, and had ${size}`;
   if (stat.mtimeMs !== stamp.mtimeMs || stat.ctimeMs !== stamp.ctimeMs)

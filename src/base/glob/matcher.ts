@@ -1,7 +1,7 @@
 /** How a pattern's steps are matched: by sets of states, each set worked out once and then remembered. */
 
 /** One step of a pattern. A character is one code point. */
-export type Token =
+export type PatternToken =
   | { readonly kind: "char"; readonly point: number }
   /** Any character but a slash. */
   | { readonly kind: "one" }
@@ -63,7 +63,7 @@ export class PatternMemory {
 
 /** Matches one pattern. It never goes back: a text takes at most as long as its length times the pattern's. */
 export class Matcher {
-  readonly #tokens: readonly Token[];
+  readonly #tokens: readonly PatternToken[];
   readonly #memory: PatternMemory;
   readonly #start: States;
   /** The characters that every text that fits begins and ends with. */
@@ -71,7 +71,7 @@ export class Matcher {
   readonly #tail: string;
   readonly #sets = new Map<string, States>();
 
-  constructor(tokens: readonly Token[], memory: PatternMemory) {
+  constructor(tokens: readonly PatternToken[], memory: PatternMemory) {
     this.#tokens = tokens;
     this.#memory = memory;
     const first = tokens.findIndex(({ kind }) => kind !== "char");
@@ -121,14 +121,14 @@ export class Matcher {
   }
 }
 
-function literal(tokens: readonly Token[]): string {
+function literal(tokens: readonly PatternToken[]): string {
   return tokens
     .map((token) => (token.kind === "char" ? String.fromCodePoint(token.point) : ""))
     .join("");
 }
 
 /** Adds the state before token `n`, and those that follow where it may stand for nothing. */
-function enter(tokens: readonly Token[], n: number, states: Set<number>): void {
+function enter(tokens: readonly PatternToken[], n: number, states: Set<number>): void {
   // Where the first of them is there, the others are.
   for (let at = n; !states.has(2 * at); at++) {
     states.add(2 * at);
@@ -137,7 +137,12 @@ function enter(tokens: readonly Token[], n: number, states: Set<number>): void {
   }
 }
 
-function step(tokens: readonly Token[], state: number, point: number, next: Set<number>): void {
+function step(
+  tokens: readonly PatternToken[],
+  state: number,
+  point: number,
+  next: Set<number>,
+): void {
   const n = state >> 1;
   const token = tokens[n];
   switch (token?.kind) {

@@ -3,7 +3,7 @@
  * pattern times text, whatever somebody wrote.
  */
 
-import { Matcher, PatternMemory, type Range, type Token } from "./matcher.ts";
+import { Matcher, PatternMemory, type PatternToken, type Range } from "./matcher.ts";
 
 /** Why a pattern cannot be used. */
 export class BadPattern extends Error {}
@@ -57,9 +57,9 @@ export function pathMatcher(
 }
 
 /** The steps of `pattern`. `deep`: two stars stand for folders. @throws BadPattern */
-function tokensOf(pattern: string, deep: boolean): Token[] {
+function tokensOf(pattern: string, deep: boolean): PatternToken[] {
   const chars = [...pattern];
-  const tokens: Token[] = [];
+  const tokens: PatternToken[] = [];
   for (let i = 0; i < chars.length; i++) {
     const char = chars[i]!;
     if (char === "*" && deep && chars[i + 1] === "*") {
@@ -91,7 +91,7 @@ function classEnd(chars: readonly string[], start: number): number {
 }
 
 /** What stands between the brackets: characters and ranges, "-" and "]" behind a backslash. */
-function classOf(chars: readonly string[]): Token {
+function classOf(chars: readonly string[]): PatternToken {
   const not = chars[0] === "^";
   let i = not ? 1 : 0;
   const one = (): string => {

@@ -1,6 +1,6 @@
 import { text } from "../bytes.ts";
-import { Fault } from "../error.ts";
-import { tookApart } from "../heap.ts";
+import { IngotError } from "../error.ts";
+import { countParsed } from "../heap.ts";
 
 /** A value that JSON can say. `undefined` members are left out when written. */
 export type Json =
@@ -24,7 +24,7 @@ export function formatJson(value: Json): string {
   if (typeof value === "string") return formatString(value);
   if (typeof value === "number") {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) {
-      throw new Fault("internal", { message: `formatJson: ${value} is not a safe integer` });
+      throw new IngotError("internal", { message: `formatJson: ${value} is not a safe integer` });
     }
     return String(value);
   }
@@ -38,7 +38,7 @@ export function formatJson(value: Json): string {
 
 function formatString(value: string): string {
   if (!value.isWellFormed()) {
-    throw new Fault("malformed", {
+    throw new IngotError("malformed", {
       what: "a string",
       at: JSON.stringify(value),
       why: "it holds half a surrogate pair",
@@ -71,31 +71,36 @@ export interface JsonBounds {
  */
 export function parseJson(bytes: Uint8Array, at: string, bounds: JsonBounds): unknown {
   if (bytes.length > bounds.bytes) {
-    throw new Fault("too-large", { what: "JSON", at, actual: bytes.length, limit: bounds.bytes });
+    throw new IngotError("too-large", {
+      what: "JSON",
+      at,
+      actual: bytes.length,
+      limit: bounds.bytes,
+    });
   }
-  tookApart(bytes.length);
+  countParsed(bytes.length);
   const keys = checkBounds(bytes, at, bounds.depth ?? 64, bounds.values ?? 1_000_000);
   const source = text(bytes);
   if (source === undefined)
-    throw new Fault("malformed", { what: "JSON", at, why: "it is not UTF-8" });
+    throw new IngotError("malformed", { what: "JSON", at, why: "it is not UTF-8" });
   let value: unknown;
   try {
     value = JSON.parse(source);
   } catch {
     // What the runtime says of it quotes it: each its own part, and it may be somebody's secret.
-    throw new Fault("malformed", { what: "JSON", at, why: "it is not well formed" });
+    throw new IngotError("malformed", { what: "JSON", at, why: "it is not well formed" });
   }
   // A key that stands twice is read once: looking for it is needed only where some are missing.
   const twice = countKeys(value) === keys ? undefined : duplicateKey(source);
   if (twice !== undefined) {
-    throw new Fault("malformed", {
+    throw new IngotError("malformed", {
       what: "JSON",
       at,
       why: `the key ${excerpt(JSON.stringify(twice))} stands twice in one object`,
     });
   }
   if (HALF.test(source) && !isWellFormed(value))
-    throw new Fault("malformed", {
+    throw new IngotError("malformed", {
       what: "JSON",
       at,
       why: "a string in it holds half a surrogate pair, which readers replace",
@@ -130,7 +135,7 @@ function checkBounds(bytes: Uint8Array, at: string, maxDepth: number, maxValues:
       depth++;
       values++;
       if (depth > maxDepth) {
-        throw new Fault("too-large", {
+        throw new IngotError("too-large", {
           what: "the nesting of JSON",
           at,
           actual: depth,
@@ -140,7 +145,7 @@ function checkBounds(bytes: Uint8Array, at: string, maxDepth: number, maxValues:
       }
     } else if (byte === 0x7d || byte === 0x5d) depth--;
     else if (byte === 0x2c && ++values > maxValues) {
-      throw new Fault("too-large", {
+      throw new IngotError("too-large", {
         what: "JSON",
         at,
         actual: values,

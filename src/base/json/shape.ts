@@ -1,6 +1,6 @@
 /** JSON that clients written in Go decode into structs: read so that there is one way to read it. */
 import { text } from "../bytes.ts";
-import { Fault } from "../error.ts";
+import { IngotError } from "../error.ts";
 import { foldKey, foldsAlike } from "./fold.ts";
 import { excerpt, type JsonBounds, parseJson } from "./json.ts";
 import { hasOddValue, oddValues } from "./odd.ts";
@@ -51,7 +51,7 @@ export function parseShaped(
     reasonAgainst(value, shape, []) ??
     (hasOddValue(bytes) ? oddlyWritten(text(bytes) ?? "", shape) : undefined);
   if (why === undefined) return value;
-  throw new Fault("malformed", { what: "JSON", at, why });
+  throw new IngotError("malformed", { what: "JSON", at, why });
 }
 
 type Path = readonly (string | number)[];

@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import * as path from "node:path";
-import { Fault, guard, ioFault } from "../error.ts";
+import { guard, IngotError, ioError } from "../error.ts";
 import { stat } from "../fs/file.ts";
 
 export interface RunOptions {
@@ -18,13 +18,13 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** What it reads on its stdin. Default: nothing. */
   readonly input?: string;
-  /** How to get the program, for the Fault when it is missing. */
+  /** How to get the program, for the IngotError when it is missing. */
   readonly install?: string;
   /** Bytes kept of each of stdout and stderr: of more, the first and the last half. Default 1 MiB. */
   readonly keep?: number;
 }
 
-export interface Ran {
+export interface ProcessResult {
   /** The exit status, or the name of the signal that ended it, or "timeout". */
   readonly status: number | string;
   readonly stdout: string;
@@ -32,23 +32,26 @@ export interface Ran {
 }
 
 /**
- * Runs `argv` to its end. Any exit status is an answer, not a Fault.
- * Faults: `program-missing`; `not-found` for `cwd`; `io` when the system will not start it.
+ * Runs `argv` to its end. Any exit status is an answer, not an IngotError.
+ * IngotErrors: `program-missing`; `not-found` for `cwd`; `io` when the system will not start it.
  */
-export async function run(argv: readonly string[], options: RunOptions): Promise<Ran> {
+export async function runProcess(
+  argv: readonly string[],
+  options: RunOptions,
+): Promise<ProcessResult> {
   const { cwd, env, signal } = options;
   signal?.throwIfAborted();
   const program = argv[0] ?? "";
   const file = which(program, env.PATH ?? "");
   if (file === undefined) {
-    throw new Fault("program-missing", {
+    throw new IngotError("program-missing", {
       program,
       needed: `to run ${shellLine(argv)}`,
       install: options.install ?? `install ${program}`,
     });
   }
   if (stat(cwd)?.kind !== "directory")
-    throw new Fault("not-found", { what: "the folder", at: cwd });
+    throw new IngotError("not-found", { what: "the folder", at: cwd });
 
   const stdout = new Kept(options.keep ?? 1 << 20);
   const stderr = new Kept(options.keep ?? 1 << 20);
@@ -88,7 +91,7 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
     child.stdin?.end(options.input);
     child.on("error", (error) => {
       end();
-      fail(ioFault("start", file, error));
+      fail(ioError("start", file, error));
     });
     child.on("close", (exit, ended) => {
       end();

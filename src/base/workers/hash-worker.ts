@@ -1,6 +1,6 @@
 /** SHA-256 over bytes that come in pieces, taken in by another thread while this one goes on. */
 import { Sha256 } from "../hash.ts";
-import { Tally, Thread } from "./pool.ts";
+import { Progress, WorkerThread } from "./pool.ts";
 
 /** The next piece of the one thing that a thread hashes; with the last one comes the answer, else it is "". */
 export interface HashTask {
@@ -26,14 +26,14 @@ export function hashTask({ memory, length, last }: HashTask): string {
 const NOTHING = new SharedArrayBuffer(0);
 
 /** Hashes one thing after the other. Call `end`, whatever happens. */
-export class HashLine {
+export class HashWorker {
   #here = new Sha256();
-  readonly #thread: Thread | undefined;
+  readonly #thread: WorkerThread | undefined;
   #asked = 0;
 
   /** @param entry a module that serves `hashTask`; undefined = this thread hashes */
   constructor(entry: URL | undefined) {
-    this.#thread = entry === undefined ? undefined : new Thread(entry, new Tally());
+    this.#thread = entry === undefined ? undefined : new WorkerThread(entry, new Progress());
   }
 
   /**

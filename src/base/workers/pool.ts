@@ -1,9 +1,9 @@
 /** Threads that work off tasks. A task is plain data; who does it is found by its kind. */
 import { Worker } from "node:worker_threads";
-import { Fault, type FaultData, unpackFault } from "../error.ts";
+import { deserializeError, IngotError, type SerializedError } from "../error.ts";
 
 /** What the threads count together, without messages: bytes done, whether to stop, and the bytes of large windows that decoders hold. */
-export class Tally {
+export class Progress {
   readonly #cells: BigInt64Array;
 
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(24)) {
@@ -52,7 +52,7 @@ export class Tally {
 }
 
 /** Does one task. Called in a thread, or in this one. */
-export type Handler<T, R> = (task: T, tally: Tally) => R | Promise<R>;
+export type Handler<T, R> = (task: T, tally: Progress) => R | Promise<R>;
 
 /** What goes to a worker and what comes back. */
 export interface Request {
@@ -61,23 +61,26 @@ export interface Request {
 }
 export type Response =
   | { readonly id: number; readonly result: unknown }
-  | { readonly id: number; readonly fault: FaultData };
+  | { readonly id: number; readonly fault: SerializedError };
 
 /** How tasks are done: by which handler, where, counted by what. */
-export interface WorkOptions<T, R> {
+export interface RunAllOptions<T, R> {
   readonly handler: Handler<T, R>;
   /** The module to start in a thread: it calls `serve` with the same handler (see `worker.ts`). Undefined = this thread. */
   readonly entry: URL | undefined;
   /** How many threads; 0 = this one. In one thread of its own the work leaves this one free to draw and to be stopped. */
   readonly threads: number;
-  readonly tally: Tally;
+  readonly tally: Progress;
 }
 
 /**
  * Does all tasks and returns their results in the order of the tasks, which are started in the order given.
  * At the first failure the others are told to stop, and it is thrown after all of them have ended.
  */
-export async function work<T, R>(tasks: readonly T[], options: WorkOptions<T, R>): Promise<R[]> {
+export async function runAll<T, R>(
+  tasks: readonly T[],
+  options: RunAllOptions<T, R>,
+): Promise<R[]> {
   const { handler, entry, threads, tally } = options;
   const count = Math.min(threads, tasks.length);
   if (entry === undefined || count === 0) {
@@ -90,9 +93,9 @@ export async function work<T, R>(tasks: readonly T[], options: WorkOptions<T, R>
   let failure: { readonly error: unknown } | undefined;
   const take = () => (failure === undefined && next < tasks.length ? next++ : undefined);
   const runners = Array.from({ length: count }, async () => {
-    let thread: Thread | undefined;
+    let thread: WorkerThread | undefined;
     try {
-      thread = new Thread(entry, tally);
+      thread = new WorkerThread(entry, tally);
       for (let id = take(); id !== undefined; id = take())
         results[id] = (await thread.ask(id, tasks[id])) as R;
     } catch (error) {
@@ -108,23 +111,23 @@ export async function work<T, R>(tasks: readonly T[], options: WorkOptions<T, R>
 }
 
 /** One worker. Asked several things, it begins them in that order. */
-export class Thread {
+export class WorkerThread {
   readonly #worker: Worker;
   /** Why it will never answer again. */
-  #failure: Fault | undefined;
+  #failure: IngotError | undefined;
   /** What it was asked and has not answered, by the tasks' numbers. */
   readonly #asked = new Map<number, Settle>();
 
-  constructor(entry: URL, tally: Tally) {
+  constructor(entry: URL, tally: Progress) {
     this.#worker = new Worker(entry, { workerData: { tally: tally.memory } });
     this.#worker.on("message", (response: Response) => {
       const settle = this.#asked.get(response.id);
       this.#asked.delete(response.id);
-      if ("fault" in response) settle?.fail(unpackFault(response.fault));
+      if ("fault" in response) settle?.fail(deserializeError(response.fault));
       else settle?.done(response.result);
     });
     const failed = (how: unknown) => {
-      this.#failure ??= new Fault("internal", { message: `a worker failed: ${how}` });
+      this.#failure ??= new IngotError("internal", { message: `a worker failed: ${how}` });
       for (const { fail } of this.#asked.values()) fail(this.#failure);
       this.#asked.clear();
     };

@@ -1,14 +1,14 @@
 /** Threads that stay, for tasks that come one by one. (For a list of tasks that is known, see `work`.) */
-import { type Handler, Tally, Thread } from "./pool.ts";
+import { type Handler, Progress, WorkerThread } from "./pool.ts";
 
-export interface CrewOptions<T, R> {
+export interface WorkerPoolOptions<T, R> {
   readonly handler: Handler<T, R>;
   /** The module to start in a thread: it serves the same handler. Undefined = this thread does all. */
   readonly entry: URL | undefined;
   /** How many threads at most; 0 = this one. */
   readonly threads: number;
   /** What they count with, and are stopped by. Default: nobody looks. */
-  readonly tally?: Tally;
+  readonly tally?: Progress;
 }
 
 /** Tasks that a thread has: one it does, and one to go on with while this thread is at something else. */
@@ -16,22 +16,22 @@ const EACH = 2;
 
 /** A thread, and how many tasks it has. */
 interface Member {
-  readonly thread: Thread;
+  readonly thread: WorkerThread;
   tasks: number;
 }
 
 /** Begins tasks in the order in which they are asked for; each thread starts when it is first needed. */
-export class Crew<T, R> {
+export class WorkerPool<T, R> {
   /** How many threads there may be; 0 = this one does the tasks, one by one. */
   readonly size: number;
   readonly #handler: Handler<T, R>;
   readonly #entry: URL | undefined;
-  readonly #tally: Tally;
+  readonly #tally: Progress;
   readonly #members: Member[] = [];
   readonly #waiting: ((member: Member) => void)[] = [];
   #next = 0;
 
-  constructor({ handler, entry, threads, tally = new Tally() }: CrewOptions<T, R>) {
+  constructor({ handler, entry, threads, tally = new Progress() }: WorkerPoolOptions<T, R>) {
     this.#handler = handler;
     this.#entry = entry;
     this.#tally = tally;
@@ -57,7 +57,7 @@ export class Crew<T, R> {
     for (const member of this.#members)
       if (least === undefined || member.tasks < least.tasks) least = member;
     if ((least === undefined || least.tasks > 0) && this.#members.length < this.size) {
-      least = { thread: new Thread(entry, this.#tally), tasks: 0 };
+      least = { thread: new WorkerThread(entry, this.#tally), tasks: 0 };
       this.#members.push(least);
     }
     if (least === undefined || least.tasks === EACH)

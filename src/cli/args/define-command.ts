@@ -1,6 +1,6 @@
 /** What a command is: citty's definition, made closed. Types of arguments follow from their definitions, with no holes. */
-import { type ArgsDef, type CommandDef, defineCommand } from "citty";
-import type { Talk } from "../output/reporter.ts";
+import { type ArgsDef, type CommandDef, defineCommand as cittyCommand } from "citty";
+import type { Reporter } from "../output/reporter.ts";
 import { COMMON, GLOBALS, type Options, type Values } from "./options.ts";
 import { parseArgs } from "./parse.ts";
 import type { Settings } from "./settings.ts";
@@ -11,7 +11,7 @@ export type ExitCode = 0 | 1 | 2;
 /** What a command runs in. */
 export interface Context {
   readonly settings: Settings;
-  readonly talk: Talk;
+  readonly reporter: Reporter;
   /** The module that a worker thread starts with. */
   readonly entry: URL;
   /** Every command there is, for those that tell of the others. */
@@ -48,12 +48,12 @@ export interface Command
     Pick<Definition<Options>, "notes" | "examples" | "no" | "document"> {
   readonly meta: { readonly name: string; readonly description: string };
   readonly args: Options;
-  /** Reads the words after the command's name, strictly, and does what they say. @throws Fault */
+  /** Reads the words after the command's name, strictly, and does what they say. @throws IngotError */
   answer(words: readonly string[], context: Context): Promise<ExitCode>;
 }
 
 /** A command with the flags that every command has added to its own. */
-export function command<const O extends Options, const S extends boolean = true>(
+export function defineCommand<const O extends Options, const S extends boolean = true>(
   definition: Definition<O, S>,
 ): Command {
   const { name, description, notes = [], examples, no, document } = definition;
@@ -61,7 +61,7 @@ export function command<const O extends Options, const S extends boolean = true>
   const args = { ...definition.args, ...besides };
   const meta = { name, description };
   return {
-    ...defineCommand<ArgsDef>({ meta, args }),
+    ...cittyCommand<ArgsDef>({ meta, args }),
     ...{ meta, args, notes, examples },
     ...(no === undefined ? {} : { no }),
     ...(document === undefined ? {} : { document }),

@@ -2,8 +2,8 @@
  * The command line, read strictly. citty 0.2.2 takes unknown flags for answers, keeps one of several values and lets a flag
  * swallow the next one; so its definitions are read here instead.
  */
-import { Fault } from "../../base/error.ts";
-import { nearest } from "../../base/suggest.ts";
+import { IngotError } from "../../base/error.ts";
+import { suggest } from "../../base/suggest.ts";
 import { alternatives } from "../output/error-messages.ts";
 import { type Flag, GLOBALS, type Options, type Values } from "./options.ts";
 
@@ -138,7 +138,7 @@ function mustBeWord(value: string, name: string, { type, words }: Options[string
   throw usage(`${what} is ${JSON.stringify(value)}, should be ${all}`);
 }
 
-function missing(name: string, option: Options[string], command: string): Fault {
+function missing(name: string, option: Options[string], command: string): IngotError {
   const what =
     option.type === "positional"
       ? `the argument ${name.toUpperCase()}`
@@ -146,14 +146,14 @@ function missing(name: string, option: Options[string], command: string): Fault 
   return usage(`${what} is missing: ${option.description}`, seeHelp(command));
 }
 
-function unknown(spelled: string, options: Options, command: string): Fault {
+function unknown(spelled: string, options: Options, command: string): IngotError {
   const names = Object.entries(options).flatMap(([name, { type }]) =>
     type === "positional" ? [] : [name],
   );
   const word = spelled.replace(/^--?/, "").replace(/=.*/s, "");
   const same = names.filter((name) => name === word);
   const begun = word.length > 1 ? names.filter((name) => name.startsWith(word)) : [];
-  const near = [...new Set([...same, ...begun, ...nearest(word, names)])]
+  const near = [...new Set([...same, ...begun, ...suggest(word, names)])]
     .slice(0, 3)
     .map((name) => `--${name}`);
   return usage(
@@ -163,17 +163,17 @@ function unknown(spelled: string, options: Options, command: string): Fault {
 }
 
 const usage = (message: string, hint?: string) =>
-  new Fault("usage", { message, ...(hint === undefined ? {} : { hint }) });
+  new IngotError("usage", { message, ...(hint === undefined ? {} : { hint }) });
 const seeHelp = (command: string) => `see: ingot ${command} --help`;
 
 /** A command line in parts: the name of the command, undefined where there is none, and all the other words. */
-export interface Split {
+export interface CommandLine {
   readonly name: string | undefined;
   readonly words: readonly string[];
 }
 
 /** Finds the command's name among the words: flags that every command has may stand before it. */
-export function splitCommand(words: readonly string[], globals: Options): Split {
+export function splitCommandLine(words: readonly string[], globals: Options): CommandLine {
   for (let at = 0; at < words.length; at++) {
     const word = words[at]!;
     if (word === "--") break;

@@ -1,4 +1,4 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 
 /** The host that `text` names, as images name it. A URL of it will do, as people write it. @throws usage */
 export function registryName(text: string): string {
@@ -7,7 +7,7 @@ export function registryName(text: string): string {
     /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?$/.test(host)
   )
     return /^(?:index|registry-1)\.docker\.io$/.test(host) ? "docker.io" : host;
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `the registry is ${JSON.stringify(text)}, should be a host, with a port where it has one`,
     hint: "for example: ghcr.io, or localhost:5000",
   });

@@ -1,10 +1,10 @@
 /** The environment, read once, into a closed type. */
 import { homedir } from "node:os";
 import * as path from "node:path";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { LAST_EPOCH, parseEpoch } from "../../base/time.ts";
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type ProcessEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** What the environment says. A variable that is empty counts as not set, except SOURCE_DATE_EPOCH. */
 export interface Settings {
@@ -32,12 +32,12 @@ export interface Settings {
   /** Whether a line may be drawn over and over: not in CI, not on a dumb terminal. */
   readonly redraw: boolean;
   /** All of it, for the compilers, which pick what they need. */
-  readonly environment: Environment;
+  readonly environment: ProcessEnvironment;
 }
 
 /** @param home the home folder where HOME is not set; default: what the system says */
 export function readSettings(
-  environment: Environment,
+  environment: ProcessEnvironment,
   home: () => string | undefined = systemHome,
 ): Settings {
   const value = (name: string) => environment[name] || undefined;
@@ -83,7 +83,7 @@ export function storePath(settings: Settings, flag: string | undefined): string 
   const { dataHome, home } = settings;
   if (dataHome !== undefined && path.isAbsolute(dataHome)) return path.join(dataHome, "ingot");
   if (home !== undefined) return path.resolve(home, ".local/share/ingot");
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: "where the store is: neither INGOT_STORE nor XDG_DATA_HOME nor HOME is set",
     hint: "choose a folder with --store DIR",
   });
@@ -94,7 +94,7 @@ export function sourceDateEpoch({ sourceDateEpoch: text }: Settings): number | u
   if (text === undefined) return undefined;
   const seconds = parseEpoch(text);
   if (seconds !== undefined) return seconds;
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `SOURCE_DATE_EPOCH is ${JSON.stringify(text)}, should be whole seconds since 1970, 0 to ${LAST_EPOCH}`,
     hint: "set it, for example to $(git log -1 --format=%ct), or unset it: then it is 0",
   });

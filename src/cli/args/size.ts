@@ -1,5 +1,5 @@
 /** Sizes on the command line. */
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 
 const UNITS: Readonly<Record<string, number>> = {
   "": 1,
@@ -22,7 +22,7 @@ export function parseSize(flag: string, text: string, least: number): number {
   const each = UNITS[unit.toUpperCase()];
   const bytes = number === undefined || each === undefined ? 0 : Math.floor(Number(number) * each);
   if (Number.isSafeInteger(bytes) && bytes >= least) return bytes;
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `${flag} is ${JSON.stringify(text)}, should be a size of at least ${least / 1024 ** 2} MiB`,
     hint: `with a unit, or in bytes: ${flag} 4GiB, ${flag} 700MB, ${flag} 734003200`,
   });

@@ -1,5 +1,5 @@
 import { text } from "../../base/bytes.ts";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { readFile } from "../../base/fs/file.ts";
 
 /** For commands that take many sources. */
@@ -20,7 +20,7 @@ export function allSources(given: readonly string[], list: string | undefined): 
   const sources =
     list === undefined ? given : [...given, ...sourcesIn(readFile(list, LIMIT), list)];
   if (sources.length > 0) return sources;
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message:
       list === undefined
         ? "the argument SOURCE is missing, should be an image, an archive or a layout"
@@ -33,7 +33,7 @@ export function allSources(given: readonly string[], list: string | undefined): 
 export function sourcesIn(bytes: Uint8Array, at: string): string[] {
   const whole = text(bytes);
   if (whole === undefined)
-    throw new Fault("malformed", { what: "the list of sources", at, why: "it is not UTF-8" });
+    throw new IngotError("malformed", { what: "the list of sources", at, why: "it is not UTF-8" });
   return whole
     .replace(/^\ufeff/, "")
     .split(/\r?\n/)

@@ -2,32 +2,32 @@
 import { tmpdir } from "node:os";
 import { DOCKER_LAYERS } from "../../archive/docker-manifest.ts";
 import { planArchive } from "../../archive/write.ts";
-import { Fault, isFault } from "../../base/error.ts";
-import { folderBeside, folderIn } from "../../base/fs/atomic-file.ts";
+import { IngotError, isIngotError } from "../../base/error.ts";
+import { directoryBeside, directoryIn } from "../../base/fs/atomic-file.ts";
 import { stat } from "../../base/fs/file.ts";
-import { type BuiltContainer, makeContainer } from "../../build/container.ts";
-import { type Prepared, prepareContainer } from "../../build/container-plan.ts";
+import { type BuiltContainer, buildContainer } from "../../build/container.ts";
+import { type BuildPlan, planContainer } from "../../build/container-plan.ts";
 import { nameToKeep } from "../../build/resolve-from.ts";
 import { formatReference, parseReference } from "../../oci/reference.ts";
 import { FolderStore } from "../../store/folder-store.ts";
-import { type Choice, chooseRemote } from "../../transfer/endpoint.ts";
-import { bytesOf, pullImages, reachOf } from "../../transfer/pull.ts";
+import { resolveRemote, type TransferOptions } from "../../transfer/endpoint.ts";
+import { bytesToFetch, pullImages, reachOf } from "../../transfer/pull.ts";
 import type { Context } from "../args/define-command.ts";
 import { type Settings, storePath } from "../args/settings.ts";
 import { quote } from "../output/text.ts";
 import { archiveTarget, type WritePlan } from "../shared/archive-target.ts";
-import { tellUnloadable } from "../shared/name-flags.ts";
+import { reportUnloadable } from "../shared/name-flags.ts";
 import { withRegistries } from "../shared/registry-flags.ts";
-import { imageLine, parsePlatformFlag, storeOpener, threadsFor, watched } from "../shared/task.ts";
+import { imageLine, lazyStore, parsePlatformFlag, readJobs, withProgress } from "../shared/task.ts";
 import { parseEpochChoice } from "./epoch.ts";
 import type { BuildValues } from "./options.ts";
-import { sayBuilt, warner } from "./report.ts";
+import { printBuild, warner } from "./report.ts";
 
 export async function runContainer(values: BuildValues, context: Context): Promise<void> {
-  const { talk, settings } = context;
+  const { reporter, settings } = context;
   const { output, compression = "gzip", timestamps = "set", modes = "keep" } = values;
   const write = output === undefined ? undefined : archiveTarget(output);
-  const openStore = storeOpener(context, values.store);
+  const openStore = lazyStore(context, values.store);
   const { environment } = settings;
   const args = buildArgs(values["build-arg"], environment);
   const isFile = output !== undefined && output !== "-" && stat(output)?.kind !== "other";
@@ -35,7 +35,7 @@ export async function runContainer(values: BuildValues, context: Context): Promi
     output: isFile ? output : undefined,
     store: storeIfAny(values.store, settings),
   };
-  const prepared = await prepareContainer({
+  const prepared = await planContainer({
     pull: values.pull ? (text) => pullBase(text, openStore(), context) : undefined,
     directory: values.path ?? ".",
     dockerfile: values.file,
@@ -53,18 +53,18 @@ export async function runContainer(values: BuildValues, context: Context): Promi
     tools: { commands: {}, environment },
     scratch: tmpdir(),
     openStore,
-    warn: warner(talk),
+    warn: warner(reporter),
     written,
     onLeftOut: (what) =>
-      talk.warn(
+      reporter.warn(
         `${quote(written[what] ?? "")} is not part of the image: it lies in the context, and is ${what === "store" ? "the store" : "what this build writes"}`,
       ),
   });
-  const threads = threadsFor(values.jobs);
+  const threads = readJobs(values.jobs);
   const make = (into: FolderStore) =>
-    watched(context, { label: "build", total: prepared.size, threads }, (working) => {
+    withProgress(context, { label: "build", total: prepared.size, threads }, (working) => {
       const cached = !values["no-cache"];
-      return makeContainer(
+      return buildContainer(
         prepared,
         { into, compression, cached, whole: write === undefined },
         working,
@@ -73,7 +73,7 @@ export async function runContainer(values: BuildValues, context: Context): Promi
   if (write === undefined || output === undefined) {
     const built = await make(openStore());
     if (built.layers.length > DOCKER_LAYERS)
-      context.talk.warn(
+      context.reporter.warn(
         `the image has ${built.layers.length} layers: Docker takes at most ${DOCKER_LAYERS}`,
         "join steps: COPY and ADD take several sources, and a stage of its own can be copied as one layer",
       );
@@ -89,17 +89,22 @@ async function pullBase(text: string, store: FolderStore, context: Context): Pro
   const [short = "", ...digest] = text.split("@");
   const name = [formatReference(parseReference(short, "container")), ...digest].join("@");
   const reference = nameToKeep(text, store);
-  const threads = threadsFor(undefined);
+  const threads = readJobs(undefined);
   await withRegistries(context, NO_WORDS, async (openRepository) => {
-    const choice: Choice = { platforms: [], along: "none", openStore: () => store, openRepository };
-    const found = await chooseRemote(name, choice);
+    const choice: TransferOptions = {
+      platforms: [],
+      along: "none",
+      openStore: () => store,
+      openRepository,
+    };
+    const found = await resolveRemote(name, choice);
     const images = found.images.map((image) => ({ ...image, reference }));
-    const total = bytesOf(reachOf(images).needed);
-    await watched(context, { label: `pull ${name}`, total, threads }, (working) =>
+    const total = bytesToFetch(reachOf(images).needed);
+    await withProgress(context, { label: `pull ${name}`, total, threads }, (working) =>
       pullImages(images, store, working),
     );
     for (const { reference, descriptor } of images)
-      context.talk.info(imageLine({ reference, digest: descriptor.digest }));
+      context.reporter.info(imageLine({ reference, digest: descriptor.digest }));
   });
 }
 
@@ -108,7 +113,7 @@ function storeIfAny(flag: string | undefined, settings: Settings): string | unde
   try {
     return storePath(settings, flag);
   } catch (error) {
-    if (isFault(error, "usage")) return undefined;
+    if (isIngotError(error, "usage")) return undefined;
     throw error;
   }
 }
@@ -129,7 +134,7 @@ async function aside(
   use: (built: BuiltContainer) => Promise<void>,
 ): Promise<BuiltContainer> {
   const isFile = output !== "-" && stat(output)?.kind !== "other";
-  const folder = isFile ? folderBeside(output) : folderIn(tmpdir(), "ingot");
+  const folder = isFile ? directoryBeside(output) : directoryIn(tmpdir(), "ingot");
   try {
     const built = await make(new FolderStore(folder.path));
     await use(built);
@@ -146,17 +151,17 @@ async function archive(
   context: Context,
 ): Promise<void> {
   const plan = await planArchive(images);
-  tellUnloadable(plan.unloadable, context.talk);
-  await watched(context, { label: "write", total: plan.size, threads }, (working) =>
+  reportUnloadable(plan.unloadable, context.reporter);
+  await withProgress(context, { label: "write", total: plan.size, threads }, (working) =>
     write(plan, working),
   );
 }
 
 function say(
   built: BuiltContainer,
-  { created, problems }: Prepared,
+  { created, problems }: BuildPlan,
   { output }: BuildValues,
-  { talk }: Context,
+  { reporter }: Context,
 ): void {
   const layers = built.layers.map(({ descriptor: { digest, size }, diffID, known }) => ({
     digest,
@@ -164,14 +169,14 @@ function say(
     diffID,
     known,
   }));
-  sayBuilt({ ...built, created, problems, output }, talk, { layers });
+  printBuild({ ...built, created, problems, output }, reporter, { layers });
 }
 
 /** KEY=VALUE. @throws usage */
 function pair(flag: string, text: string): [string, string] {
   const equals = text.indexOf("=");
   if (equals > 0) return [text.slice(0, equals), text.slice(equals + 1)];
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `--${flag} is ${JSON.stringify(text)}, should be KEY=VALUE`,
   });
 }

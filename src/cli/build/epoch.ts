@@ -1,4 +1,4 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { LAST_EPOCH, parseEpoch } from "../../base/time.ts";
 import type { EpochChoice } from "../../build/epoch.ts";
 import { type Settings, sourceDateEpoch } from "../args/settings.ts";
@@ -17,7 +17,7 @@ export function parseEpochChoice(
   if (flag === undefined) return given ?? sourceDateEpoch(settings) ?? 0;
   const choice = flagEpoch(flag);
   if (given === undefined || given === choice) return choice;
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `--source-date-epoch is ${JSON.stringify(flag)} and --build-arg SOURCE_DATE_EPOCH is ${JSON.stringify(argument)}, should be the same time`,
     hint: "give one of them",
   });
@@ -26,7 +26,7 @@ export function parseEpochChoice(
 function argumentEpoch(text: string): number {
   const seconds = parseEpoch(text);
   if (seconds !== undefined) return seconds;
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `--build-arg SOURCE_DATE_EPOCH is ${JSON.stringify(text)}, should be whole seconds since 1970, 0 to ${LAST_EPOCH}`,
   });
 }
@@ -36,7 +36,7 @@ function flagEpoch(flag: string): EpochChoice {
   if (flag === "now") return Math.floor(Date.now() / 1000);
   const seconds = parseEpoch(flag);
   if (seconds !== undefined) return seconds;
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `--source-date-epoch is ${JSON.stringify(flag)}, should be whole seconds since 1970 (0 to ${LAST_EPOCH}), mtime, git or now`,
   });
 }

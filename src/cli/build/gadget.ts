@@ -6,14 +6,14 @@ import { FolderStore } from "../../store/folder-store.ts";
 import type { Context } from "../args/define-command.ts";
 import { storePath } from "../args/settings.ts";
 import { archiveTarget } from "../shared/archive-target.ts";
-import { tellUnloadable } from "../shared/name-flags.ts";
-import { parsePlatformFlag, threadsFor, watched } from "../shared/task.ts";
+import { reportUnloadable } from "../shared/name-flags.ts";
+import { parsePlatformFlag, readJobs, withProgress } from "../shared/task.ts";
 import { parseEpochChoice } from "./epoch.ts";
 import type { BuildValues } from "./options.ts";
-import { sayBuilt, warner } from "./report.ts";
+import { printBuild, warner } from "./report.ts";
 
 export async function runGadget(values: BuildValues, context: Context): Promise<void> {
-  const { talk, settings } = context;
+  const { reporter, settings } = context;
   const { output } = values;
   const write = output === undefined ? undefined : archiveTarget(output);
   const store =
@@ -36,21 +36,21 @@ export async function runGadget(values: BuildValues, context: Context): Promise<
     includes: values.include,
     headers: values.headers,
     scratch: tmpdir(),
-    warn: warner(talk),
+    warn: warner(reporter),
   });
-  for (const text of built.compilers) talk.warn(`the compiler said:\n${text.trimEnd()}`);
+  for (const text of built.compilers) reporter.warn(`the compiler said:\n${text.trimEnd()}`);
   if (store !== undefined) await storeBuilt(built, store);
   if (write !== undefined) {
     const plan = await planArchive(built.images);
-    tellUnloadable(plan.unloadable, context.talk);
-    await watched(
+    reportUnloadable(plan.unloadable, context.reporter);
+    await withProgress(
       context,
-      { label: "write", total: plan.size, threads: threadsFor(values.jobs) },
+      { label: "write", total: plan.size, threads: readJobs(values.jobs) },
       (working) => write(plan, working),
     );
   }
   const blobs = [...built.blobs].map(([digest, { length }]) => ({ digest, size: length }));
-  sayBuilt({ ...built, blobs, output }, talk);
+  printBuild({ ...built, blobs, output }, reporter);
 }
 
 /** Those of the entries that have a value. */

@@ -1,5 +1,5 @@
 /** The flags of `build`, and which of them are for what. */
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import type { GLOBALS, Options, Values } from "../args/options.ts";
 import { JOBS } from "../shared/task.ts";
 
@@ -123,7 +123,7 @@ export function checkFlags(values: BuildValues, kind: Kind, why: string): void {
     const value = values[name as keyof BuildValues];
     if (value === undefined || value === false || (Array.isArray(value) && value.length === 0))
       continue;
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `--${name} is for a ${other[0]}, and this is a ${kind}: ${why}`,
       hint: "leave it out, or name the Dockerfile or build.yaml that is meant with -f FILE",
     });

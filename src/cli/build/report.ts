@@ -1,37 +1,37 @@
 /** What a build says of its image, of whatever kind. */
-import type { Problem } from "../../base/error.ts";
+import type { Diagnostic } from "../../base/error.ts";
 import type { Descriptor } from "../../oci/manifest.ts";
 import { formatPlatform } from "../../oci/platform.ts";
-import type { Named } from "../../store/store.ts";
+import type { NamedDescriptor } from "../../store/store.ts";
 import { formatProblem } from "../output/error-messages.ts";
-import type { Talk } from "../output/reporter.ts";
+import type { Reporter } from "../output/reporter.ts";
 import { imageLine } from "../shared/task.ts";
 
-export interface Said {
-  readonly images: readonly Named[];
+export interface BuildReport {
+  readonly images: readonly NamedDescriptor[];
   readonly descriptor: Descriptor;
   readonly manifests: readonly Descriptor[];
   readonly blobs: readonly { readonly digest: string; readonly size: number }[];
   readonly created: string;
   /** Warnings. */
-  readonly problems: readonly Problem[];
+  readonly problems: readonly Diagnostic[];
   /** The archive, where one was written. */
   readonly output: string | undefined;
 }
 
 /** A line for each name, and with `--json` everything, with `more` after the blobs. */
-export function sayBuilt(
-  said: Said,
-  talk: Talk,
+export function printBuild(
+  said: BuildReport,
+  reporter: Reporter,
   more: Readonly<Record<string, unknown>> = {},
 ): void {
   const images = said.images.map(({ reference, descriptor: { digest } }) => ({
     reference,
     digest,
   }));
-  for (const image of images) talk.print(imageLine(image));
+  for (const image of images) reporter.print(imageLine(image));
   const { digest, mediaType, size } = said.descriptor;
-  talk.document({
+  reporter.document({
     images,
     digest,
     mediaType,
@@ -51,8 +51,9 @@ export function sayBuilt(
 }
 
 /** Shows warnings about a recipe as they come. */
-export function warner(talk: Talk): (problems: readonly Problem[]) => void {
+export function warner(reporter: Reporter): (problems: readonly Diagnostic[]) => void {
   return (problems) => {
-    for (const problem of problems) talk.warn(formatProblem(problem).replace(/: warning: /, ": "));
+    for (const problem of problems)
+      reporter.warn(formatProblem(problem).replace(/: warning: /, ": "));
   };
 }

@@ -1,10 +1,10 @@
-import { kindOf } from "../../build/detect-kind.ts";
-import { command } from "../args/define-command.ts";
+import { detectKind } from "../../build/detect-kind.ts";
+import { defineCommand } from "../args/define-command.ts";
 import { runContainer } from "../build/container.ts";
 import { runGadget } from "../build/gadget.ts";
 import { BUILD_OPTIONS, checkFlags } from "../build/options.ts";
 
-export const buildCommand = command({
+export const buildCommand = defineCommand({
   name: "build",
   description: "build a gadget's folder or a Dockerfile into an image, the same bytes for everyone",
   args: BUILD_OPTIONS,
@@ -39,9 +39,9 @@ export const buildCommand = command({
   document:
     '{"images": [{"reference", "digest"}], "digest", "mediaType", "size", "created",\n "manifests": [{"digest", "mediaType", "size", "platform"}], "blobs": [{"digest", "size"}],\n "layers": of a container [{"digest", "size", "diffID", "known"}], "output": the archive or null,\n "warnings": [{"file", "line", "column", "level", "message", "hint"}]}',
   async run(values, context) {
-    const { kind, why } = kindOf(values.path ?? ".", values.file);
+    const { kind, why } = detectKind(values.path ?? ".", values.file);
     checkFlags(values, kind, why);
-    if (values.output === "-") context.talk.answerOnStderr();
+    if (values.output === "-") context.reporter.answerOnStderr();
     await (kind === "gadget" ? runGadget : runContainer)(values, context);
     return 0;
   },

@@ -1,7 +1,7 @@
-import { command } from "../args/define-command.ts";
+import { defineCommand } from "../args/define-command.ts";
 import { completionScript } from "../completion/index.ts";
 
-export const completionCommand = command({
+export const completionCommand = defineCommand({
   name: "completion",
   description: "print a script that completes ingot's words in a shell",
   store: false,
@@ -21,10 +21,10 @@ export const completionCommand = command({
     { line: "ingot completion fish | source", does: "the same in fish" },
   ],
   document: '{"shell", "script"}',
-  async run({ shell }, { talk, all }) {
+  async run({ shell }, { reporter, all }) {
     const script = completionScript(shell, await all());
-    if (!talk.json) talk.raw(script);
-    talk.document({ shell, script });
+    if (!reporter.json) reporter.raw(script);
+    reporter.document({ shell, script });
     return 0;
   },
 });

@@ -1,28 +1,28 @@
 import { namingReferrers } from "../../image/referrer-fault.ts";
 import { planCopy } from "../../transfer/copy.ts";
-import { choose, parseDestination } from "../../transfer/endpoint.ts";
-import { command, type ExitCode } from "../args/define-command.ts";
-import { absentJson, tellAbsent } from "../shared/absent-platforms.ts";
-import { passingOver, REPOSITORY, tellUnloadable } from "../shared/name-flags.ts";
-import { leftJson, tellLeft } from "../shared/referrer-flags.ts";
+import { parseDestination, resolveSources } from "../../transfer/endpoint.ts";
+import { defineCommand, type ExitCode } from "../args/define-command.ts";
+import { absentJson, reportAbsent } from "../shared/absent-platforms.ts";
+import { passingOver, REPOSITORY, reportUnloadable } from "../shared/name-flags.ts";
+import { leftJson, reportLeftBehind } from "../shared/referrer-flags.ts";
 import {
-  alongOf,
   REFERRERS,
   REGISTRY,
+  referrerPolicy,
   TRANSFERS,
   withRegistries,
 } from "../shared/registry-flags.ts";
 import {
   FOREIGN,
   imageLine,
+  lazyStore,
   PLATFORM,
   parsePlatformFlag,
-  storeOpener,
-  threadsFor,
-  watched,
+  readJobs,
+  withProgress,
 } from "../shared/task.ts";
 
-export const copyCommand = command({
+export const copyCommand = defineCommand({
   name: "copy",
   description: "copy images between registries, archives, layouts and the store, unchanged",
   args: {
@@ -64,19 +64,19 @@ export const copyCommand = command({
     '{"images": [{"reference", "digest"}], "referrers": [{"reference", "digest"}],\n "left": [{"kind", "subject", "digest", "why"}], "absent": [{"platform", "digest"}]}: referrers that stay behind',
   async run(words, context) {
     const { source, destination: text, repository, platform, jobs, store: folder } = words;
-    const { talk } = context;
-    const threads = threadsFor(jobs);
+    const { reporter } = context;
+    const threads = readJobs(jobs);
     const platforms = parsePlatformFlag(platform);
-    const along = alongOf(words);
+    const along = referrerPolicy(words);
     const destination = parseDestination(text);
-    const openStore = storeOpener(context, folder);
+    const openStore = lazyStore(context, folder);
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
-      const chosen = await choose(source, {
+      const chosen = await resolveSources(source, {
         platforms,
         along,
         foreign: words["allow-missing-foreign"],
         repository,
-        passOver: destination.kind === "layout" ? undefined : passingOver(talk),
+        passOver: destination.kind === "layout" ? undefined : passingOver(reporter),
         openStore,
         openRepository,
       });
@@ -84,17 +84,17 @@ export const copyCommand = command({
       const copy = await namingReferrers(all, () =>
         planCopy(chosen, destination, source, { openStore, openRepository }),
       );
-      tellLeft(copy.left, talk);
-      tellUnloadable(copy.unloadable ?? [], talk);
-      const absent = tellAbsent(copy.images, talk);
-      await watched(context, { label: "copy", total: copy.total, threads }, (working) =>
+      reportLeftBehind(copy.left, reporter);
+      reportUnloadable(copy.unloadable ?? [], reporter);
+      const absent = reportAbsent(copy.images, reporter);
+      await withProgress(context, { label: "copy", total: copy.total, threads }, (working) =>
         namingReferrers(all, () => copy.run(working)),
       );
       const [images, also] = [copy.images, copy.referring].map((all) =>
         all.map(({ reference, descriptor: { digest } }) => ({ reference, digest })),
       );
-      for (const line of [...images!, ...also!]) talk.print(imageLine(line));
-      talk.document({
+      for (const line of [...images!, ...also!]) reporter.print(imageLine(line));
+      reporter.document({
         images: images!,
         referrers: also!,
         left: leftJson(copy.left),

@@ -1,33 +1,33 @@
 import { listName } from "../../archive/volumes/format.ts";
-import type { Written } from "../../archive/write.ts";
+import type { WrittenArchive } from "../../archive/write.ts";
 import { namingReferrers } from "../../image/referrer-fault.ts";
 import { planRemote } from "../../transfer/export-remote.ts";
-import { command, type ExitCode } from "../args/define-command.ts";
+import { defineCommand, type ExitCode } from "../args/define-command.ts";
 import { parseSize } from "../args/size.ts";
 import { allSources, SOURCE_LIST } from "../args/source-list.ts";
-import type { Json } from "../output/reporter.ts";
+import type { JsonAnswer } from "../output/reporter.ts";
 import { formatBytes } from "../output/text.ts";
-import { absentJson, tellAbsent } from "../shared/absent-platforms.ts";
+import { absentJson, reportAbsent } from "../shared/absent-platforms.ts";
 import { archiveTarget } from "../shared/archive-target.ts";
 import { BASE, baseOf, leftOutOf, saveInventory } from "../shared/delta-flags.ts";
 import { exportSources } from "../shared/export-sources.ts";
-import { passingOver, REPOSITORY, tellUnloadable } from "../shared/name-flags.ts";
-import { leftJson, referrersInWords, tellLeft } from "../shared/referrer-flags.ts";
-import { alongOf, REFERRERS, REGISTRY, withRegistries } from "../shared/registry-flags.ts";
+import { passingOver, REPOSITORY, reportUnloadable } from "../shared/name-flags.ts";
+import { leftJson, referrersInWords, reportLeftBehind } from "../shared/referrer-flags.ts";
+import { REFERRERS, REGISTRY, referrerPolicy, withRegistries } from "../shared/registry-flags.ts";
 import {
   FOREIGN,
   imageLine,
   JOBS,
+  lazyStore,
   PLATFORM,
   parsePlatformFlag,
-  storeOpener,
-  threadsFor,
-  watched,
+  readJobs,
+  withProgress,
 } from "../shared/task.ts";
 
 const LEAST_VOLUME = 1024 * 1024;
 
-export const exportCommand = command({
+export const exportCommand = defineCommand({
   name: "export",
   description: "write images into one canonical archive, every byte verified",
   args: {
@@ -96,18 +96,18 @@ export const exportCommand = command({
     '{"output", "size", "blobs", "resumed", "images": [{"reference", "digest"}],\n "referrers": [{"subject", "digest"}], "left": [{"kind", "subject", "digest", "why"}], "absent": [{"platform", "digest"}]}; with -o - on stderr;\n "resumed" = bytes that a run which broke off had left; with --base also\n "base": {"images": [{"reference", "digest"}], "layers", "bytes"}: what is left out; with --split also\n "volumes": [{"file", "digest", "size"}], "list"',
   async run(words, context) {
     const { source, file, output, split, repository, platform, jobs, inventory } = words;
-    const { talk } = context;
-    if (output === "-") talk.answerOnStderr();
-    const threads = threadsFor(jobs);
+    const { reporter } = context;
+    if (output === "-") reporter.answerOnStderr();
+    const threads = readJobs(jobs);
     const platforms = parsePlatformFlag(platform);
-    const along = alongOf(words);
+    const along = referrerPolicy(words);
     const below = split === undefined ? undefined : parseSize("--split", split, LEAST_VOLUME);
     const write = archiveTarget(output, below);
-    const openStore = storeOpener(context, words.store);
+    const openStore = lazyStore(context, words.store);
     const texts = allSources(source, file);
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
       const foreign = words["allow-missing-foreign"];
-      const passOver = passingOver(talk);
+      const passOver = passingOver(reporter);
       const choice = {
         platforms,
         along,
@@ -118,24 +118,24 @@ export const exportCommand = command({
         openRepository,
       };
       const { images, left: behind } = await exportSources(texts, choice);
-      tellLeft(behind, talk);
-      const absent = tellAbsent(images, talk);
+      reportLeftBehind(behind, reporter);
+      const absent = reportAbsent(images, reporter);
       const base = await baseOf(words, choice);
       const plan = await namingReferrers(images, () => planRemote(images, base));
-      tellUnloadable(plan.unloadable, talk);
+      reportUnloadable(plan.unloadable, reporter);
       // Volumes are read back.
       const total = below === undefined ? plan.size : 2 * plan.size;
-      const written = await watched(context, { label: "export", total, threads }, (working) =>
+      const written = await withProgress(context, { label: "export", total, threads }, (working) =>
         namingReferrers(images, () => write(plan, working, images)),
       );
       if (written.resumed > 0)
-        talk.info(`${formatBytes(written.resumed)} were there, of a run that broke off`);
-      const left = leftOutOf(plan, base, talk);
+        reporter.info(`${formatBytes(written.resumed)} were there, of a run that broke off`);
+      const left = leftOutOf(plan, base, reporter);
       if (inventory !== undefined) saveInventory(images, inventory);
-      for (const image of plan.images) talk.print(imageLine(image));
-      if (plan.referrers.length > 0) talk.info(`with ${referrersInWords(images)}`);
-      for (const { file, digest } of written.volumes ?? []) talk.print(`${file} ${digest}`);
-      talk.document({
+      for (const image of plan.images) reporter.print(imageLine(image));
+      if (plan.referrers.length > 0) reporter.info(`with ${referrersInWords(images)}`);
+      for (const { file, digest } of written.volumes ?? []) reporter.print(`${file} ${digest}`);
+      reporter.document({
         output,
         size: plan.size,
         blobs: plan.blobs,
@@ -152,7 +152,10 @@ export const exportCommand = command({
   },
 });
 
-function volumesJson(output: string, { volumes }: Written): { readonly [name: string]: Json } {
+function volumesJson(
+  output: string,
+  { volumes }: WrittenArchive,
+): { readonly [name: string]: JsonAnswer } {
   if (volumes === undefined) return {};
   const each = volumes.map(({ file, digest, size }) => ({ file, digest, size }));
   return { volumes: each, list: listName(output) };

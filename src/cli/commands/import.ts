@@ -1,11 +1,11 @@
-import { tallyOf } from "../../archive/volumes/find.ts";
+import { volumeSummary } from "../../archive/volumes/find.ts";
 import type { Finding } from "../../image/findings.ts";
 import { FolderStore } from "../../store/folder-store.ts";
 import { importArchive } from "../../verify/import.ts";
-import { command } from "../args/define-command.ts";
+import { defineCommand } from "../args/define-command.ts";
 import { storePath } from "../args/settings.ts";
 import { findingJson, formatFinding } from "../output/error-messages.ts";
-import { count, formatBytes } from "../output/text.ts";
+import { formatBytes, plural } from "../output/text.ts";
 import { absentJson } from "../shared/absent-platforms.ts";
 import { summaryJson } from "../shared/delta-flags.ts";
 import { REPOSITORY } from "../shared/name-flags.ts";
@@ -16,14 +16,14 @@ import {
   JOBS,
   PLATFORM,
   parsePlatformFlag,
-  threadsFor,
-  watched,
+  readJobs,
+  withProgress,
 } from "../shared/task.ts";
 import { archiveOf } from "../shared/volume-args.ts";
 
 const isUnchecked = ({ level }: Finding) => level === "unchecked";
 
-export const importCommand = command({
+export const importCommand = defineCommand({
   name: "import",
   description: "take the images of an archive into the store, every byte verified",
   args: {
@@ -68,33 +68,33 @@ export const importCommand = command({
     '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "referrers": [{"subject", "digest"}],\n "blobs", "added", "bytes",\n "list"?, "volumes"?, "base"?, "skipped": [{"reference", "digest"}],\n "absent": [{"platform", "digest"}], "warnings": [{"code", "at", "message"}]};\n an archive in volumes has the path of their "list" and the number of "volumes"',
   async run(words, context) {
     const { file: files, name, repository, platform, jobs, store: folder } = words;
-    const { talk, settings } = context;
-    const threads = threadsFor(jobs);
+    const { reporter, settings } = context;
+    const threads = readJobs(jobs);
     const foreign = words["allow-missing-foreign"];
     const taking = { name, repository, platforms: parsePlatformFlag(platform), foreign };
     const { source, total } = await archiveOf(files, context, threads);
-    const volumes = "volumes" in source ? tallyOf(source.volumes) : undefined;
+    const volumes = "volumes" in source ? volumeSummary(source.volumes) : undefined;
     const store = new FolderStore(storePath(settings, folder));
-    const done = await watched(context, { label: "import", total, threads }, (working) =>
+    const done = await withProgress(context, { label: "import", total, threads }, (working) =>
       importArchive(source, store, working, taking),
     );
-    for (const finding of done.warnings) talk.warn(formatFinding(finding));
+    for (const finding of done.warnings) reporter.warn(formatFinding(finding));
     for (const { reference, digest } of done.skipped)
-      talk.warn(`not taken: ${reference} ${digest}, which could not be checked`);
+      reporter.warn(`not taken: ${reference} ${digest}, which could not be checked`);
     for (const { reference, descriptor } of done.images)
-      talk.print(imageLine({ reference, digest: descriptor.digest }));
+      reporter.print(imageLine({ reference, digest: descriptor.digest }));
     const referrers = done.referrers.flatMap((one) =>
       one.refers === undefined ? [] : [{ ...one, refers: one.refers }],
     );
-    if (referrers.length > 0) talk.info(`with ${referrerCount(kindsOf(referrers, store))}`);
-    talk.info(
-      `${count(done.blobs, "blob")}, ${formatBytes(done.bytes)}; ${done.added} of them new in ${store.at}`,
+    if (referrers.length > 0) reporter.info(`with ${referrerCount(kindsOf(referrers, store))}`);
+    reporter.info(
+      `${plural(done.blobs, "blob")}, ${formatBytes(done.bytes)}; ${done.added} of them new in ${store.at}`,
     );
     if (done.base !== undefined)
-      talk.info(
-        `${count(done.base.layers, "layer")} that the delta leaves out: in ${store.at}, and proven there`,
+      reporter.info(
+        `${plural(done.base.layers, "layer")} that the delta leaves out: in ${store.at}, and proven there`,
       );
-    talk.document({
+    reporter.document({
       store: store.at,
       images: done.images.map(({ reference, descriptor: { digest, mediaType, size } }) => ({
         reference,

@@ -1,14 +1,14 @@
 import { type Description, describeImage, type ManifestDescription } from "../../image/inspect.ts";
 import { select } from "../../image/select.ts";
 import { openSources } from "../../source/source.ts";
-import { command } from "../args/define-command.ts";
-import type { Json } from "../output/reporter.ts";
+import { defineCommand } from "../args/define-command.ts";
+import type { JsonAnswer } from "../output/reporter.ts";
 import { formatBytes, table } from "../output/text.ts";
 import { absentJson, absentWords } from "../shared/absent-platforms.ts";
 import { REPOSITORY } from "../shared/name-flags.ts";
-import { PLATFORM, parsePlatformFlag, storeOpener } from "../shared/task.ts";
+import { lazyStore, PLATFORM, parsePlatformFlag } from "../shared/task.ts";
 
-export const inspectCommand = command({
+export const inspectCommand = defineCommand({
   name: "inspect",
   description: "show what an image is made of",
   args: {
@@ -34,15 +34,15 @@ export const inspectCommand = command({
   document:
     '{"images": [{"reference", "digest", "mediaType", "kind", "size", "blobs", "created", "platforms", "absent": [{"platform", "digest"}], "annotations",\n "manifests": [{"digest", "size", "mediaType", "artifactType", "platform", "config", "layers"}]}]}',
   async run({ source, repository, platform, store: folder }, context) {
-    const { talk } = context;
+    const { reporter } = context;
     const platforms = parsePlatformFlag(platform);
-    const images = await openSources(source, storeOpener(context, folder), { repository });
+    const images = await openSources(source, lazyStore(context, folder), { repository });
     const descriptions = images.map((image) => describeImage(select(image, platforms)));
     descriptions.forEach((description, i) => {
-      if (i > 0) talk.print("");
-      for (const line of lines(description)) talk.print(line);
+      if (i > 0) reporter.print("");
+      for (const line of lines(description)) reporter.print(line);
     });
-    talk.document({ images: descriptions.map(toJson) });
+    reporter.document({ images: descriptions.map(toJson) });
     return 0;
   },
 });
@@ -87,7 +87,7 @@ function manifestLines({ platform, digest, config, layers }: ManifestDescription
 }
 
 /** With null for what is not there: the members of the document are always the same. */
-function toJson({ created, absent, annotations, manifests, ...image }: Description): Json {
+function toJson({ created, absent, annotations, manifests, ...image }: Description): JsonAnswer {
   return {
     ...image,
     created: created ?? null,

@@ -1,7 +1,7 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { keepCredentials } from "../../registry/auth/credentials.ts";
 import { Registry } from "../../registry/registry.ts";
-import { command } from "../args/define-command.ts";
+import { defineCommand } from "../args/define-command.ts";
 import { registryName } from "../args/registry-name.ts";
 import {
   helperPlace,
@@ -12,7 +12,7 @@ import {
   registryOptions,
 } from "../shared/registry-flags.ts";
 
-export const loginCommand = command({
+export const loginCommand = defineCommand({
   name: "login",
   description: "log in to a registry",
   store: false,
@@ -31,11 +31,11 @@ export const loginCommand = command({
     },
   ],
   document: '{"registry", "username", "kept"}; kept is the file, or the helper',
-  async run(words, { talk, settings }) {
+  async run(words, { reporter, settings }) {
     const registry = registryName(words.registry);
     const who = await readLogin(words);
     if (who === undefined)
-      throw new Fault("usage", {
+      throw new IngotError("usage", {
         message: "--username and --password-stdin are missing",
         hint: `for example: ingot login ${registry} --username NAME --password-stdin < password.txt`,
       });
@@ -52,9 +52,9 @@ export const loginCommand = command({
     }
     const file = loginFile(settings, words.authfile);
     const kept = await keepCredentials(file, registry, who, helperPlace(settings));
-    talk.print(`${registry} ${who.username}`);
-    talk.info(`kept in ${kept}`);
-    talk.document({ registry, username: who.username, kept });
+    reporter.print(`${registry} ${who.username}`);
+    reporter.info(`kept in ${kept}`);
+    reporter.document({ registry, username: who.username, kept });
     return 0;
   },
 });

@@ -2,12 +2,12 @@ import type { NamedReferrer } from "../../image/entries.ts";
 import { withoutOrphans } from "../../image/orphans.ts";
 import { pruneStore } from "../../image/prune.ts";
 import { FolderStore } from "../../store/folder-store.ts";
-import { command } from "../args/define-command.ts";
+import { defineCommand } from "../args/define-command.ts";
 import { storePath } from "../args/settings.ts";
-import { count, formatBytes } from "../output/text.ts";
+import { formatBytes, plural } from "../output/text.ts";
 import { kindsOf, referrerCount, referrersJson } from "../shared/referrer-flags.ts";
 
-export const pruneCommand = command({
+export const pruneCommand = defineCommand({
   name: "prune",
   description: "remove the blobs that no image in the store needs",
   args: {},
@@ -18,7 +18,7 @@ export const pruneCommand = command({
   examples: [{ line: "ingot prune", does: "free what removed images have left" }],
   document:
     '{"store", "removed": [{"digest", "size"}], "bytes",\n "orphans": the referrers that were removed because no image has their subject [{"subject", "digest"}]}',
-  async run({ store: folder }, { talk, settings }) {
+  async run({ store: folder }, { reporter, settings }) {
     const store = new FolderStore(storePath(settings, folder));
     let orphaned: readonly NamedReferrer[] = [];
     let kinds = "";
@@ -28,15 +28,16 @@ export const pruneCommand = command({
       kinds = referrerCount(kindsOf(orphans, store));
       return entries;
     });
-    if (kinds !== "") talk.info(`removed ${kinds}: no image in the store has what they refer to`);
+    if (kinds !== "")
+      reporter.info(`removed ${kinds}: no image in the store has what they refer to`);
     const bytes = removed.reduce((sum, { size }) => sum + size, 0);
-    for (const { digest, size } of removed) talk.print(`${digest} ${formatBytes(size)}`);
-    talk.info(
+    for (const { digest, size } of removed) reporter.print(`${digest} ${formatBytes(size)}`);
+    reporter.info(
       removed.length === 0
         ? `nothing to remove: every blob in ${store.at} is needed`
-        : `removed ${count(removed.length, "blob")}, freed ${formatBytes(bytes)}`,
+        : `removed ${plural(removed.length, "blob")}, freed ${formatBytes(bytes)}`,
     );
-    talk.document({ store: store.at, removed, bytes, orphans: referrersJson(orphaned) });
+    reporter.document({ store: store.at, removed, bytes, orphans: referrersJson(orphaned) });
     return 0;
   },
 });

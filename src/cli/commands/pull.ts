@@ -1,33 +1,33 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { namingReferrers } from "../../image/referrer-fault.ts";
 import { oncePerName, underName } from "../../image/referrers.ts";
 import { parseRemote } from "../../oci/remote-reference.ts";
-import { type Chosen, chooseRemote, renamed } from "../../transfer/endpoint.ts";
-import { bytesOf, pullImages, reachOf } from "../../transfer/pull.ts";
+import { type ResolvedImages, renamed, resolveRemote } from "../../transfer/endpoint.ts";
+import { bytesToFetch, pullImages, reachOf } from "../../transfer/pull.ts";
 import type { RemoteImage } from "../../transfer/remote-image.ts";
-import { command, type ExitCode } from "../args/define-command.ts";
-import { count, formatBytes } from "../output/text.ts";
-import { absentJson, tellAbsent } from "../shared/absent-platforms.ts";
-import { leftJson, tellLeft } from "../shared/referrer-flags.ts";
+import { defineCommand, type ExitCode } from "../args/define-command.ts";
+import { formatBytes, plural } from "../output/text.ts";
+import { absentJson, reportAbsent } from "../shared/absent-platforms.ts";
+import { leftJson, reportLeftBehind } from "../shared/referrer-flags.ts";
 import {
-  alongOf,
   LOGIN,
   REFERRERS,
   REGISTRY,
+  referrerPolicy,
   TRANSFERS,
   withRegistries,
 } from "../shared/registry-flags.ts";
 import {
   FOREIGN,
   imageLine,
+  lazyStore,
   PLATFORM,
   parsePlatformFlag,
-  storeOpener,
-  threadsFor,
-  watched,
+  readJobs,
+  withProgress,
 } from "../shared/task.ts";
 
-export const pullCommand = command({
+export const pullCommand = defineCommand({
   name: "pull",
   description: "pull images from registries into the store, every byte verified",
   args: {
@@ -67,44 +67,44 @@ export const pullCommand = command({
     '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "referrers": [{"reference", "digest"}],\n "left": [{"kind", "subject", "digest", "why"}], "absent": [{"platform", "digest"}],\n "blobs", "fetched", "bytes"}; fetched and bytes count blobs that were not there, without manifests',
   async run(words, context) {
     const { image: texts, platform, as, jobs, store: folder } = words;
-    const { talk } = context;
-    const threads = threadsFor(jobs);
+    const { reporter } = context;
+    const threads = readJobs(jobs);
     const platforms = parsePlatformFlag(platform);
-    const along = alongOf(words);
+    const along = referrerPolicy(words);
     if (as !== undefined && texts.length > 1)
-      throw new Fault("usage", { message: "--as is one name, and there are several images" });
+      throw new IngotError("usage", { message: "--as is one name, and there are several images" });
     const registries = new Set(texts.map((text) => parseRemote(text).registry));
     if (words.username !== undefined && registries.size > 1)
-      throw new Fault("usage", {
+      throw new IngotError("usage", {
         message: `--username is for one registry, and there are several: ${[...registries].join(", ")}`,
         hint: "log in to each of them: ingot login",
       });
-    const openStore = storeOpener(context, folder);
+    const openStore = lazyStore(context, folder);
     const store = openStore();
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
       const foreign = words["allow-missing-foreign"];
       const choice = { platforms, along, foreign, openStore, openRepository };
-      const chosen: Chosen<RemoteImage>[] = [];
-      for (const text of texts) chosen.push(await chooseRemote(text, choice));
+      const chosen: ResolvedImages<RemoteImage>[] = [];
+      for (const text of texts) chosen.push(await resolveRemote(text, choice));
       const images = chosen
         .flatMap((each) => each.images)
         .map((image) => (as === undefined ? image : renamed(image, as)));
       const found = oncePerName(chosen.flatMap((each) => each.referring));
       const referring = as === undefined ? found : underName(found, images[0]!.reference);
       const left = chosen.flatMap((each) => each.left);
-      tellLeft(left, talk);
-      const absent = absentJson(tellAbsent(images, talk));
+      reportLeftBehind(left, reporter);
+      const absent = absentJson(reportAbsent(images, reporter));
       const all = [...images, ...referring];
-      const total = bytesOf(reachOf(all).needed);
-      const done = await watched(context, { label: "pull", total, threads }, (working) =>
+      const total = bytesToFetch(reachOf(all).needed);
+      const done = await withProgress(context, { label: "pull", total, threads }, (working) =>
         namingReferrers(all, () => pullImages(all, store, working)),
       );
       for (const { reference, descriptor } of all)
-        talk.print(imageLine({ reference, digest: descriptor.digest }));
-      talk.info(
-        `${count(done.blobs, "blob")}; ${done.fetched} of them fetched, ${formatBytes(done.bytes)}`,
+        reporter.print(imageLine({ reference, digest: descriptor.digest }));
+      reporter.info(
+        `${plural(done.blobs, "blob")}; ${done.fetched} of them fetched, ${formatBytes(done.bytes)}`,
       );
-      talk.document({
+      reporter.document({
         store: store.at,
         images: images.map(({ reference, descriptor: { digest, mediaType, size } }) => ({
           reference,

@@ -1,36 +1,36 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { readEntries } from "../../image/entries.ts";
 import { namingReferrers } from "../../image/referrer-fault.ts";
-import { nameOf } from "../../oci/layout.ts";
+import { imageNameOf } from "../../oci/layout.ts";
 import { parseRemote } from "../../oci/remote-reference.ts";
-import { parsePlace, parseRule, Renaming } from "../../oci/rename.ts";
+import { NameMapping, parseMirrorTarget, parseRenameRule } from "../../oci/rename.ts";
 import type { FolderStore } from "../../store/folder-store.ts";
-import type { Choice } from "../../transfer/endpoint.ts";
+import type { TransferOptions } from "../../transfer/endpoint.ts";
 import { bytesToPush, type Pushed } from "../../transfer/push.ts";
-import { type Move, movesByRule, movesTo, pushMoves } from "../../transfer/push-plan.ts";
-import { command, type ExitCode } from "../args/define-command.ts";
+import { type PushItem, planMirror, planPush, pushAll } from "../../transfer/push-plan.ts";
+import { defineCommand, type ExitCode } from "../args/define-command.ts";
 import type { Values } from "../args/options.ts";
-import type { Talk } from "../output/reporter.ts";
-import { count, formatBytes } from "../output/text.ts";
-import { absentJson, tellAbsent } from "../shared/absent-platforms.ts";
+import type { Reporter } from "../output/reporter.ts";
+import { formatBytes, plural } from "../output/text.ts";
+import { absentJson, reportAbsent } from "../shared/absent-platforms.ts";
 import { passingOver, REPOSITORY } from "../shared/name-flags.ts";
-import { leftJson, referrersInWords, tellLeft } from "../shared/referrer-flags.ts";
+import { leftJson, referrersInWords, reportLeftBehind } from "../shared/referrer-flags.ts";
 import {
-  alongOf,
   LOGIN,
   REFERRERS,
   REGISTRY,
+  referrerPolicy,
   TRANSFERS,
   withRegistries,
 } from "../shared/registry-flags.ts";
 import {
   FOREIGN,
   imageLine,
+  lazyStore,
   PLATFORM,
   parsePlatformFlag,
-  storeOpener,
-  threadsFor,
-  watched,
+  readJobs,
+  withProgress,
 } from "../shared/task.ts";
 
 /** Where images go, where that is said by rule. */
@@ -53,7 +53,7 @@ const RULES = {
   "dry-run": { type: "boolean", description: "say what would be called what, and send nothing" },
 } as const;
 
-export const pushCommand = command({
+export const pushCommand = defineCommand({
   name: "push",
   description: "push images to a registry, from the store or straight from an archive",
   args: {
@@ -99,19 +99,19 @@ export const pushCommand = command({
     '{"reference", "digest", "blobs", "sent", "mounted", "bytes", "referrers": [{"reference", "digest"}],\n "left": [{"kind", "subject", "digest", "why"}], "absent": [{"platform", "digest"}]}; with --to\n {"images": [{"source", "reference", "digest"}], "referrers": [the same], "blobs", "sent", "mounted", "bytes", "left", "absent"};\n with --dry-run {"images", "referrers", "left", "absent"}',
   async run(words, context) {
     const { source: texts, to, all, platform, jobs, store: folder } = words;
-    const { talk } = context;
+    const { reporter } = context;
     checkWords(words);
-    const place = to === undefined ? undefined : parsePlace(to);
-    const renaming = place && new Renaming(place, words.rename.map(parseRule));
+    const place = to === undefined ? undefined : parseMirrorTarget(to);
+    const renaming = place && new NameMapping(place, words.rename.map(parseRenameRule));
     checkLogin(words, place?.registry);
-    const threads = threadsFor(jobs);
+    const threads = readJobs(jobs);
     const platforms = parsePlatformFlag(platform);
-    const along = alongOf(words);
-    const openStore = storeOpener(context, folder);
-    if (texts.length === 0) tellNameless(openStore(), talk);
+    const along = referrerPolicy(words);
+    const openStore = lazyStore(context, folder);
+    if (texts.length === 0) tellNameless(openStore(), reporter);
     return withRegistries<ExitCode>(context, words, async (openRepository) => {
-      const passOver = passingOver(talk);
-      const choice: Choice = {
+      const passOver = passingOver(reporter);
+      const choice: TransferOptions = {
         platforms,
         along,
         foreign: words["allow-missing-foreign"],
@@ -122,38 +122,38 @@ export const pushCommand = command({
       };
       const { moves, left } =
         renaming === undefined
-          ? await movesTo(texts[0]!, texts[1], choice)
-          : await movesByRule({ texts, all }, choice, renaming);
+          ? await planPush(texts[0]!, texts[1], choice)
+          : await planMirror({ texts, all }, choice, renaming);
       for (const { text } of renaming?.unused ?? [])
-        talk.warn(
+        reporter.warn(
           `the rule ${text} fits no name`,
           "names are complete, as in docker.io/library/x:v1; --dry-run says what would be called what",
         );
       const going = moves.map(({ image }) => image);
       const total = going.reduce((sum, image) => sum + bytesToPush(image), 0);
-      tellLeft(left, talk);
-      const absent = absentJson(tellAbsent(going, talk));
+      reportLeftBehind(left, reporter);
+      const absent = absentJson(reportAbsent(going, reporter));
       if (words["dry-run"]) {
-        for (const move of moves) talk.print(`${move.before} -> ${imageLine(answerOf(move))}`);
-        talk.info(`${countOf(moves)}, ${formatBytes(total)} at most: nothing is sent`);
-        talk.document({ ...documentOf(moves), left: leftJson(left), absent });
+        for (const move of moves) reporter.print(`${move.before} -> ${imageLine(answerOf(move))}`);
+        reporter.info(`${countOf(moves)}, ${formatBytes(total)} at most: nothing is sent`);
+        reporter.document({ ...documentOf(moves), left: leftJson(left), absent });
         return 0;
       }
-      const done: Move[] = [];
-      const tell = (move: Move) => {
+      const done: PushItem[] = [];
+      const tell = (move: PushItem) => {
         done.push(move);
-        talk.print(imageLine(answerOf(move)));
+        reporter.print(imageLine(answerOf(move)));
       };
-      const pushed = await watched(context, { label: "push", total, threads }, (working) =>
-        namingReferrers(going, () => pushMoves(moves, choice, working, tell)),
+      const pushed = await withProgress(context, { label: "push", total, threads }, (working) =>
+        namingReferrers(going, () => pushAll(moves, choice, working, tell)),
       ).catch((error: unknown) => {
-        tellBroken(moves, done, talk);
+        tellBroken(moves, done, reporter);
         throw error;
       });
-      tellPushed(pushed, talk);
+      tellPushed(pushed, reporter);
       const { images, referrers } = documentOf(moves);
       const single = images.map(({ reference, digest }) => ({ reference, digest }))[0];
-      talk.document(
+      reporter.document(
         renaming === undefined
           ? {
               ...single,
@@ -171,7 +171,7 @@ export const pushCommand = command({
 
 type Words = Values<typeof RULES & typeof LOGIN> & { readonly source: readonly string[] };
 
-const usage = (message: string, hint: string) => new Fault("usage", { message, hint });
+const usage = (message: string, hint: string) => new IngotError("usage", { message, hint });
 
 /** @throws usage for words that do not go together */
 function checkWords({ source, to, all, rename }: Words): void {
@@ -208,50 +208,54 @@ function checkLogin({ username, source }: Words, to: string | undefined): void {
     );
 }
 
-function tellNameless(store: FolderStore, talk: Talk): void {
-  const nameless = readEntries(store).images.filter((image) => nameOf(image) === undefined);
+function tellNameless(store: FolderStore, reporter: Reporter): void {
+  const nameless = readEntries(store).images.filter((image) => imageNameOf(image) === undefined);
   if (nameless.length === 0) return;
-  talk.warn(
-    `${count(nameless.length, "image")} of the store without a name: not pushed`,
+  reporter.warn(
+    `${plural(nameless.length, "image")} of the store without a name: not pushed`,
     "give it one: ingot tag DIGEST NAME",
   );
 }
 
 /** `2 images, with 3 signatures, 1 SBOM`. */
-function countOf(moves: readonly Move[]): string {
+function countOf(moves: readonly PushItem[]): string {
   const going = moves.map(({ image }) => image);
   const referrers = referrersInWords(going);
   const images = going.filter(({ refers }) => refers === undefined).length;
-  return `${count(images, "image")}${referrers && `, with ${referrers}`}`;
+  return `${plural(images, "image")}${referrers && `, with ${referrers}`}`;
 }
 
 /** `1 of 2 images`, `2 of 2 images and 1 of 3 referrers`. */
-function progressOf(moves: readonly Move[], done: readonly Move[]): string {
-  const referring = (some: readonly Move[]) =>
+function progressOf(moves: readonly PushItem[], done: readonly PushItem[]): string {
+  const referring = (some: readonly PushItem[]) =>
     some.filter(({ image }) => image.refers !== undefined).length;
   const [all, pushed] = [referring(moves), referring(done)];
-  const images = `${done.length - pushed} of ${count(moves.length - all, "image")}`;
-  return all === 0 ? images : `${images} and ${pushed} of ${count(all, "referrer")}`;
+  const images = `${done.length - pushed} of ${plural(moves.length - all, "image")}`;
+  return all === 0 ? images : `${images} and ${pushed} of ${plural(all, "referrer")}`;
 }
 
 /** Where it stopped, and that nothing of what is done must be done again. */
-function tellBroken(moves: readonly Move[], done: readonly Move[], talk: Talk): void {
+function tellBroken(
+  moves: readonly PushItem[],
+  done: readonly PushItem[],
+  reporter: Reporter,
+): void {
   const next = moves[done.length];
   if (moves.length === 1 || next === undefined) return;
   const names = done.map(({ image }) => image.reference);
-  talk.warn(
-    `stopped at ${next.image.reference}: ${progressOf(moves, done)} pushed before${talk.json && done.length > 0 ? `: ${names.join(", ")}` : ""}`,
+  reporter.warn(
+    `stopped at ${next.image.reference}: ${progressOf(moves, done)} pushed before${reporter.json && done.length > 0 ? `: ${names.join(", ")}` : ""}`,
     "run it again: what the registry has is not sent again",
   );
 }
 
-function tellPushed({ blobs, sent, bytes, mounted }: Pushed, talk: Talk): void {
-  talk.info(
-    `${count(blobs, "blob")}; ${sent} of them sent, ${formatBytes(bytes)}; ${mounted} mounted`,
+function tellPushed({ blobs, sent, bytes, mounted }: Pushed, reporter: Reporter): void {
+  reporter.info(
+    `${plural(blobs, "blob")}; ${sent} of them sent, ${formatBytes(bytes)}; ${mounted} mounted`,
   );
 }
 
-const answerOf = ({ image }: Move) => ({
+const answerOf = ({ image }: PushItem) => ({
   reference: image.reference,
   digest: image.descriptor.digest,
 });
@@ -261,7 +265,7 @@ const plainly = ({ reference, digest }: { reference: string; digest: string }) =
   digest,
 });
 
-function documentOf(moves: readonly Move[]) {
+function documentOf(moves: readonly PushItem[]) {
   const said = (refers: boolean) =>
     moves
       .filter(({ image }) => (image.refers !== undefined) === refers)

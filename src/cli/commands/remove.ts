@@ -1,17 +1,17 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { sortedBy } from "../../base/order.ts";
 import { type NamedReferrer, readEntries } from "../../image/entries.ts";
 import { orphanedBy, separateReferrers } from "../../image/orphans.ts";
 import { isDigest } from "../../oci/digest.ts";
-import { nameOf } from "../../oci/layout.ts";
+import { imageNameOf } from "../../oci/layout.ts";
 import { FolderStore } from "../../store/folder-store.ts";
-import { type Named, resolve } from "../../store/store.ts";
-import { command } from "../args/define-command.ts";
+import { type NamedDescriptor, resolveName } from "../../store/store.ts";
+import { defineCommand } from "../args/define-command.ts";
 import { storePath } from "../args/settings.ts";
 import { kindsOf, referrerCount, referrersJson } from "../shared/referrer-flags.ts";
 import { imageLine } from "../shared/task.ts";
 
-export const removeCommand = command({
+export const removeCommand = defineCommand({
   name: "remove",
   description: "take names from images in the store",
   args: {
@@ -34,10 +34,10 @@ export const removeCommand = command({
     },
   ],
   document: '{"removed": [{"reference", "digest"}], "referrers": [{"subject", "digest"}]}',
-  async run({ reference: texts, store: folder }, { talk, settings }) {
+  async run({ reference: texts, store: folder }, { reporter, settings }) {
     const store = new FolderStore(storePath(settings, folder));
     await separateReferrers(store);
-    const found = new Map<string, Named>();
+    const found = new Map<string, NamedDescriptor>();
     for (const text of texts)
       for (const image of namesOf(store, text)) found.set(keyOf(image), image);
     const images = [...found.values()].filter(({ refers }) => refers === undefined);
@@ -49,39 +49,39 @@ export const removeCommand = command({
     });
     const removed = brief(images);
     const referrers = referrersJson(orphaned);
-    for (const image of removed) talk.print(imageLine(image));
+    for (const image of removed) reporter.print(imageLine(image));
     if (orphaned.length > 0)
-      talk.info(
+      reporter.info(
         `removed${images.length === 0 ? "" : " with the images"}: ${referrerCount(kindsOf(orphaned, store))}`,
       );
-    talk.document({ removed, referrers });
+    reporter.document({ removed, referrers });
     return 0;
   },
 });
 
-const brief = (images: Iterable<Named>) =>
+const brief = (images: Iterable<NamedDescriptor>) =>
   sortedBy(images, ({ reference }) => reference).map(({ reference, descriptor: { digest } }) => ({
     reference,
     digest,
   }));
 
-const keyOf = ({ reference, refers }: Named) => `${reference} ${refers?.subject ?? ""}`;
+const keyOf = ({ reference, refers }: NamedDescriptor) => `${reference} ${refers?.subject ?? ""}`;
 
 /** The names that `text` stands for, or the referrer of that digest. @throws not-found, ambiguous */
-function namesOf(store: FolderStore, text: string): Named[] {
+function namesOf(store: FolderStore, text: string): NamedDescriptor[] {
   const referrers = readEntries(store).referrers.filter(
     ({ descriptor }) => descriptor.digest === text,
   );
   if (referrers.length > 0) return [...referrers];
-  const image = resolve(store, text);
+  const image = resolveName(store, text);
   if (!isDigest(text)) return [image];
   const { digest } = image.descriptor;
   const names = store.images().flatMap((descriptor) => {
-    const reference = nameOf(descriptor);
+    const reference = imageNameOf(descriptor);
     return descriptor.digest === digest && reference ? [{ reference, descriptor }] : [];
   });
   if (names.length > 0) return names;
-  throw new Fault("unsupported", {
+  throw new IngotError("unsupported", {
     what: "the image",
     at: `${text} in ${store.at}`,
     found: "no name",

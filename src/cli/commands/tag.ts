@@ -1,12 +1,12 @@
 import { nameToGive } from "../../image/complete-name.ts";
 import { isGadget } from "../../image/select.ts";
 import { FolderStore } from "../../store/folder-store.ts";
-import { resolve } from "../../store/store.ts";
-import { command } from "../args/define-command.ts";
+import { resolveName } from "../../store/store.ts";
+import { defineCommand } from "../args/define-command.ts";
 import { storePath } from "../args/settings.ts";
 import { imageLine } from "../shared/task.ts";
 
-export const tagCommand = command({
+export const tagCommand = defineCommand({
   name: "tag",
   description: "give an image in the store more names",
   args: {
@@ -28,15 +28,15 @@ export const tagCommand = command({
     },
   ],
   document: '{"images": [{"reference", "digest"}]}',
-  async run({ source, reference: texts, store: folder }, { talk, settings }) {
+  async run({ source, reference: texts, store: folder }, { reporter, settings }) {
     const store = new FolderStore(storePath(settings, folder));
-    const { descriptor } = resolve(store, source);
+    const { descriptor } = resolveName(store, source);
     const kind = isGadget(descriptor, store) ? "gadget" : "container";
     const references = [...new Set(texts.map((text) => nameToGive(text, kind)))];
     await store.tag(references.map((reference) => ({ reference, descriptor })));
     const images = references.map((reference) => ({ reference, digest: descriptor.digest }));
-    for (const image of images) talk.print(imageLine(image));
-    talk.document({ images });
+    for (const image of images) reporter.print(imageLine(image));
+    reporter.document({ images });
     return 0;
   },
 });

@@ -1,16 +1,16 @@
 import { verifyVolume } from "../../archive/volumes/check.ts";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { stat } from "../../base/fs/file.ts";
-import type { Report } from "../../image/findings.ts";
+import type { VerifyReport } from "../../image/findings.ts";
 import type { Platform } from "../../oci/platform.ts";
 import { openSources, parseSource } from "../../source/source.ts";
 import type { FolderStore } from "../../store/folder-store.ts";
 import type { ReadStore } from "../../store/store.ts";
-import { openLenders } from "../../transfer/delta-bases.ts";
+import { openBaseStores } from "../../transfer/delta-bases.ts";
 import { verifyArchive, verifyImage, verifyLayout } from "../../verify/verify.ts";
-import { type Context, command, type ExitCode } from "../args/define-command.ts";
-import { findingJson, formatFinding, sentence } from "../output/error-messages.ts";
-import type { Json } from "../output/reporter.ts";
+import { type Context, defineCommand, type ExitCode } from "../args/define-command.ts";
+import { describeError, findingJson, formatFinding } from "../output/error-messages.ts";
+import type { JsonAnswer } from "../output/reporter.ts";
 import { formatBytes } from "../output/text.ts";
 import { absentJson } from "../shared/absent-platforms.ts";
 import { summaryJson } from "../shared/delta-flags.ts";
@@ -18,16 +18,16 @@ import { REPOSITORY } from "../shared/name-flags.ts";
 import {
   FOREIGN,
   JOBS,
+  lazyStore,
   PLATFORM,
   parsePlatformFlag,
-  storeOpener,
-  threadsFor,
-  watched,
+  readJobs,
+  withProgress,
 } from "../shared/task.ts";
-import { codeOf, say, tellPartial, unsaid, VERDICTS } from "../shared/verdict.ts";
-import { archiveOf, grouped, type Judged } from "../shared/volume-args.ts";
+import { codeOf, printVerdict, reportPartial, unsaid, VERDICTS } from "../shared/verdict.ts";
+import { archiveOf, groupVolumes, type VerifyTarget } from "../shared/volume-args.ts";
 
-export const verifyCommand = command({
+export const verifyCommand = defineCommand({
   name: "verify",
   description: "prove that archives, layouts and stored images are what they say",
   args: {
@@ -80,30 +80,32 @@ export const verifyCommand = command({
     '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}],\n "referrers": [{"kind", "subject", "digest"}], "blobs", "bytes",\n "list"?, "volumes"?, "compression"?, "canonical"?, "base"?, "absent": [{"platform", "digest"}],\n "findings": [{"code", "level", "at", "message"}]}]};\n an archive in volumes has the path of their "list" and the number of "volumes"; one volume has\n "list", "volume": {"number", "count", "size", "digest"} instead of images and blobs; a source that nobody could judge has "error" instead',
   async run(words, context) {
     const { source: sources, layers, canonical, base, platform, jobs, store: folder } = words;
-    const { talk } = context;
-    const threads = threadsFor(jobs);
+    const { reporter } = context;
+    const threads = readJobs(jobs);
     if (sources.filter((source) => source === "-").length > 1)
-      throw new Fault("usage", { message: "standard input (-) is given twice, should be once" });
-    const asked = grouped(sources);
+      throw new IngotError("usage", {
+        message: "standard input (-) is given twice, should be once",
+      });
+    const asked = groupVolumes(sources);
     for (const { kind, text } of asked) {
       if (kind === "volume") mustBeAsked(text, { layers, canonical, base: base.length > 0 });
       if (canonical) mustBeArchive(text, "--canonical");
       if (base.length > 0) mustBeArchive(text, "--base");
     }
-    const openStore = storeOpener(context, folder);
-    const bases = await openLenders(base, openStore);
+    const openStore = lazyStore(context, folder);
+    const bases = await openBaseStores(base, openStore);
     const platforms = parsePlatformFlag(platform);
     const foreign = words["allow-missing-foreign"];
     const { repository } = words;
     const how = { layers, canonical, bases, platforms, foreign, repository, threads, openStore };
     let worst: ExitCode = 0;
-    const documents: Json[] = [];
+    const documents: JsonAnswer[] = [];
     for (const one of asked) {
       const judged = await judge(one, how, context);
       documents.push(judged.document);
       if (judged.code > worst) worst = judged.code;
     }
-    talk.document({ ok: worst === 0, sources: documents });
+    reporter.document({ ok: worst === 0, sources: documents });
     return worst;
   },
 });
@@ -113,7 +115,7 @@ function mustBeArchive(text: string, flag: string): void {
   const isFile = isStream(text) || stat(text)?.kind === "file";
   const source = isFile || /\.(?:tar|oci)$/.test(text) ? undefined : parseSource(text);
   if (source === undefined || (source.kind === "archive" && source.reference === undefined)) return;
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `${flag} is about archives, and ${JSON.stringify(text)} is ${source.kind === "layout" ? "a layout" : "an image"}`,
     hint: "leave it out, or name the archive alone",
   });
@@ -123,7 +125,7 @@ function mustBeArchive(text: string, flag: string): void {
 function mustBeAsked(text: string, flags: Readonly<Record<string, boolean>>): void {
   const [flag] = Object.entries(flags).find(([, isGiven]) => isGiven) ?? [];
   if (flag === undefined) return;
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `--${flag} is about archives, and ${JSON.stringify(text)} is one volume of one`,
     hint: "leave it out, or name the list of the volumes",
   });
@@ -147,20 +149,20 @@ interface Options {
 
 /** The verdict on one source. A single fault does not hide the verdicts on the others. */
 async function judge(
-  judged: Judged,
+  judged: VerifyTarget,
   options: Options,
   context: Context,
-): Promise<{ code: ExitCode; document: Json }> {
-  const { talk } = context;
+): Promise<{ code: ExitCode; document: JsonAnswer }> {
+  const { reporter } = context;
   const source = judged.text;
   try {
     if (judged.kind === "volume") return await judgeVolume(judged, options, context);
     const report = await prove(judged, options, context);
     const code = codeOf(report);
     const ok = code === 0;
-    say(report, VERDICTS[code], source, context);
-    if (code === 2) talk.error(unsaid(report, source));
-    else if (code === 1) tellPartial(report, source, context);
+    printVerdict(report, VERDICTS[code], source, context);
+    if (code === 2) reporter.error(unsaid(report, source));
+    else if (code === 1) reportPartial(report, source, context);
     const {
       images,
       referrers,
@@ -192,11 +194,11 @@ async function judge(
       },
     };
   } catch (error) {
-    if (!(error instanceof Fault) || error.code === "usage" || error.code === "internal")
+    if (!(error instanceof IngotError) || error.code === "usage" || error.code === "internal")
       throw error;
-    const words = sentence(error);
-    talk.print(`${VERDICTS[2]} ${source}`);
-    talk.error(words);
+    const words = describeError(error);
+    reporter.print(`${VERDICTS[2]} ${source}`);
+    reporter.error(words);
     return {
       code: 2,
       document: { source, error: { code: error.code, message: words.message, hint: words.hint } },
@@ -206,21 +208,23 @@ async function judge(
 
 /** The verdict on one volume alone. */
 async function judgeVolume(
-  { text: source, path }: Judged & { readonly kind: "volume" },
+  { text: source, path }: VerifyTarget & { readonly kind: "volume" },
   { threads }: Options,
   context: Context,
-): Promise<{ code: ExitCode; document: Json }> {
+): Promise<{ code: ExitCode; document: JsonAnswer }> {
   const total = stat(path)?.size;
-  const report = await watched(context, { label: `verify ${source}`, total, threads }, (working) =>
-    verifyVolume(path, working),
+  const report = await withProgress(
+    context,
+    { label: `verify ${source}`, total, threads },
+    (working) => verifyVolume(path, working),
   );
   const { list, number, count: all, size, digest, findings } = report;
   const code = findings.length === 0 ? 0 : 1;
-  const { talk } = context;
-  talk.print(
+  const { reporter } = context;
+  reporter.print(
     `${VERDICTS[code]} ${source}: volume ${number} of ${all}, ${formatBytes(size)}, ${digest}`,
   );
-  for (const found of findings) talk.print(`  ${found.level}: ${formatFinding(found)}`);
+  for (const found of findings) reporter.print(`  ${found.level}: ${formatFinding(found)}`);
   return {
     code,
     document: {
@@ -234,16 +238,16 @@ async function judgeVolume(
 }
 
 async function prove(
-  judged: Judged,
+  judged: VerifyTarget,
   { layers, platforms, foreign, repository, canonical, bases, threads, openStore }: Options,
   context: Context,
-): Promise<Report> {
+): Promise<VerifyReport> {
   const { text } = judged;
   const label = `verify ${text}`;
   const how = { layers, platforms, foreign, repository };
   const archive = async (...files: readonly [string, ...string[]]) => {
     const { source, total } = await archiveOf(files, context, threads);
-    return watched(context, { label, total, threads }, (working) =>
+    return withProgress(context, { label, total, threads }, (working) =>
       verifyArchive(source, { ...how, canonical, bases }, working),
     );
   };
@@ -254,11 +258,11 @@ async function prove(
   const { reference } = source;
   if (source.kind === "layout" && reference === undefined) {
     if (stat(source.path) === undefined)
-      throw new Fault("not-found", { what: "the image layout", at: source.path });
-    return watched(context, { label, threads }, (working) =>
+      throw new IngotError("not-found", { what: "the image layout", at: source.path });
+    return withProgress(context, { label, threads }, (working) =>
       verifyLayout(source.path, working, how),
     );
   }
   const [image] = await openSources(text, openStore, { repository });
-  return watched(context, { label, threads }, (working) => verifyImage(image!, working, how));
+  return withProgress(context, { label, threads }, (working) => verifyImage(image!, working, how));
 }

@@ -1,14 +1,22 @@
 /** The completion script for bash, from 3.2 on, with bash-completion or without it. */
-import { LEADING, type Named, namesIn, type Part, spellings, valueCases, valued } from "./model.ts";
+import {
+  type CompletedCommand,
+  LEADING,
+  listNamesCommand,
+  type NamedFlag,
+  spellings,
+  valueCases,
+  valued,
+} from "./model.ts";
 
-export function bashScript(parts: readonly Part[]): string {
+export function bashScript(parts: readonly CompletedCommand[]): string {
   const cases = parts.map(
     ({ name, flags, words, images }) =>
       `        ${name}) ${sets(flags, words)}${images ? " images=1" : ""} ;;`,
   );
   return `# source <(ingot completion bash)
 _ingot_names() {
-  ${namesIn('"$@"')}
+  ${listNamesCommand('"$@"')}
 }
 _ingot() {
   local IFS=$' \\t\\n' line=\${COMP_LINE:0:COMP_POINT} n=-1 i word blank full cur head
@@ -72,5 +80,5 @@ complete -o default -F _ingot ingot
 `;
 }
 
-const sets = (flags: readonly Named[], words: readonly string[]): string =>
+const sets = (flags: readonly NamedFlag[], words: readonly string[]): string =>
   `words="${words.join(" ")}" valued="${valued(flags)}" flags="${flags.map((flag) => spellings(flag)[0]).join(" ")}"`;

@@ -1,7 +1,7 @@
 /** The completion script for fish. */
-import { LEADING, type Named, namesIn, type Part } from "./model.ts";
+import { type CompletedCommand, LEADING, listNamesCommand, type NamedFlag } from "./model.ts";
 
-export function fishScript(parts: readonly Part[]): string {
+export function fishScript(parts: readonly CompletedCommand[]): string {
   const first = parts.map(
     ({ name, description }) =>
       `complete -c ingot -n __ingot_is -f -a ${name} -d ${quoted(description)}`,
@@ -38,13 +38,13 @@ function __ingot_names
         end
         set before $word
     end
-    ${namesIn("$store")}
+    ${listNamesCommand("$store")}
 end
 ${[...first, ...flagLines("__ingot_is", LEADING), ...rest].join("\n")}
 `;
 }
 
-function flagLines(when: string, flags: readonly Named[]): string[] {
+function flagLines(when: string, flags: readonly NamedFlag[]): string[] {
   return flags.map(([name, { alias, type, words, description }]) => {
     const short = alias === undefined ? "" : ` -s ${alias}`;
     const value = words !== undefined ? ` -x -a '${words.join(" ")}'` : " -r -F";

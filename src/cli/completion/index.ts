@@ -2,19 +2,19 @@
 import type { Command } from "../args/define-command.ts";
 import { bashScript } from "./bash.ts";
 import { fishScript } from "./fish.ts";
-import { type Part, partOf } from "./model.ts";
+import { type CompletedCommand, completedCommand } from "./model.ts";
 import { zshScript } from "./zsh.ts";
 
 const SCRIPTS = {
   bash: bashScript,
   zsh: zshScript,
   fish: fishScript,
-} as const satisfies Record<string, (parts: readonly Part[]) => string>;
+} as const satisfies Record<string, (parts: readonly CompletedCommand[]) => string>;
 
 /** The script that completes these commands in a shell. */
 export function completionScript(
   shell: keyof typeof SCRIPTS,
   commands: readonly Command[],
 ): string {
-  return SCRIPTS[shell](commands.map(partOf));
+  return SCRIPTS[shell](commands.map(completedCommand));
 }

@@ -3,20 +3,20 @@ import type { Command } from "../args/define-command.ts";
 import { type Flag, GLOBALS, type Options } from "../args/options.ts";
 
 /** A flag under its name, without dashes. */
-export type Named = readonly [name: string, flag: Flag];
+export type NamedFlag = readonly [name: string, flag: Flag];
 
 /** A command, as far as a shell can complete it. */
-export interface Part {
+export interface CompletedCommand {
   readonly name: string;
   readonly description: string;
-  readonly flags: readonly Named[];
+  readonly flags: readonly NamedFlag[];
   /** All that its argument can be; none where that is no closed list. */
   readonly words: readonly string[];
   /** Whether an argument of it is an image, whose name may be in the store. */
   readonly images: boolean;
 }
 
-export function partOf({ meta, args }: Command): Part {
+export function completedCommand({ meta, args }: Command): CompletedCommand {
   return {
     ...meta,
     flags: flagsOf(args),
@@ -28,24 +28,24 @@ export function partOf({ meta, args }: Command): Part {
 }
 
 /** The flags that may stand before a command, or without one. */
-export const LEADING: readonly Named[] = [
+export const LEADING: readonly NamedFlag[] = [
   ...flagsOf(GLOBALS),
   ["version", { type: "boolean", alias: "V", description: "show the version" }],
 ];
 
-function flagsOf(options: Options): Named[] {
+function flagsOf(options: Options): NamedFlag[] {
   return Object.entries(options).flatMap(([name, option]) =>
     option.type === "positional" ? [] : [[name, option] as const],
   );
 }
 
 /** `--tag`, `-t`. */
-export function spellings([name, { alias }]: Named): string[] {
+export function spellings([name, { alias }]: NamedFlag): string[] {
   return [`--${name}`, ...(alias === undefined ? [] : [`-${alias}`])];
 }
 
 /** Every spelling of the flags that a value follows. */
-export function valued(flags: readonly Named[]): string {
+export function valued(flags: readonly NamedFlag[]): string {
   return flags
     .filter(([, { type }]) => type === "string")
     .flatMap(spellings)
@@ -53,7 +53,10 @@ export function valued(flags: readonly Named[]): string {
 }
 
 /** The words of a flag that has a list of them, for the `case "$command $flag"` of a POSIX shell: `"build --modes") `, and so on. */
-export function valueCases(parts: readonly Part[], set: (words: string) => string): string[] {
+export function valueCases(
+  parts: readonly CompletedCommand[],
+  set: (words: string) => string,
+): string[] {
   return parts.flatMap(({ name, flags }) =>
     flags.flatMap((flag) => {
       const [, { words }] = flag;
@@ -80,11 +83,11 @@ const NAMES = [
 ].join(";");
 
 /** The command, for any of the shells, that prints the names in the store; `store` = how the shell says which one. */
-export function namesIn(store: string): string {
+export function listNamesCommand(store: string): string {
   return `ingot list --quiet ${store} 2>/dev/null | LC_ALL=C sed -n '${NAMES}'`;
 }
 
 /** For the inside of single quotes: in a POSIX shell they are closed and opened again around a quote. */
-export function single(text: string): string {
+export function singleQuoted(text: string): string {
   return text.replaceAll("'", "'\\''");
 }

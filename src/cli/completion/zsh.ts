@@ -1,7 +1,15 @@
 /** The completion script for zsh. */
-import { LEADING, type Named, namesIn, type Part, single, valueCases, valued } from "./model.ts";
+import {
+  type CompletedCommand,
+  LEADING,
+  listNamesCommand,
+  type NamedFlag,
+  singleQuoted,
+  valueCases,
+  valued,
+} from "./model.ts";
 
-export function zshScript(parts: readonly Part[]): string {
+export function zshScript(parts: readonly CompletedCommand[]): string {
   const list = parts.map(({ name, description }) => described(name, description));
   const cases = parts.map(
     ({ name, flags, words, images }) =>
@@ -10,7 +18,7 @@ export function zshScript(parts: readonly Part[]): string {
   return `#compdef ingot
 # source <(ingot completion zsh), or as the file _ingot in a folder of $fpath
 _ingot_names() {
-  ${namesIn('"$@"')}
+  ${listNamesCommand('"$@"')}
 }
 _ingot() {
   local command= flag= store= images= word i
@@ -66,10 +74,10 @@ if [[ $funcstack[1] == _ingot ]]; then _ingot "$@"; else compdef _ingot ingot; f
 `;
 }
 
-const sets = (flags: readonly Named[]): string => {
+const sets = (flags: readonly NamedFlag[]): string => {
   const list = flags.map(([name, { description }]) => described(`--${name}`, description));
   return `valued=(${valued(flags)}) flags=(${list.join(" ")})`;
 };
 
 const described = (word: string, description: string): string =>
-  `'${single(word.replaceAll(":", "\\:"))}:${single(description)}'`;
+  `'${singleQuoted(word.replaceAll(":", "\\:"))}:${singleQuoted(description)}'`;

@@ -1,49 +1,49 @@
-/** Every Fault as a sentence: the action, a colon, what is, what should be; values quoted. The only such table. */
-import type { Fault, FaultCode, Faults, Problem } from "../../base/error.ts";
+/** Every IngotError as a sentence: the action, a colon, what is, what should be; values quoted. The only such table. */
+import type { Diagnostic, ErrorCode, ErrorDetails, IngotError } from "../../base/error.ts";
 import { ioHint, ioReason } from "./os-errors.ts";
 import { registryHint, registryReason } from "./registry-errors.ts";
-import { count, formatBytes, quote, quotePlace } from "./text.ts";
+import { formatBytes, plural, quote, quoteSubject } from "./text.ts";
 
-/** A Fault in words. `details` are lines below the message: what it counts, or what a program said. */
-export interface Sentence {
+/** An IngotError in words. `details` are lines below the message: what it counts, or what a program said. */
+export interface ErrorMessage {
   readonly message: string;
   readonly hint?: string | undefined;
   readonly details?: readonly string[];
 }
 
-type Words = { readonly [C in FaultCode]: (facts: Faults[C]) => Sentence };
+type Words = { readonly [C in ErrorCode]: (facts: ErrorDetails[C]) => ErrorMessage };
 
 const WORDS: Words = {
   usage: ({ message, hint }) => ({ message, hint }),
   io: (facts) => ({
-    message: `cannot ${facts.doing} ${quotePlace(facts.at)}: ${ioReason(facts)}`,
+    message: `cannot ${facts.doing} ${quoteSubject(facts.at)}: ${ioReason(facts)}`,
     hint: ioHint(facts),
   }),
   "not-found": ({ what, at, as = [], near = [], hint }) => ({
-    message: `cannot find ${what}: looked for ${quotePlace(at)}${as.length > 0 ? `, as ${alternatives(as)}` : ""}`,
+    message: `cannot find ${what}: looked for ${quoteSubject(at)}${as.length > 0 ? `, as ${alternatives(as)}` : ""}`,
     hint: near.length > 0 ? `did you mean ${alternatives(near)}?${hint ? ` (${hint})` : ""}` : hint,
   }),
   ambiguous: ({ what, at, matches }) => ({
-    message: `cannot choose ${what}: ${quotePlace(at)} fits ${matches.length} of them, should fit one`,
+    message: `cannot choose ${what}: ${quoteSubject(at)} fits ${matches.length} of them, should fit one`,
     details: matches,
     hint: "give the complete name, or the digest",
   }),
   "digest-differs": ({ at, expected, actual, hint }) => ({
-    message: `cannot use ${quotePlace(at)}: its bytes are ${actual}, should be ${expected}`,
+    message: `cannot use ${quoteSubject(at)}: its bytes are ${actual}, should be ${expected}`,
     hint:
       hint ??
       "the data is damaged: copy or download it again (importing the image again repairs a damaged store)",
   }),
   "size-differs": ({ at, expected, actual, hint }) => ({
-    message: `cannot use ${quotePlace(at)}: it has ${bytes(actual)}, should have ${bytes(expected)}`,
+    message: `cannot use ${quoteSubject(at)}: it has ${bytes(actual)}, should have ${bytes(expected)}`,
     hint: hint ?? "the data is damaged or cut short: copy or download it again",
   }),
   "blob-missing": ({ digest, at, neededBy, hint }) => ({
-    message: `cannot find a blob: ${digest} is not in ${quotePlace(at)}${neededBy ? `, and ${neededBy} needs it` : ""}`,
+    message: `cannot find a blob: ${digest} is not in ${quoteSubject(at)}${neededBy ? `, and ${neededBy} needs it` : ""}`,
     hint: hint ?? "the image is incomplete here: build or import it again",
   }),
   "volumes-missing": ({ at, count: all, missing, folders }) => ({
-    message: `cannot find all volumes of ${quotePlace(at)}: ${missing.length} of ${all} ${missing.length === 1 ? "is" : "are"} missing, looked in ${folders.map(quote).join(", ")}`,
+    message: `cannot find all volumes of ${quoteSubject(at)}: ${missing.length} of ${all} ${missing.length === 1 ? "is" : "are"} missing, looked in ${folders.map(quote).join(", ")}`,
     details: missing.map(
       ({ file, number, size, digest, found }) =>
         `${file}: volume ${number} of ${all}, ${bytes(size)}, ${digest}${found === undefined ? "" : `; ${quote(found.path)} has ${bytes(found.size)}`}`,
@@ -51,22 +51,22 @@ const WORDS: Words = {
     hint: "copy them to one of these directories, or name them together with the list",
   }),
   malformed: ({ what, at, why, hint }) => ({
-    message: `cannot read ${what} ${quotePlace(at)}: ${why}`,
+    message: `cannot read ${what} ${quoteSubject(at)}: ${why}`,
     hint,
   }),
   "too-large": ({ what, at, actual, limit, unit }) => ({
-    message: `cannot take ${what} ${quotePlace(at)}: it has ${actual === undefined ? `more than ${amount(limit, unit)}, which is the most that is taken` : `${amount(actual, unit)}, should have at most ${amount(limit, unit)}`}`,
+    message: `cannot take ${what} ${quoteSubject(at)}: it has ${actual === undefined ? `more than ${amount(limit, unit)}, which is the most that is taken` : `${amount(actual, unit)}, should have at most ${amount(limit, unit)}`}`,
   }),
   unsupported: ({ what, at, found, expected, hint }) => ({
-    message: `cannot use ${what} ${quotePlace(at)}: found ${found}, should be ${expected}`,
+    message: `cannot use ${what} ${quoteSubject(at)}: found ${found}, should be ${expected}`,
     hint,
   }),
   changed: ({ at, why }) => ({
-    message: `cannot read ${quotePlace(at)}: ${why}, should stay as it is until it is read`,
+    message: `cannot read ${quoteSubject(at)}: ${why}, should stay as it is until it is read`,
     hint: "something writes there: stop it, then run this again",
   }),
   source: ({ what, at, problems }) => ({
-    message: `cannot use ${what} ${quotePlace(at)}: it has ${tally(problems)}`,
+    message: `cannot use ${what} ${quoteSubject(at)}: it has ${tally(problems)}`,
     details: problems.map(formatProblem),
     ...(problems.some(({ level }) => level === "error")
       ? {}
@@ -82,19 +82,19 @@ const WORDS: Words = {
     hint,
   }),
   "no-space": ({ at, needed, free }) => ({
-    message: `cannot write to ${quotePlace(at)}: ${formatBytes(free)} are free there, should be ${formatBytes(needed)} (${needed - free} bytes more)`,
+    message: `cannot write to ${quoteSubject(at)}: ${formatBytes(free)} are free there, should be ${formatBytes(needed)} (${needed - free} bytes more)`,
     hint: "make room (ingot prune frees what no image needs), or choose another place",
   }),
   registry: (facts) => ({
-    message: `cannot ${facts.doing} ${quotePlace(facts.at)}: ${registryReason(facts)}`,
+    message: `cannot ${facts.doing} ${quoteSubject(facts.at)}: ${registryReason(facts)}`,
     hint: registryHint(facts),
   }),
   busy: ({ what, at, holder }) => ({
-    message: `cannot have ${what} ${quotePlace(at)} alone: ${holder} is using it`,
+    message: `cannot have ${what} ${quoteSubject(at)} alone: ${holder} is using it`,
     hint: "wait until the other process is done, then run this again",
   }),
   unproven: ({ at, findings, hint }) => ({
-    message: `cannot take ${quotePlace(at)}: it has ${count(findings.length, "finding")}, should have none`,
+    message: `cannot take ${quoteSubject(at)}: it has ${plural(findings.length, "finding")}, should have none`,
     details: findings.map(formatFinding),
     hint: hint ?? "nothing was changed: copy or download the archive again",
   }),
@@ -105,12 +105,12 @@ const WORDS: Words = {
 };
 
 /** The sentence for `fault`. */
-export function sentence(fault: Fault): Sentence {
-  return (WORDS[fault.code] as (facts: Faults[FaultCode]) => Sentence)(fault.facts);
+export function describeError(fault: IngotError): ErrorMessage {
+  return (WORDS[fault.code] as (facts: ErrorDetails[ErrorCode]) => ErrorMessage)(fault.facts);
 }
 
 /** `file:line:column: level: message (hint)`, as compilers write it. */
-export function formatProblem({ file, line, column, level, message, hint }: Problem): string {
+export function formatProblem({ file, line, column, level, message, hint }: Diagnostic): string {
   return `${file}:${line}:${column}: ${level}: ${message}${hint ? ` (${hint})` : ""}`;
 }
 
@@ -134,16 +134,16 @@ export function alternatives(words: readonly string[]): string {
   return quoted.length === 0 ? last : `${quoted.join(", ")} or ${last}`;
 }
 
-const bytes = (number: number) => count(number, "byte");
+const bytes = (number: number) => plural(number, "byte");
 const amount = (number: number, unit = "bytes") =>
   unit === "bytes" ? bytes(number) : `${number} ${unit}`;
 
-function tally(problems: readonly Problem[]): string {
+function tally(problems: readonly Diagnostic[]): string {
   const errors = problems.filter(({ level }) => level === "error").length;
   const warnings = problems.length - errors;
   return [
-    ...(errors > 0 ? [count(errors, "error")] : []),
-    ...(warnings > 0 ? [count(warnings, "warning")] : []),
+    ...(errors > 0 ? [plural(errors, "error")] : []),
+    ...(warnings > 0 ? [plural(warnings, "warning")] : []),
   ].join(" and ");
 }
 

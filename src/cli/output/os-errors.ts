@@ -1,8 +1,8 @@
 /** What the operating system's refusals mean, and what to try. */
 import * as path from "node:path";
-import type { Faults } from "../../base/error.ts";
+import type { ErrorDetails } from "../../base/error.ts";
 
-type Io = Faults["io"];
+type Io = ErrorDetails["io"];
 interface Words {
   readonly is: string;
   readonly hint?: (facts: Io) => string;

@@ -1,11 +1,11 @@
 /** Progress on a terminal: one line, redrawn, gone when the work is. */
 import { performance } from "node:perf_hooks";
-import { atExit } from "../../base/fs/exit-hooks.ts";
-import type { Talk } from "./reporter.ts";
+import { onExit } from "../../base/fs/exit-hooks.ts";
+import type { Reporter } from "./reporter.ts";
 import { formatBytes } from "./text.ts";
 
 /** How far something is. Bytes; bytes a second; `total` undefined where nobody knows. */
-export interface Progress {
+export interface ProgressLine {
   readonly label: string;
   readonly bytes: number;
   readonly total: number | undefined;
@@ -13,7 +13,7 @@ export interface Progress {
 }
 
 /** The line, at most `width` characters: what counts least goes first. */
-export function formatProgress({ label, bytes, total, rate }: Progress, width: number): string {
+export function formatProgress({ label, bytes, total, rate }: ProgressLine, width: number): string {
   const parts = [label];
   const done = total === undefined ? bytes : Math.min(bytes, total);
   if (total === undefined) parts.push(formatBytes(done));
@@ -60,7 +60,7 @@ export class Rate {
   }
 }
 
-export interface Watch {
+export interface ProgressOptions {
   readonly label: string;
   readonly total: number | undefined;
   /** Bytes done so far. */
@@ -70,11 +70,14 @@ export interface Watch {
 }
 
 /** Shows progress ten times a second until the returned function is called, which leaves the line empty. */
-export function watch(talk: Talk, { label, total, bytes, columns }: Watch): () => void {
+export function showProgress(
+  reporter: Reporter,
+  { label, total, bytes, columns }: ProgressOptions,
+): () => void {
   const rate = new Rate();
   let drawn = false;
   const wipe = () => {
-    if (drawn) talk.draw("", () => {});
+    if (drawn) reporter.draw("", () => {});
     drawn = false;
   };
   const draw = () => {
@@ -84,11 +87,11 @@ export function watch(talk: Talk, { label, total, bytes, columns }: Watch): () =
       columns() - 1,
     );
     drawn = true;
-    talk.draw(line, wipe);
+    reporter.draw(line, wipe);
   };
   rate.add(performance.now() / 1000, bytes());
   const timer = setInterval(draw, 100);
-  const release = atExit(wipe);
+  const release = onExit(wipe);
   return () => {
     clearInterval(timer);
     release();

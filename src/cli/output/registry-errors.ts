@@ -1,7 +1,7 @@
 /** What a registry's refusals mean, and what to try. */
-import type { Faults } from "../../base/error.ts";
+import type { ErrorDetails } from "../../base/error.ts";
 
-type Refusal = Faults["registry"];
+type Refusal = ErrorDetails["registry"];
 interface Words {
   readonly is: string;
   readonly hint?: (facts: Refusal) => string;

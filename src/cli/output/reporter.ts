@@ -1,26 +1,26 @@
-/** What is said to people and programs: answers on stdout, talk on stderr. */
+/** What is said to people and programs: answers on stdout, everything else on stderr. */
 import { type ConsolaInstance, createConsola, type LogObject } from "consola/core";
-import { isFault } from "../../base/error.ts";
+import { isIngotError } from "../../base/error.ts";
 import { OpenFile } from "../../base/fs/file.ts";
-import type { Sentence } from "./error-messages.ts";
-import { clean, cleanLine } from "./text.ts";
+import type { ErrorMessage } from "./error-messages.ts";
+import { cleanLine, escapeControl } from "./text.ts";
 
-export type Json =
+export type JsonAnswer =
   | string
   | number
   | boolean
   | null
   | undefined
-  | readonly Json[]
-  | { readonly [name: string]: Json };
+  | readonly JsonAnswer[]
+  | { readonly [name: string]: JsonAnswer };
 
-export interface TalkOptions {
+export interface ReporterOptions {
   /** One JSON document instead of text. */
   readonly json: boolean;
   /** Errors only. */
   readonly quiet: boolean;
   readonly color: boolean;
-  /** Before every line of talk, as in `ingot export`. */
+  /** Before every line of reporter, as in `ingot export`. */
   readonly name: string;
 }
 
@@ -30,7 +30,7 @@ const COLORS: Readonly<Record<string, string>> = { error: "31;1", warn: "33;1", 
  * Writes at once and waits for the reader: nothing is lost when the program ends.
  * Where the reader of the answer has gone (`| head`), the rest of a text is dropped and the exit code stays what it is.
  */
-export class Talk {
+export class Reporter {
   readonly json: boolean;
   quiet: boolean;
   readonly #color: boolean;
@@ -39,7 +39,7 @@ export class Talk {
   #answers = new OpenFile("standard output", 1);
   #before: () => void = () => {};
 
-  constructor({ json, quiet, color, name }: TalkOptions) {
+  constructor({ json, quiet, color, name }: ReporterOptions) {
     this.json = json;
     this.quiet = quiet;
     this.#color = color;
@@ -63,7 +63,7 @@ export class Talk {
   }
 
   /** The whole answer as JSON. Without --json, nothing. */
-  document(document: Json): void {
+  document(document: JsonAnswer): void {
     if (this.json) this.raw(`${JSON.stringify(document, null, 2)}\n`);
   }
 
@@ -81,7 +81,7 @@ export class Talk {
     this.#consola.info({ message });
   }
 
-  error({ message, details = [], hint }: Sentence): void {
+  error({ message, details = [], hint }: ErrorMessage): void {
     this.#consola.error({ message, details, hint });
   }
 
@@ -105,10 +105,10 @@ export class Talk {
           ? `${this.#paint("error", "error:")} `
           : "";
     const lines = [
-      `${this.#name}: ${label}${clean(String(args[0]))}`,
+      `${this.#name}: ${label}${escapeControl(String(args[0]))}`,
       ...details.map((line) => `  ${cleanLine(line)}`),
     ];
-    if (hint !== undefined) lines.push(`${this.#paint("hint", "hint:")} ${clean(hint)}`);
+    if (hint !== undefined) lines.push(`${this.#paint("hint", "hint:")} ${escapeControl(hint)}`);
     this.#before();
     write(stderr, `${lines.join("\n")}\n`);
   }
@@ -127,7 +127,7 @@ function write(stream: OpenFile, text: string): void {
     stream.write(new TextEncoder().encode(text), null);
   } catch (error) {
     gone.add(stream);
-    const closed = isFault(error, "io") && error.facts.code === "EPIPE";
+    const closed = isIngotError(error, "io") && error.facts.code === "EPIPE";
     if (!closed && stream !== stderr) throw error;
   }
 }

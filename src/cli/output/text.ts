@@ -5,13 +5,13 @@
 const unsafe = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** `text` with what a terminal would obey written as `\u....`: names in foreign archives are anything. */
-export function clean(text: string): string {
+export function escapeControl(text: string): string {
   return text.replace(unsafe, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** `text` made clean, on one line: a name with a line break in it cannot pass for a line of ours. */
 export function cleanLine(text: string): string {
-  return clean(text).replaceAll("\n", "\\n");
+  return escapeControl(text).replaceAll("\n", "\\n");
 }
 
 /** `text` in double quotes, on one line. What is quoted already stays as it is. */
@@ -20,7 +20,7 @@ export function quote(text: string): string {
 }
 
 /** A place as faults name it: a file, or `blob in file`, each quoted; standard streams are no names. */
-export function quotePlace(at: string): string {
+export function quoteSubject(at: string): string {
   const place = (part: string) =>
     /^standard (?:input|output|error)$/.test(part) ? part : quote(part);
   return at.split(" in ").map(place).join(" in ");
@@ -40,7 +40,7 @@ export function formatBytes(bytes: number): string {
 }
 
 /** `1 image`, `2 images`. */
-export function count(number: number, noun: string): string {
+export function plural(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 

@@ -4,7 +4,7 @@ import type { Descriptor } from "../../oci/manifest.ts";
 import { isImage } from "../../oci/media-types.ts";
 import { formatPlatform } from "../../oci/platform.ts";
 import type { ReadStore } from "../../store/store.ts";
-import type { Talk } from "../output/reporter.ts";
+import type { Reporter } from "../output/reporter.ts";
 
 const platformOf = ({ platform, digest }: Descriptor) =>
   platform === undefined ? digest : formatPlatform(platform);
@@ -20,18 +20,18 @@ export const absentJson = (absent: readonly Descriptor[]) =>
   }));
 
 /** Says of each image which platforms are not there, and so stay behind. @returns all of them */
-export function tellAbsent(
+export function reportAbsent(
   images: readonly {
     readonly reference: string;
     readonly descriptor: Descriptor;
     readonly store: ReadStore;
   }[],
-  talk: Talk,
+  reporter: Reporter,
 ): Descriptor[] {
   return images.flatMap(({ reference, descriptor, store }) => {
     const absent = isImage(descriptor.mediaType) ? absentIn(descriptor, store) : [];
     if (absent.length > 0)
-      talk.warn(`${reference} lacks platforms, which are left out: ${absentWords(absent)}`);
+      reporter.warn(`${reference} lacks platforms, which are left out: ${absentWords(absent)}`);
     return absent;
   });
 }

@@ -2,35 +2,35 @@
 import { resolve } from "node:path";
 import { isatty } from "node:tty";
 import type { Plan } from "../../archive/plan.ts";
-import { streamArchive, type Written, writeArchive } from "../../archive/write.ts";
-import type { Split } from "../../archive/write-volumes.ts";
-import { Fault } from "../../base/error.ts";
+import { streamArchive, type WrittenArchive, writeArchive } from "../../archive/write.ts";
+import type { SplitOptions } from "../../archive/write-volumes.ts";
+import { IngotError } from "../../base/error.ts";
 import { checkPlace, target } from "../../base/fs/atomic-file.ts";
 import { fdSink, type Sink } from "../../base/fs/fd-stream.ts";
 import { openWrite, stat } from "../../base/fs/file.ts";
-import type { Working } from "../../jobs/job-context.ts";
-import { isRemote } from "../../transfer/endpoint.ts";
+import type { JobContext } from "../../jobs/job-context.ts";
+import { isRemoteImage } from "../../transfer/endpoint.ts";
 import { streamRemote, writeRemote } from "../../transfer/export-remote.ts";
-import type { Pushable } from "../../transfer/push.ts";
+import type { ImageHandle } from "../../transfer/push.ts";
 
 /** Writes a planned archive. @param images those that it was planned from, where some of them may be in registries */
 export type WritePlan = (
   plan: Plan,
-  working: Working,
-  images?: readonly Pushable[],
-) => Promise<Written>;
+  working: JobContext,
+  images?: readonly ImageHandle[],
+) => Promise<WrittenArchive>;
 
 const toFiles =
-  (to: string | Split): WritePlan =>
+  (to: string | SplitOptions): WritePlan =>
   (plan, working, images) =>
-    images?.some(isRemote)
+    images?.some(isRemoteImage)
       ? writeRemote(plan, images, to, working)
       : writeArchive(plan, to, working);
 
 const toStream =
   (sink: Sink): WritePlan =>
   async (plan, working, images) => {
-    if (images?.some(isRemote)) await streamRemote(plan, images, sink, working);
+    if (images?.some(isRemoteImage)) await streamRemote(plan, images, sink, working);
     else await streamArchive(plan, sink, working);
     return { resumed: 0 };
   };
@@ -43,7 +43,7 @@ const toStream =
 export function archiveTarget(output: string, below?: number): WritePlan {
   const isFile = output !== "-" && stat(output)?.kind !== "other";
   if (below !== undefined && !isFile)
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `--split is given, and --output is ${JSON.stringify(output)}, should be the name of a file`,
       hint: "volumes are files beside each other; to cut a stream: ingot export … -o - | split -b 4095M - big.tar.",
     });
@@ -51,7 +51,7 @@ export function archiveTarget(output: string, below?: number): WritePlan {
     if (!isatty(1)) {
       return toStream(fdSink(1, "standard output"));
     }
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: "standard output is a terminal, should be a file or a pipe",
       hint: "name a file: -o FILE.tar",
     });

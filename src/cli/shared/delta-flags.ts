@@ -1,14 +1,19 @@
 /** What `export` says of deltas: the flags, and what was left out. */
 import { resolve } from "node:path";
 import type { Plan } from "../../archive/plan.ts";
-import { Fault } from "../../base/error.ts";
-import { writeWhole } from "../../base/fs/atomic-file.ts";
-import { formatHoldings, type Holdings, type Summary, summaryOf } from "../../image/layer-list.ts";
-import type { Selected } from "../../image/select.ts";
-import type { Open } from "../../transfer/copy.ts";
-import { holdingsOf, openBases } from "../../transfer/delta-bases.ts";
-import type { Json, Talk } from "../output/reporter.ts";
-import { count, formatBytes } from "../output/text.ts";
+import { IngotError } from "../../base/error.ts";
+import { writeFileAtomic } from "../../base/fs/atomic-file.ts";
+import {
+  type BaseLayers,
+  formatBaseLayers,
+  type Summary,
+  summaryOf,
+} from "../../image/layer-list.ts";
+import type { StoredImage } from "../../image/select.ts";
+import type { CopyOptions } from "../../transfer/copy.ts";
+import { baseLayersOf, openBases } from "../../transfer/delta-bases.ts";
+import type { JsonAnswer, Reporter } from "../output/reporter.ts";
+import { formatBytes, plural } from "../output/text.ts";
 
 /** For the command that makes deltas. */
 export const BASE = {
@@ -34,15 +39,15 @@ export async function baseOf(
     readonly output: string;
     readonly split?: string | undefined;
   },
-  open: Open,
-): Promise<Holdings | undefined> {
+  open: CopyOptions,
+): Promise<BaseLayers | undefined> {
   const { base, inventory, output, split } = words;
   if (inventory !== undefined && resolve(inventory) === resolve(output))
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `--inventory and --output are both ${JSON.stringify(output)}, should be two files`,
     });
   if (inventory !== undefined && split !== undefined && isVolume(inventory, output))
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `--inventory is ${JSON.stringify(inventory)}, which is of the volumes of ${JSON.stringify(output)}, should be another file`,
     });
   return base.length === 0 ? undefined : openBases(base, open);
@@ -56,24 +61,24 @@ const isVolume = (file: string, output: string) =>
 /** Tells what the archive leaves out, and gives it for the document; nothing where no base was named. */
 export function leftOutOf(
   { relies }: Plan,
-  base: Holdings | undefined,
-  talk: Talk,
-): { readonly [name: string]: Json } {
+  base: BaseLayers | undefined,
+  reporter: Reporter,
+): { readonly [name: string]: JsonAnswer } {
   if (base === undefined) return {};
   const summary = summaryOf(relies);
   if (relies.size === 0)
-    talk.warn(
+    reporter.warn(
       "the base has none of the layers: nothing is left out, and the archive is a whole one",
     );
   else
-    talk.info(
-      `${count(relies.size, "layer")}, ${formatBytes(summary.bytes)}, left out: the archive is whole only where the base is`,
+    reporter.info(
+      `${plural(relies.size, "layer")}, ${formatBytes(summary.bytes)}, left out: the archive is whole only where the base is`,
     );
   return { base: summaryJson(summary) };
 }
 
 /** What a delta relies on, as it stands in JSON answers. */
-export function summaryJson({ images, layers, bytes }: Summary): Json {
+export function summaryJson({ images, layers, bytes }: Summary): JsonAnswer {
   return {
     images: images.map(({ reference, digest }) => ({ reference, digest })),
     layers,
@@ -82,6 +87,6 @@ export function summaryJson({ images, layers, bytes }: Summary): Json {
 }
 
 /** Afterwards the list of the images' layers is in the file. @throws too-large, io */
-export function saveInventory(images: readonly Selected[], file: string): void {
-  writeWhole(file, formatHoldings(holdingsOf(images), file));
+export function saveInventory(images: readonly StoredImage[], file: string): void {
+  writeFileAtomic(file, formatBaseLayers(baseLayersOf(images), file));
 }

@@ -1,6 +1,6 @@
 /** What commands say of names that archives and layouts of other tools leave open. */
-import type { Unloadable } from "../../archive/docker-manifest.ts";
-import type { Talk } from "../output/reporter.ts";
+import type { UnloadableImage } from "../../archive/docker-manifest.ts";
+import type { Reporter } from "../output/reporter.ts";
 
 /** For commands that read archives and layouts. */
 export const REPOSITORY = {
@@ -12,14 +12,17 @@ export const REPOSITORY = {
 
 /** Says of each image without a name that it is left out. */
 export const passingOver =
-  (talk: Talk) =>
+  (reporter: Reporter) =>
   (what: string): void =>
-    talk.warn(`${what}: it is left out`, "name it: ingot import --name REF, or --repository REPO");
+    reporter.warn(
+      `${what}: it is left out`,
+      "name it: ingot import --name REF, or --repository REPO",
+    );
 
 /** Says of each container that `docker load` would refuse that its list has it not. */
-export function tellUnloadable(unloadable: readonly Unloadable[], talk: Talk): void {
+export function reportUnloadable(unloadable: readonly UnloadableImage[], reporter: Reporter): void {
   for (const { reference, why } of unloadable)
-    talk.warn(
+    reporter.warn(
       `docker load cannot take ${reference}: ${why}`,
       "manifest.json leaves it out, so that docker load takes the others; other clients take it",
     );

@@ -1,11 +1,11 @@
-/** What commands that talk to registries share: flags, trust, credentials. */
+/** What commands that reporter to registries share: flags, trust, credentials. */
 import * as path from "node:path";
 import { isatty } from "node:tty";
 import { concat, text } from "../../base/bytes.ts";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { fdBytes } from "../../base/fs/fd-stream.ts";
 import { readFile } from "../../base/fs/file.ts";
-import type { Along } from "../../image/referrers.ts";
+import type { ReferrerPolicy } from "../../image/referrers.ts";
 import type { Credentials } from "../../registry/auth/authorizer.ts";
 import type { HelperPlace } from "../../registry/auth/credential-helper.ts";
 import { credentialsIn } from "../../registry/auth/credentials.ts";
@@ -63,10 +63,10 @@ export const REFERRERS = {
 } as const satisfies Options;
 
 /** @throws usage where both are given */
-export function alongOf(words: Values<typeof REFERRERS>): Along {
+export function referrerPolicy(words: Values<typeof REFERRERS>): ReferrerPolicy {
   const { referrers, "no-referrers": none } = words;
   if (referrers && none)
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: "--referrers and --no-referrers are both given, should be one of them",
     });
   return referrers ? "all" : none ? "none" : "signatures";
@@ -105,7 +105,7 @@ export async function withRegistries<T>(
 export async function registryOptions(settings: Settings, words: Words): Promise<RegistryOptions> {
   const { cert, key } = words;
   if ((cert === undefined) !== (key === undefined))
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `--${cert === undefined ? "key" : "cert"} is given alone, should be with --${cert === undefined ? "cert" : "key"}`,
     });
   const who = await readLogin(words);
@@ -131,7 +131,7 @@ export async function registryOptions(settings: Settings, words: Words): Promise
 function pem(file: string, what: string): string {
   const found = text(readFile(file, PEM_LIMIT));
   if (found?.includes(`${what}-----`)) return found;
-  throw new Fault("malformed", {
+  throw new IngotError("malformed", {
     what: "the file",
     at: file,
     why: `it has no ${what} in PEM`,
@@ -173,7 +173,7 @@ export function loginFile(settings: Settings, given: string | undefined): string
     (it) => it !== undefined,
   );
   if (file !== undefined) return path.resolve(file);
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message:
       "where credentials are kept: neither REGISTRY_AUTH_FILE nor DOCKER_CONFIG nor HOME is set",
     hint: "choose a file with --authfile FILE",
@@ -188,7 +188,7 @@ export async function readLogin(
 ): Promise<Extract<Credentials, { username: string }> | undefined> {
   const { username, "password-stdin": fromStdin = false } = words;
   if (username === undefined && !fromStdin) return undefined;
-  const usage = (message: string, hint: string) => new Fault("usage", { message, hint });
+  const usage = (message: string, hint: string) => new IngotError("usage", { message, hint });
   const example = "for example: ingot login HOST --username NAME --password-stdin < password.txt";
   if (username === undefined || !fromStdin)
     throw usage(

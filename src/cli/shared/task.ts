@@ -1,19 +1,19 @@
 /** What commands that move bytes share: threads, progress, standard streams, archives. */
 import { availableParallelism } from "node:os";
 import { isatty } from "node:tty";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { fdBytes } from "../../base/fs/fd-stream.ts";
 import { openRead, stat } from "../../base/fs/file.ts";
-import { Tally } from "../../base/workers/pool.ts";
-import type { Working } from "../../jobs/job-context.ts";
+import { Progress } from "../../base/workers/pool.ts";
+import type { JobContext } from "../../jobs/job-context.ts";
 import { type Platform, parsePlatforms } from "../../oci/platform.ts";
 import { type ArchiveSource, isCompressedFile } from "../../source/open-archive.ts";
 import { isLayout } from "../../source/source.ts";
 import { FolderStore } from "../../store/folder-store.ts";
 import type { Context } from "../args/define-command.ts";
 import { storePath } from "../args/settings.ts";
-import { watch } from "../output/progress.ts";
-import type { Talk } from "../output/reporter.ts";
+import { showProgress } from "../output/progress.ts";
+import type { Reporter } from "../output/reporter.ts";
 import { quote } from "../output/text.ts";
 
 /** Flags that several commands have. */
@@ -36,11 +36,11 @@ export const FOREIGN = {
 const MOST_JOBS = 64;
 
 /** The number that `--jobs` says, or what is good for this machine. @throws usage */
-export function threadsFor(text: string | undefined): number {
+export function readJobs(text: string | undefined): number {
   if (text === undefined) return Math.min(availableParallelism(), 4);
   const jobs = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0;
   if (jobs >= 1 && jobs <= MOST_JOBS) return jobs;
-  throw new Fault("usage", {
+  throw new IngotError("usage", {
     message: `--jobs is ${JSON.stringify(text)}, should be a number from 1 to ${MOST_JOBS}`,
   });
 }
@@ -51,7 +51,7 @@ export function parsePlatformFlag(text: string | undefined): Platform[] {
 }
 
 /** Opens the store that the words and the environment choose, once, when it is first asked for. */
-export function storeOpener({ settings }: Context, flag: string | undefined): () => FolderStore {
+export function lazyStore({ settings }: Context, flag: string | undefined): () => FolderStore {
   let store: FolderStore | undefined;
   return () => {
     store ??= new FolderStore(storePath(settings, flag));
@@ -59,7 +59,7 @@ export function storeOpener({ settings }: Context, flag: string | undefined): ()
   };
 }
 
-export interface Task {
+export interface TaskContext {
   /** For the progress line: `export`. */
   readonly label: string;
   /** Bytes to come, where it is known. */
@@ -68,25 +68,27 @@ export interface Task {
 }
 
 /** Does work in threads, with progress on stderr where that is a terminal. */
-export async function watched<T>(
+export async function withProgress<T>(
   context: Context,
-  { label, total, threads }: Task,
-  act: (working: Working) => Promise<T>,
+  { label, total, threads }: TaskContext,
+  act: (working: JobContext) => Promise<T>,
 ): Promise<T> {
-  const { talk, settings, entry } = context;
-  const tally = new Tally();
-  const shown = isatty(2) && settings.redraw && !talk.quiet && !talk.json;
+  const { reporter, settings, entry } = context;
+  const tally = new Progress();
+  const shown = isatty(2) && settings.redraw && !reporter.quiet && !reporter.json;
   const columns = () => process.stderr.columns || 80;
-  const end = shown ? watch(talk, { label, total, bytes: () => tally.bytes, columns }) : () => {};
+  const end = shown
+    ? showProgress(reporter, { label, total, bytes: () => tally.bytes, columns })
+    : () => {};
   try {
-    return await act({ entry, threads, tally, left: (at) => sayLeft(at, talk) });
+    return await act({ entry, threads, tally, left: (at) => sayLeft(at, reporter) });
   } finally {
     end();
   }
 }
 
-function sayLeft(at: string, talk: Talk): void {
-  talk.info(
+function sayLeft(at: string, reporter: Reporter): void {
+  reporter.info(
     `the partial data of ${quote(at)} is kept beside it, in a hidden file: the same command resumes there`,
   );
 }
@@ -99,7 +101,7 @@ export function archiveSource(text: string): { source: ArchiveSource; total: num
   if (text !== "-") {
     const found = stat(text);
     if (found === undefined)
-      throw new Fault("not-found", {
+      throw new IngotError("not-found", {
         what: "the archive",
         at: text,
         hint: "check the path, and the current directory",
@@ -107,7 +109,7 @@ export function archiveSource(text: string): { source: ArchiveSource; total: num
     if (found.kind === "directory" && isLayout(text))
       return { source: { path: text }, total: undefined };
     if (found.kind === "directory")
-      throw new Fault("io", {
+      throw new IngotError("io", {
         doing: "read the archive",
         at: text,
         code: "EISDIR",
@@ -118,7 +120,7 @@ export function archiveSource(text: string): { source: ArchiveSource; total: num
     return { source: { bytes: fdBytes(openRead(text).fd, text), at: text }, total: undefined };
   }
   if (isatty(0))
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: "standard input is a terminal, should be an archive",
       hint: "send one: ingot import - < FILE.tar",
     });

@@ -1,19 +1,19 @@
 /** Archives that come in several files: what the words mean. */
 
 import {
+  classifyFile,
+  type FileClass,
   type KnownLists,
-  type Look,
-  lookAt,
   placeByName,
   type VolumeList,
 } from "../../archive/volumes/classify.ts";
 import { openVolumes } from "../../archive/volumes/find.ts";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { stat } from "../../base/fs/file.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { ArchiveSource } from "../../source/open-archive.ts";
 import type { Context } from "../args/define-command.ts";
-import { archiveSource, watched } from "./task.ts";
+import { archiveSource, withProgress } from "./task.ts";
 
 /**
  * The one archive that `files` are: a file or a stream by itself, or the list and volumes of one, and how many bytes it has, where
@@ -30,13 +30,15 @@ export async function archiveOf(
   if (other !== undefined) {
     const isStream = other === "-" || stat(other)?.kind === "other";
     if (!isStream) archiveSource(other);
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `there are ${files.length} archives, should be one: ${JSON.stringify(other)} is a stream, and no volume`,
       hint: "several files are taken where they are the volumes of one archive, and its list",
     });
   }
-  const volumes = await watched(context, { label: "look at the volumes", threads }, (working) =>
-    openVolumes(files, working),
+  const volumes = await withProgress(
+    context,
+    { label: "look at the volumes", threads },
+    (working) => openVolumes(files, working),
   );
   if (volumes === undefined) return archiveSource(first);
   return {
@@ -48,7 +50,7 @@ export async function archiveOf(
 const isFile = (text: string) => text !== "-" && stat(text)?.kind === "file";
 
 /** What is judged at once: a source by itself, one volume by itself, or the archive whose list or volumes these files are. */
-export type Judged =
+export type VerifyTarget =
   | { readonly kind: "source"; readonly text: string }
   | { readonly kind: "volume"; readonly text: string; readonly path: string }
   | {
@@ -62,14 +64,14 @@ interface Seen {
   /** Of a file. */
   readonly path?: string;
   /** Undefined for what is no file, and for what cannot be looked at. */
-  readonly look?: Look;
+  readonly look?: FileClass;
 }
 
 /**
  * Puts together what is one archive: a list with the volumes of it, and volumes where all of them are there. Each stands where
  * the first of it stood. What cannot be looked at stays by itself: why, is said when it is judged.
  */
-export function grouped(texts: readonly string[]): Judged[] {
+export function groupVolumes(texts: readonly string[]): VerifyTarget[] {
   const known: KnownLists = new Map();
   const seen = texts.map((text) => see(text, known));
   const given = new Map(
@@ -83,7 +85,7 @@ export function grouped(texts: readonly string[]): Judged[] {
     group.members.push(seen[i]!);
     groups.set(list.id, group);
   }
-  return seen.flatMap((one, i): Judged[] => {
+  return seen.flatMap((one, i): VerifyTarget[] => {
     const { text, path, look } = one;
     const group = lists[i] && groups.get(lists[i].id);
     if (path === undefined) return [{ kind: "source", text }];
@@ -105,9 +107,9 @@ function see(text: string, known: KnownLists): Seen {
   const path = isFile(text) ? text : named;
   if (!isFile(path)) return { text };
   try {
-    return { text, path, look: lookAt(path, known) };
+    return { text, path, look: classifyFile(path, known) };
   } catch (error) {
-    if (error instanceof Fault) return { text, path };
+    if (error instanceof IngotError) return { text, path };
     throw error;
   }
 }

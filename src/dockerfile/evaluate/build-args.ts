@@ -1,17 +1,17 @@
-import { meant, quote, type Report } from "../../base/diagnostics.ts";
-import type { Problem } from "../../base/error.ts";
-import { nearest } from "../../base/suggest.ts";
+import { type Diagnostics, didYouMean, quoteExcerpt } from "../../base/diagnostics.ts";
+import type { Diagnostic } from "../../base/error.ts";
+import { suggest } from "../../base/suggest.ts";
 import { formatPlatform } from "../../oci/platform.ts";
 import { BadSubstitution, expand } from "../lexer/expand.ts";
 import type { Dockerfile } from "../syntax/instruction.ts";
 import { EXPANDED, tooLarge } from "./environment.ts";
-import type { Scope } from "./step.ts";
+import type { BuildScope } from "./step.ts";
 
 /**
  * Variables that every Dockerfile has, for FROM and for an ARG of their name. The build's platform is what `scope`
  * says: the target's, never the host's.
  */
-export function predefined(scope: Scope, last: string | undefined): Map<string, string> {
+export function predefined(scope: BuildScope, last: string | undefined): Map<string, string> {
   const { platform, buildPlatform, buildArgs, epoch } = scope;
   const all = new Map([
     ["BUILDPLATFORM", formatPlatform(buildPlatform)],
@@ -37,8 +37,8 @@ export function predefined(scope: Scope, last: string | undefined): Map<string, 
 /** The predefined variables and the ARGs in front of the first FROM: what FROM sees. */
 export function globalVariables(
   file: Dockerfile,
-  scope: Scope,
-  report?: Report,
+  scope: BuildScope,
+  report?: Diagnostics,
 ): ReadonlyMap<string, string> {
   const all = predefined(scope, file.stages.at(-1)?.name);
   let spent = 0;
@@ -53,7 +53,10 @@ export function globalVariables(
         if (spent > EXPANDED) throw tooLarge(file.file, spent);
       } catch (error) {
         if (!(error instanceof BadSubstitution)) throw error;
-        report?.error(at, `ARG ${name} ${quote(value)} cannot be expanded: ${error.message}`);
+        report?.error(
+          at,
+          `ARG ${name} ${quoteExcerpt(value)} cannot be expanded: ${error.message}`,
+        );
       }
     }
   }
@@ -64,7 +67,7 @@ export function globalVariables(
 const UNDECLARED = /^((https?|ftp|no|all)_proxy|BUILDKIT_.*|SOURCE_DATE_EPOCH)$/i;
 
 /** A warning for each `--build-arg` that no ARG of the file takes. */
-export function unusedArgs(file: Dockerfile, scope: Scope): Problem[] {
+export function unusedArgs(file: Dockerfile, scope: BuildScope): Diagnostic[] {
   const declared = new Set(file.args.map(({ name }) => name));
   for (const { instructions } of file.stages)
     for (const instruction of instructions)
@@ -74,7 +77,8 @@ export function unusedArgs(file: Dockerfile, scope: Scope): Problem[] {
     .filter((name) => !known.has(name) && !UNDECLARED.test(name))
     .map((name) => {
       const message = `--build-arg ${name} has no effect: no ARG of the file declares it`;
-      const hint = meant(nearest(name, declared)) ?? `write ARG ${name} in the stage that uses it`;
+      const hint =
+        didYouMean(suggest(name, declared)) ?? `write ARG ${name} in the stage that uses it`;
       return { file: file.file, line: 1, column: 1, level: "warning" as const, message, hint };
     });
 }

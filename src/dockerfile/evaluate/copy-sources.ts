@@ -1,11 +1,16 @@
-import { meant, type Place, quote, type Report } from "../../base/diagnostics.ts";
-import { nearest } from "../../base/suggest.ts";
-import type { Copy, Dockerfile, Instruction } from "../syntax/instruction.ts";
-import { isRemote } from "../syntax/parse-copy.ts";
+import {
+  type Diagnostics,
+  didYouMean,
+  quoteExcerpt,
+  type SourcePosition,
+} from "../../base/diagnostics.ts";
+import { suggest } from "../../base/suggest.ts";
+import type { CopyOperands, Dockerfile, Instruction } from "../syntax/instruction.ts";
+import { isRemoteSource } from "../syntax/parse-copy.ts";
 import type { CopyStep } from "./step.ts";
 
 /** Reports what is never carried out. */
-export function refuseRun(instruction: Instruction, report: Report): void {
+export function refuseUnsupported(instruction: Instruction, report: Diagnostics): void {
   if (instruction.kind === "run") {
     const message =
       "RUN is not carried out: ingot runs no programs, since what they write differs from machine to machine";
@@ -14,7 +19,7 @@ export function refuseRun(instruction: Instruction, report: Report): void {
     report.error(instruction.at, message, hint);
   } else if (instruction.kind === "copy") {
     for (const { text, at } of instruction.sources)
-      if (isRemote(text)) {
+      if (isRemoteSource(text)) {
         const place = instruction.place(at);
         refuseRemote(text, text, instruction, { at: place, report });
       }
@@ -25,11 +30,11 @@ export function refuseRun(instruction: Instruction, report: Report): void {
 export function refuseRemote(
   source: string,
   written: string,
-  { add }: Copy,
-  { at, report }: { readonly at: Place; readonly report: Report },
+  { add }: CopyOperands,
+  { at, report }: { readonly at: SourcePosition; readonly report: Diagnostics },
 ): void {
   const name = add ? "ADD" : "COPY";
-  const message = `${name} of ${quote(written.replace(/^"(.*)"$/s, "$1"))} is not carried out: ingot fetches nothing while it builds, since tomorrow something else may be there`;
+  const message = `${name} of ${quoteExcerpt(written.replace(/^"(.*)"$/s, "$1"))} is not carried out: ingot fetches nothing while it builds, since tomorrow something else may be there`;
   const git = !/^https?:/.test(source) || /\.git(#|$)/.test(source);
   const hint = git
     ? "clone the repository into the context, and COPY it"
@@ -41,8 +46,8 @@ export function refuseRemote(
 export function copyFrom(
   file: Dockerfile,
   index: number,
-  { from, at }: Copy & Instruction,
-  report: Report,
+  { from, at }: CopyOperands & Instruction,
+  report: Diagnostics,
 ): CopyStep["from"] | undefined {
   if (from === undefined || from === "") return { kind: "context" };
   const wrong = (message: string, hint?: string) => {
@@ -60,12 +65,12 @@ export function copyFrom(
   if (number !== undefined && stages[number] === undefined)
     return wrong(`there is no stage ${number}: the file has ${stages.length}, counted from 0`);
   if (found < 0) {
-    const near = nearest(
+    const near = suggest(
       name,
       stages.flatMap((stage) => stage.name ?? []),
     );
     const message = `COPY --from=${from} is taken as an image: no stage has the name`;
-    if (near.length > 0) report.warning(at, message, meant(near));
+    if (near.length > 0) report.warning(at, message, didYouMean(near));
     return { kind: "image", text: from };
   }
   if (found < index) return { kind: "stage", index: found };

@@ -1,8 +1,8 @@
 import { utf8 } from "../../base/bytes.ts";
-import { quote, type Report } from "../../base/diagnostics.ts";
+import { type Diagnostics, quoteExcerpt } from "../../base/diagnostics.ts";
 import { contentOf } from "../syntax/heredoc.ts";
-import type { Copy, Instruction } from "../syntax/instruction.ts";
-import { isRemote } from "../syntax/parse-copy.ts";
+import type { CopyOperands, Instruction } from "../syntax/instruction.ts";
+import { isRemoteSource } from "../syntax/parse-copy.ts";
 import { refuseRemote } from "./copy-sources.ts";
 import type { Environment } from "./environment.ts";
 import { destOf, leadsOut, sourceOf } from "./paths.ts";
@@ -12,13 +12,13 @@ const SYMBOLIC = /^[ugoa]*([-+=][rwxXstugo]*)+(,[ugoa]*([-+=][rwxXstugo]*)+)*$/;
 
 /** COPY or ADD, expanded. What is wrong with it is reported. */
 export function copyStep(
-  copy: Copy & Instruction,
+  copy: CopyOperands & Instruction,
   from: CopyStep["from"],
   {
     environment,
     workingDir,
     report,
-  }: { environment: Environment; workingDir: string; report: Report },
+  }: { environment: Environment; workingDir: string; report: Diagnostics },
 ): Step {
   const { at, add, parents, link, exclude, heredocs, unpack } = copy;
   const filled = (text: string) => environment.text(text, at);
@@ -31,16 +31,17 @@ export function copyStep(
     const hint = "for example --chmod=755, or --chmod=u=rwX,go=rX";
     report.error(
       at,
-      `--chmod is ${quote(chmod)}: it should be octal, 7777 at most, or symbolic`,
+      `--chmod is ${quoteExcerpt(chmod)}: it should be octal, 7777 at most, or symbolic`,
       hint,
     );
   }
   const sources = copy.sources.map(({ text, at: offset }) => {
     const source = environment.text(text, copy.place(offset));
-    if (isRemote(source)) refuseRemote(source, text, copy, { at: copy.place(offset), report });
+    if (isRemoteSource(source))
+      refuseRemote(source, text, copy, { at: copy.place(offset), report });
     else if (leadsOut(source)) {
       const root = from.kind === "context" ? "the context" : "what is copied from";
-      const message = `${quote(source)} leads out of ${root}: it is taken as ${quote(sourceOf(source, parents))}`;
+      const message = `${quoteExcerpt(source)} leads out of ${root}: it is taken as ${quoteExcerpt(sourceOf(source, parents))}`;
       report.warning(copy.place(offset), message);
     }
     return source;
@@ -48,7 +49,7 @@ export function copyStep(
   const dest = filled(copy.dest);
   const many = sources.length + heredocs.length > 1;
   if (many && !/(^|\/)\.{0,2}$/.test(dest)) {
-    const message = `${add ? "ADD" : "COPY"} has several sources and the destination ${quote(dest)}: it is taken as a folder`;
+    const message = `${add ? "ADD" : "COPY"} has several sources and the destination ${quoteExcerpt(dest)}: it is taken as a folder`;
     report.warning(at, message, `write ${dest}/`);
   }
   const files = heredocs.map((heredoc) => {

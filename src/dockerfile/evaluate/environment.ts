@@ -1,6 +1,11 @@
-import { meant, type Place, quote, type Report } from "../../base/diagnostics.ts";
-import { Fault } from "../../base/error.ts";
-import { nearest } from "../../base/suggest.ts";
+import {
+  type Diagnostics,
+  didYouMean,
+  quoteExcerpt,
+  type SourcePosition,
+} from "../../base/diagnostics.ts";
+import { IngotError } from "../../base/error.ts";
+import { suggest } from "../../base/suggest.ts";
 import { BadSubstitution, type ExpandOptions, expand, expandWords } from "../lexer/expand.ts";
 import type { Dockerfile, Instruction } from "../syntax/instruction.ts";
 
@@ -8,9 +13,9 @@ import type { Dockerfile, Instruction } from "../syntax/instruction.ts";
 export const EXPANDED = 64 * 1024 * 1024;
 
 /** That it is more. */
-export function tooLarge(at: string, actual: number): Fault {
+export function tooLarge(at: string, actual: number): IngotError {
   const what = "the text that variables make of";
-  return new Fault("too-large", { what, at, actual, limit: EXPANDED, unit: "characters" });
+  return new IngotError("too-large", { what, at, actual, limit: EXPANDED, unit: "characters" });
 }
 
 /** What is known of names that are not set. */
@@ -18,20 +23,20 @@ export interface Hints {
   /** Whether an ARG above the first FROM has the name. */
   readonly isGlobal: (name: string) => boolean;
   /** Where an ARG or ENV of this stage sets it, if one does. */
-  readonly setAt: (name: string) => Place | undefined;
+  readonly setAt: (name: string) => SourcePosition | undefined;
 }
 
 /** The variables of a stage as its instructions set them, one after the other; the last to set one wins. */
 export class Environment {
   readonly #values: Map<string, string>;
   readonly #escape: string;
-  readonly #report: Report;
+  readonly #report: Diagnostics;
   readonly #hints: Hints;
   #spent = 0;
 
   constructor(
     values: Iterable<readonly [string, string]>,
-    { token, report, hints }: { token: string; report: Report; hints: Hints },
+    { token, report, hints }: { token: string; report: Diagnostics; hints: Hints },
   ) {
     this.#values = new Map(values);
     this.#escape = token;
@@ -48,22 +53,22 @@ export class Environment {
   }
 
   /** `text` expanded; "" and a report where it cannot be. @param own a name that may well not be set yet */
-  text(text: string, at: Place, own?: string): string {
+  text(text: string, at: SourcePosition, own?: string): string {
     return this.#expanded(text, at, { escape: this.#escape }, own);
   }
 
   /** A here-document expanded: quotes are plain, and the escape is `\` whatever `# escape` says. */
-  document(text: string, at: Place): string {
+  document(text: string, at: SourcePosition): string {
     return this.#expanded(text, at, { escape: "\\", plainQuotes: true });
   }
 
   /** `text` expanded and cut at its spaces. */
-  words(text: string, at: Place): readonly string[] {
+  words(text: string, at: SourcePosition): readonly string[] {
     const options = { escape: this.#escape };
     return this.#reported(text, at, () => expandWords(text, this.#get, options))?.words ?? [];
   }
 
-  #expanded(text: string, at: Place, options: ExpandOptions, own?: string): string {
+  #expanded(text: string, at: SourcePosition, options: ExpandOptions, own?: string): string {
     const found = this.#reported(text, at, () => expand(text, this.#get, options), own);
     this.#spent += found?.text.length ?? 0;
     if (this.#spent > EXPANDED) throw tooLarge(this.#report.file, this.#spent);
@@ -75,7 +80,7 @@ export class Environment {
   /** What `act` returns, its unset names reported; undefined, and reported, where it fails. */
   #reported<T extends { readonly unset: ReadonlySet<string> }>(
     text: string,
-    at: Place,
+    at: SourcePosition,
     act: () => T,
     own?: string,
   ): T | undefined {
@@ -85,15 +90,15 @@ export class Environment {
       return found;
     } catch (error) {
       if (!(error instanceof BadSubstitution)) throw error;
-      this.#report.error(at, `${quote(text)} cannot be expanded: ${error.message}`);
+      this.#report.error(at, `${quoteExcerpt(text)} cannot be expanded: ${error.message}`);
       return undefined;
     }
   }
 
-  #unset(name: string, at: Place): void {
+  #unset(name: string, at: SourcePosition): void {
     const { isGlobal, setAt } = this.#hints;
     const below = setAt(name);
-    const near = () => meant(nearest(name, this.#values.keys()));
+    const near = () => didYouMean(suggest(name, this.#values.keys()));
     const hint = isGlobal(name)
       ? `write ARG ${name} in this stage: without it only FROM sees the value`
       : below

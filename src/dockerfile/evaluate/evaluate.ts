@@ -1,10 +1,10 @@
-import { Report } from "../../base/diagnostics.ts";
+import { Diagnostics } from "../../base/diagnostics.ts";
 import type { ContainerConfig } from "../image/config.ts";
 import type { Dockerfile, Instruction } from "../syntax/instruction.ts";
 import { copyFrom } from "./copy-sources.ts";
-import { readTriggers } from "./onbuild.ts";
-import { StageWork } from "./stage-evaluator.ts";
-import type { Evaluated, Scope } from "./step.ts";
+import { readOnbuild } from "./onbuild.ts";
+import { StageEvaluator } from "./stage-evaluator.ts";
+import type { BuildScope, EvaluatedStage } from "./step.ts";
 
 /**
  * Works a stage out: its variables filled in, the triggers of its base first. Afterwards `config` is that of the
@@ -15,23 +15,23 @@ import type { Evaluated, Scope } from "./step.ts";
 export function evaluate(
   file: Dockerfile,
   index: number,
-  { base, scope }: { base: ContainerConfig; scope: Scope },
-): Evaluated {
-  const report = new Report(file.file);
-  const worked = workOut(file, index, { base, scope, report });
+  { base, scope }: { base: ContainerConfig; scope: BuildScope },
+): EvaluatedStage {
+  const report = new Diagnostics(file.file);
+  const worked = evaluateOnce(file, index, { base, scope, report });
   report.refuse();
   return { ...worked, problems: report.problems() };
 }
 
 /** What `evaluate` says, with its problems in a report. */
-export function workOut(
+export function evaluateOnce(
   file: Dockerfile,
   index: number,
-  { base, scope, report }: { base: ContainerConfig; scope: Scope; report: Report },
-): Omit<Evaluated, "problems"> {
+  { base, scope, report }: { base: ContainerConfig; scope: BuildScope; report: Diagnostics },
+): Omit<EvaluatedStage, "problems"> {
   const { at, instructions } = file.stages[index]!;
-  const stage = new StageWork(file, index, { base, scope, report });
-  const triggers = readTriggers(base.onBuild, at, report);
+  const stage = new StageEvaluator(file, index, { base, scope, report });
+  const triggers = readOnbuild(base.onBuild, at, report);
   if (stage.origin?.kind === "image") refuseStages(file, index, triggers, report);
   const all = [...triggers, ...instructions];
   const steps = all.flatMap((instruction) => stage.step(instruction) ?? []);
@@ -43,7 +43,7 @@ function refuseStages(
   file: Dockerfile,
   index: number,
   triggers: readonly Instruction[],
-  report: Report,
+  report: Diagnostics,
 ): void {
   for (const trigger of triggers) {
     if (trigger.kind !== "copy" || copyFrom(file, index, trigger, report)?.kind !== "stage")

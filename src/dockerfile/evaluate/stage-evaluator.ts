@@ -1,8 +1,13 @@
 import { posix } from "node:path";
-import { meant, type Place, quote, type Report } from "../../base/diagnostics.ts";
-import { Fault } from "../../base/error.ts";
+import {
+  type Diagnostics,
+  didYouMean,
+  quoteExcerpt,
+  type SourcePosition,
+} from "../../base/diagnostics.ts";
+import { IngotError } from "../../base/error.ts";
 import { sortedBy, sortedUnique } from "../../base/order.ts";
-import { nearest } from "../../base/suggest.ts";
+import { suggest } from "../../base/suggest.ts";
 import { MANIFEST_LIMIT } from "../../oci/manifest.ts";
 import type { Platform } from "../../oci/platform.ts";
 import { type ContainerConfig, PATH } from "../image/config.ts";
@@ -11,12 +16,12 @@ import type { Dockerfile, Instruction } from "../syntax/instruction.ts";
 import { BadPort, parsePorts } from "../syntax/ports.ts";
 import { isSignal, SIGNALS } from "../syntax/signals.ts";
 import { globalVariables } from "./build-args.ts";
-import { copyFrom, refuseRun } from "./copy-sources.ts";
+import { copyFrom, refuseUnsupported } from "./copy-sources.ts";
 import { copyStep } from "./copy-step.ts";
 import { Environment, hintsOf, splitPair } from "./environment.ts";
 import { workdirOf } from "./paths.ts";
-import { originOf } from "./stage-base.ts";
-import type { Origin, Scope, Step } from "./step.ts";
+import { stageBaseOf } from "./stage-base.ts";
+import type { BuildScope, StageBase, Step } from "./step.ts";
 
 /** The most ports that one EXPOSE may have: every one of each protocol. */
 const PORTS = 3 * 65536;
@@ -27,12 +32,12 @@ type Draft = { -readonly [K in keyof ContainerConfig]: ContainerConfig[K] };
 type Of<K extends Instruction["kind"]> = Extract<Instruction, { kind: K }>;
 
 /** Takes the instructions of one stage, one after the other. Mistakes go into the report. */
-export class StageWork {
-  readonly origin: Origin | undefined;
+export class StageEvaluator {
+  readonly origin: StageBase | undefined;
   readonly #file: Dockerfile;
   readonly #index: number;
-  readonly #scope: Scope;
-  readonly #report: Report;
+  readonly #scope: BuildScope;
+  readonly #report: Diagnostics;
   readonly #globals: ReadonlyMap<string, string>;
   readonly #config: Draft;
   readonly #environment: Environment;
@@ -46,19 +51,19 @@ export class StageWork {
   /** The length of all lines of history. */
   #told = 0;
   /** Where this stage has an instruction of which the last counts. */
-  readonly #once = new Map<string, Place>();
+  readonly #once = new Map<string, SourcePosition>();
 
   constructor(
     file: Dockerfile,
     index: number,
-    { base, scope, report }: { base: ContainerConfig; scope: Scope; report: Report },
+    { base, scope, report }: { base: ContainerConfig; scope: BuildScope; report: Diagnostics },
   ) {
     this.#file = file;
     this.#index = index;
     this.#scope = scope;
     this.#report = report;
     this.#globals = globalVariables(file, scope);
-    this.origin = originOf(file, index, this.#globals, report);
+    this.origin = stageBaseOf(file, index, this.#globals, report);
     const platform = platformOf(base.platform, scope.platform);
     const hasPath = base.env.some((pair) => /^PATH(=|$)/.test(pair));
     const env = hasPath || platform.os === "windows" ? base.env : [...base.env, PATH];
@@ -93,7 +98,12 @@ export class StageWork {
     if (this.#told <= MANIFEST_LIMIT) return step;
     // No one could read the config that has it.
     const [at, actual] = [this.#report.file, this.#told];
-    throw new Fault("too-large", { what: "the history of", at, actual, limit: MANIFEST_LIMIT });
+    throw new IngotError("too-large", {
+      what: "the history of",
+      at,
+      actual,
+      limit: MANIFEST_LIMIT,
+    });
   }
 
   #take(said: Instruction): Step | undefined {
@@ -114,7 +124,7 @@ export class StageWork {
         return copyStep(said, from, around);
       }
       case "run":
-        refuseRun(said, this.#report);
+        refuseUnsupported(said, this.#report);
         return undefined;
       case "cmd":
         this.#warnOnce("CMD", said);
@@ -215,13 +225,13 @@ export class StageWork {
             const hint = "which port of the host it gets is said when it is run: docker run -p";
             this.#report.warning(
               at,
-              `EXPOSE ${quote(text)} is taken as ${found.ports.join(" ")}`,
+              `EXPOSE ${quoteExcerpt(text)} is taken as ${found.ports.join(" ")}`,
               hint,
             );
           }
         } catch (error) {
           if (!(error instanceof BadPort)) throw error;
-          this.#report.error(at, `EXPOSE ${quote(text)} is not a port: ${error.message}`);
+          this.#report.error(at, `EXPOSE ${quoteExcerpt(text)} is not a port: ${error.message}`);
         }
       }
     }
@@ -229,9 +239,9 @@ export class StageWork {
     return empty(`EXPOSE ${plainList(ports)}`);
   }
 
-  #tooMany(actual: number): Fault {
+  #tooMany(actual: number): IngotError {
     const what = "the ports of one EXPOSE of";
-    return new Fault("too-large", {
+    return new IngotError("too-large", {
       what,
       at: this.#report.file,
       actual,
@@ -256,13 +266,13 @@ export class StageWork {
     return { kind: "workdir", createdBy, path, ...(user ? { user } : {}) };
   }
 
-  #checkSignal(signal: string, at: Place): void {
+  #checkSignal(signal: string, at: SourcePosition): void {
     if (isSignal(signal)) return;
-    const near = nearest(signal.toUpperCase(), SIGNALS);
+    const near = suggest(signal.toUpperCase(), SIGNALS);
     this.#report.error(
       at,
-      `STOPSIGNAL ${quote(signal)} is not a signal`,
-      meant(near) ?? "for example SIGTERM",
+      `STOPSIGNAL ${quoteExcerpt(signal)} is not a signal`,
+      didYouMean(near) ?? "for example SIGTERM",
     );
   }
 

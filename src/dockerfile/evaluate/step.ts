@@ -1,9 +1,9 @@
-import type { Problem } from "../../base/error.ts";
+import type { Diagnostic } from "../../base/error.ts";
 import type { Platform } from "../../oci/platform.ts";
 import type { ContainerConfig } from "../image/config.ts";
 
 /** What a build is told from outside the Dockerfile. */
-export interface Scope {
+export interface BuildScope {
   /** `--build-arg`. */
   readonly buildArgs: ReadonlyMap<string, string>;
   readonly platform: Platform;
@@ -16,7 +16,7 @@ export interface Scope {
 }
 
 /** What a stage begins with, or COPY copies from. */
-export type Origin =
+export type StageBase =
   | { readonly kind: "scratch" }
   | { readonly kind: "stage"; readonly index: number }
   | {
@@ -29,11 +29,11 @@ export type Origin =
     };
 
 /** A stage, worked out. */
-export interface Evaluated {
+export interface EvaluatedStage {
   readonly config: ContainerConfig;
   readonly steps: readonly Step[];
   /** Warnings. */
-  readonly problems: readonly Problem[];
+  readonly problems: readonly Diagnostic[];
 }
 
 /**

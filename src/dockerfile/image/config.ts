@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { excerpt, type Json } from "../../base/json/json.ts";
 import { parseShaped } from "../../base/json/shape.ts";
 import { sortedBy } from "../../base/order.ts";
@@ -144,7 +144,7 @@ export function parseContainerConfig(bytes: Uint8Array, at: string): ContainerCo
   if (!found.success) {
     const [issue] = found.issues;
     const why = `${excerpt(v.getDotPath(issue) ?? "it")}: ${excerpt(issue.message)}`;
-    throw new Fault("malformed", { what: "an image config", at, why });
+    throw new IngotError("malformed", { what: "an image config", at, why });
   }
   const image = found.output;
   const config = v.parse(v.looseObject(KNOWN), image.config ?? {});
@@ -201,7 +201,7 @@ function otherOf(config: object, at: string): ReadonlyMap<string, Json> {
   for (const [key, value] of entries) {
     if (isWhole(value)) continue;
     const why = `config.${excerpt(key)}: a number in it is not whole, or too large to be exact`;
-    throw new Fault("malformed", { what: "an image config", at, why });
+    throw new IngotError("malformed", { what: "an image config", at, why });
   }
   return new Map(sortedBy(entries, ([key]) => key)) as ReadonlyMap<string, Json>;
 }

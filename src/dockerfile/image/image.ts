@@ -1,5 +1,5 @@
 import { utf8 } from "../../base/bytes.ts";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { formatJson, type Json } from "../../base/json/json.ts";
 import { sortedBy, sortedUnique } from "../../base/order.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
@@ -129,7 +129,7 @@ function fullHistory(
   }
   const own = history.slice(known).filter((line) => !line.empty_layer).length;
   if (own + base.diffIDs.length === layers) return history;
-  throw new Fault("internal", { message: `${-missing} lines of history without a layer` });
+  throw new IngotError("internal", { message: `${-missing} lines of history without a layer` });
 }
 
 function runJson(config: ContainerConfig, labels: ReadonlyMap<string, string> = new Map()): Json {

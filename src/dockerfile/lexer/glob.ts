@@ -1,14 +1,14 @@
 /** Patterns of `*`, `?` and plain characters, found without backtracking: time grows as pattern times text. */
 
 /** One step of a pattern: any run of characters, any one character, or this one. */
-export type Token = "any run" | "any one" | { readonly char: string };
+export type GlobToken = "any run" | "any one" | { readonly char: string };
 
 /**
  * Where matches that begin at `start` end, shortest and longest; undefined when none does.
  * Neither wildcard stands for a line feed.
  */
 export function ends(
-  tokens: readonly Token[],
+  tokens: readonly GlobToken[],
   text: readonly string[],
   start: number,
 ): { shortest: number; longest: number } | undefined {
@@ -30,7 +30,7 @@ export function ends(
 }
 
 /** The states, and those that a run of nothing leads to; each once. */
-function closure(tokens: readonly Token[], states: readonly number[]): number[] {
+function closure(tokens: readonly GlobToken[], states: readonly number[]): number[] {
   const all = new Set<number>();
   for (let state of states) {
     all.add(state);

@@ -7,7 +7,7 @@ export interface Word {
 }
 
 /** An instruction's first cut. `rest` is what follows the flags, without spaces around it. */
-export interface Command {
+export interface SplitInstruction {
   readonly name: Word;
   readonly flags: readonly Word[];
   readonly rest: Word;
@@ -38,7 +38,7 @@ export function trim(word: Word): Word {
 }
 
 /** The name, the flags in front of the first other word, and the rest. A quote in a flag is taken away. */
-export function splitCommand(line: Word, token: string): Command {
+export function splitInstruction(line: Word, token: string): SplitInstruction {
   const { text, at } = trim(line);
   const gap = /[\t\v\f\r ]+/.exec(text);
   if (gap === null)

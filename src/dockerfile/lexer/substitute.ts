@@ -1,4 +1,4 @@
-import { ends, type Token } from "./glob.ts";
+import { ends, type GlobToken } from "./glob.ts";
 
 type Failure = new (message: string) => Error;
 
@@ -6,8 +6,8 @@ type Failure = new (message: string) => Error;
  * The pattern of a `#`, `%` or `/`: `*` and `?` are wildcards, `[` is plain. A `\` makes `*`, `?` and `\` plain;
  * before `}` and `/` it is left out, since there it ended nothing.
  */
-function tokensOf(pattern: string, Bad: Failure): Token[] {
-  const tokens: Token[] = [];
+function tokensOf(pattern: string, Bad: Failure): GlobToken[] {
+  const tokens: GlobToken[] = [];
   const chars = [...pattern];
   for (let i = 0; i < chars.length; i++) {
     const char = chars[i]!;

@@ -1,6 +1,6 @@
-import type { Place } from "../../base/diagnostics.ts";
-import { meant, quote, type Report } from "../../base/diagnostics.ts";
-import { nearest } from "../../base/suggest.ts";
+import type { SourcePosition } from "../../base/diagnostics.ts";
+import { type Diagnostics, didYouMean, quoteExcerpt } from "../../base/diagnostics.ts";
+import { suggest } from "../../base/suggest.ts";
 import type { Word } from "../lexer/split.ts";
 
 /** What flags an instruction has: `--name`, `--name=VALUE` once, or `--name=VALUE` as often as wanted. */
@@ -46,8 +46,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 /** Reads the flags in front of an instruction's words; each that is wrong is reported. */
 export function readFlags(
   words: readonly Word[],
-  { of, kinds, place }: { of: string; kinds: FlagKinds; place: (offset: number) => Place },
-  report: Report,
+  { of, kinds, place }: { of: string; kinds: FlagKinds; place: (offset: number) => SourcePosition },
+  report: Diagnostics,
 ): Flags {
   const values = new Map<string, readonly string[]>();
   for (const { text, at } of words) {
@@ -59,14 +59,17 @@ export function readFlags(
     const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
     const before = values.get(name);
     if (kind === undefined) {
-      const near = nearest(name, Object.keys(kinds)).map((other) => `--${other}`);
-      wrong(`${of} has no flag ${quote(flag)}`, meant(near) ?? ELSEWHERE[name] ?? listed(kinds));
+      const near = suggest(name, Object.keys(kinds)).map((other) => `--${other}`);
+      wrong(
+        `${of} has no flag ${quoteExcerpt(flag)}`,
+        didYouMean(near) ?? ELSEWHERE[name] ?? listed(kinds),
+      );
     } else if (before !== undefined && kind !== "values") {
       wrong(`${flag} stands twice: it has one value`);
     } else if (kind === "switch") {
       const word = value?.toLowerCase() ?? "true";
       if (word !== "true" && word !== "false")
-        wrong(`${flag} is ${quote(value ?? "")}: it should be true or false`);
+        wrong(`${flag} is ${quoteExcerpt(value ?? "")}: it should be true or false`);
       else values.set(name, [word]);
     } else if (value === undefined) {
       wrong(`${flag} has no value`, `write ${flag}=VALUE, with no space around the "="`);

@@ -1,5 +1,5 @@
-import type { Place } from "../../base/diagnostics.ts";
-import type { Problem } from "../../base/error.ts";
+import type { SourcePosition } from "../../base/diagnostics.ts";
+import type { Diagnostic } from "../../base/error.ts";
 import type { Word } from "../lexer/split.ts";
 import type { HeredocText } from "./heredoc.ts";
 
@@ -16,7 +16,7 @@ export interface Argument {
 }
 
 /** COPY or ADD as written. */
-export interface Copy {
+export interface CopyOperands {
   readonly kind: "copy";
   readonly add: boolean;
   readonly sources: readonly Word[];
@@ -43,11 +43,11 @@ export interface Health {
 }
 
 /** What an instruction says, by its kind. */
-export type Said =
+export type Operands =
   | { readonly kind: "env"; readonly pairs: readonly Pair[] }
   | { readonly kind: "label"; readonly pairs: readonly Pair[] }
   | { readonly kind: "arg"; readonly args: readonly Argument[] }
-  | Copy
+  | CopyOperands
   | { readonly kind: "cmd"; readonly words: readonly string[]; readonly json: boolean }
   | { readonly kind: "entrypoint"; readonly words: readonly string[]; readonly json: boolean }
   | { readonly kind: "shell"; readonly words: readonly string[] }
@@ -62,10 +62,10 @@ export type Said =
   | { readonly kind: "run" };
 
 /** An instruction and where its parts stand. */
-export type Instruction = Said & {
-  readonly at: Place;
+export type Instruction = Operands & {
+  readonly at: SourcePosition;
   /** Where the character at an offset of the instruction's text stands: for the `at` of its words. */
-  readonly place: (offset: number) => Place;
+  readonly place: (offset: number) => SourcePosition;
 };
 
 /** FROM as written. */
@@ -77,12 +77,12 @@ export interface From {
 
 /** An ARG in front of the first FROM. */
 export interface GlobalArgument extends Argument {
-  readonly at: Place;
+  readonly at: SourcePosition;
 }
 
 /** FROM and what follows it, up to the next FROM. */
 export interface Stage extends From {
-  readonly at: Place;
+  readonly at: SourcePosition;
   readonly instructions: readonly Instruction[];
 }
 
@@ -94,5 +94,5 @@ export interface Dockerfile {
   readonly args: readonly GlobalArgument[];
   readonly stages: readonly Stage[];
   /** Warnings. */
-  readonly problems: readonly Problem[];
+  readonly problems: readonly Diagnostic[];
 }

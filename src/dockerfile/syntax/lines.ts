@@ -1,12 +1,12 @@
-import { type Place, quote, type Report } from "../../base/diagnostics.ts";
-import { isSpace, jsonStrings, splitCommand, trimEnd, trimStart } from "../lexer/split.ts";
+import { type Diagnostics, quoteExcerpt, type SourcePosition } from "../../base/diagnostics.ts";
+import { isSpace, jsonStrings, splitInstruction, trimEnd, trimStart } from "../lexer/split.ts";
 import { type HeredocText, heredocsIn } from "./heredoc.ts";
 
 /** One instruction as text: its lines joined, comments and continuations taken out. */
 export interface Line {
   readonly text: string;
   /** Where in the file the character at an offset of `text` stands. */
-  readonly place: (offset: number) => Place;
+  readonly place: (offset: number) => SourcePosition;
   readonly heredocs: readonly HeredocText[];
 }
 
@@ -18,7 +18,7 @@ export interface Lines {
 
 interface Piece {
   readonly at: number;
-  readonly place: Place;
+  readonly place: SourcePosition;
 }
 
 const DIRECTIVE = /^#[\t-\r ]*([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+)$/;
@@ -29,7 +29,7 @@ const HEREDOCS = new Set(["ADD", "COPY", "RUN"]);
  * Cuts a Dockerfile into instructions as BuildKit does (its parser/parser.go): directives at the top, comments,
  * lines that go on after an escape at their end, here-documents. `source` is without a byte order mark.
  */
-export function readLines(source: string, report: Report): Lines {
+export function readLines(source: string, report: Diagnostics): Lines {
   const physical = source
     .split("\n")
     .map((line, i, all) => (i + 1 < all.length ? `${line}\n` : line));
@@ -49,7 +49,7 @@ export function readLines(source: string, report: Report): Lines {
         (heredoc.chomps ? chomp(text).replace(/^\t+/, "") : chomp(text)) === heredoc.name;
       while (next < physical.length && !ends(physical[next]!)) content.push(physical[next++]!);
       if (next === physical.length) {
-        const message = `the here-document ${quote(heredoc.name)} does not end: a line that says just ${quote(heredoc.name)} should end it`;
+        const message = `the here-document ${quoteExcerpt(heredoc.name)} does not end: a line that says just ${quoteExcerpt(heredoc.name)} should end it`;
         report.error({ line: first + 1, column: 1 }, message);
       }
       next++;
@@ -82,7 +82,7 @@ function join(
     text += kept ?? line;
     if (kept === undefined) break;
   }
-  const place = (offset: number): Place => {
+  const place = (offset: number): SourcePosition => {
     let first = 0;
     let end = pieces.length;
     while (end - first > 1) {
@@ -104,15 +104,16 @@ function withoutContinuation(line: string, token: string): string | undefined {
 }
 
 function takesHeredocs(text: string, token: string): boolean {
-  let command = splitCommand({ text, at: 0 }, token);
-  if (command.name.text.toUpperCase() === "ONBUILD") command = splitCommand(command.rest, token);
+  let command = splitInstruction({ text, at: 0 }, token);
+  if (command.name.text.toUpperCase() === "ONBUILD")
+    command = splitInstruction(command.rest, token);
   return (
     HEREDOCS.has(command.name.text.toUpperCase()) && jsonStrings(command.rest.text) === undefined
   );
 }
 
 /** Reads the comments at the very top that say how to read the rest. Returns the escape. */
-function readDirectives(physical: readonly string[], report: Report): string {
+function readDirectives(physical: readonly string[], report: Diagnostics): string {
   const seen = new Set<string>();
   let token = "\\";
   for (const [i, whole] of physical.entries()) {
@@ -121,13 +122,14 @@ function readDirectives(physical: readonly string[], report: Report): string {
     const [, name = "", value = ""] = DIRECTIVE.exec(line) ?? [];
     const key = name.toLowerCase();
     if (!["escape", "syntax", "check"].includes(key)) break;
-    if (seen.has(key)) report.error(at, `the directive ${quote(key)} stands twice: once is enough`);
+    if (seen.has(key))
+      report.error(at, `the directive ${quoteExcerpt(key)} stands twice: once is enough`);
     seen.add(key);
     if (key === "escape" && value !== "\\" && value !== "`")
-      report.error(at, `the escape is ${quote(value)}: it should be \\ or \``);
+      report.error(at, `the escape is ${quoteExcerpt(value)}: it should be \\ or \``);
     else if (key === "escape") token = value;
     else if (key === "syntax" && !FRONTEND.test(value)) {
-      const message = `the file asks for the frontend ${quote(value)}: ingot reads it as docker/dockerfile does`;
+      const message = `the file asks for the frontend ${quoteExcerpt(value)}: ingot reads it as docker/dockerfile does`;
       report.warning(at, message);
     }
   }

@@ -1,23 +1,28 @@
-import type { Place, Report } from "../../base/diagnostics.ts";
+import type { Diagnostics, SourcePosition } from "../../base/diagnostics.ts";
 import { jsonStrings, type Word } from "../lexer/split.ts";
 import type { Flags } from "./flags.ts";
 import type { HeredocText } from "./heredoc.ts";
 
 /** What is needed to read one instruction. */
-export interface Part {
+export interface InstructionReader {
   readonly name: string;
   readonly rest: Word;
-  readonly at: Place;
-  readonly place: (offset: number) => Place;
+  readonly at: SourcePosition;
+  readonly place: (offset: number) => SourcePosition;
   readonly escape: string;
   readonly heredocs: readonly HeredocText[];
   readonly text: string;
   readonly flags: Flags;
-  readonly report: Report;
+  readonly report: Diagnostics;
 }
 
 /** The strings of a JSON array, or undefined where there is none. */
-export function jsonOf({ rest, place, report, name }: Part): readonly string[] | undefined {
+export function jsonOf({
+  rest,
+  place,
+  report,
+  name,
+}: InstructionReader): readonly string[] | undefined {
   const strings = jsonStrings(rest.text);
   if (strings === "mixed") {
     report.error(place(rest.at), `${name} has a JSON array with other things than strings in it`);
@@ -33,7 +38,7 @@ export function jsonOf({ rest, place, report, name }: Part): readonly string[] |
 }
 
 /** The words of CMD and its like: a JSON array's, or the whole text as one. */
-export function readCommand(part: Part): { words: readonly string[]; json: boolean } {
+export function readCommand(part: InstructionReader): { words: readonly string[]; json: boolean } {
   const strings = jsonOf(part);
   if (strings !== undefined) return { words: strings, json: true };
   return { words: part.rest.text === "" ? [] : [part.rest.text], json: false };

@@ -1,9 +1,9 @@
-import { quote } from "../../base/diagnostics.ts";
+import { quoteExcerpt } from "../../base/diagnostics.ts";
 import { splitSpaces, type Word } from "../lexer/split.ts";
 import type { FlagKinds } from "./flags.ts";
 import { type HeredocText, heredocsIn, parseHeredoc } from "./heredoc.ts";
-import type { Said } from "./instruction.ts";
-import { jsonOf, type Part } from "./operands.ts";
+import type { Operands } from "./instruction.ts";
+import { type InstructionReader, jsonOf } from "./operands.ts";
 
 /** The flags of COPY. */
 export const COPY_FLAGS: FlagKinds = {
@@ -26,13 +26,13 @@ export const ADD_FLAGS: FlagKinds = {
 };
 
 /** Reads COPY and ADD. */
-export function readCopy(part: Part): Said | undefined {
+export function readCopy(part: InstructionReader): Operands | undefined {
   const { name, rest, flags, report, at, place, heredocs } = part;
   const strings = jsonOf(part);
   const words = strings?.map((text) => ({ text, at: rest.at })) ?? splitSpaces(rest);
   const dest = words.at(-1);
   if (dest === undefined || words.length === 1) {
-    const has = dest === undefined ? "no words" : `just ${quote(dest.text)}`;
+    const has = dest === undefined ? "no words" : `just ${quoteExcerpt(dest.text)}`;
     const hint = dest && `write ${name} ${dest.text} . to put it into the working directory`;
     report.error(
       at,
@@ -59,7 +59,7 @@ export function readCopy(part: Part): Said | undefined {
       if (/^\.{0,2}$|\//.test(heredoc.name))
         report.error(
           place(word.at),
-          `the here-document's name ${quote(heredoc.name)} is not a file name: it names the file that is made`,
+          `the here-document's name ${quoteExcerpt(heredoc.name)} is not a file name: it names the file that is made`,
         );
     }
   }
@@ -67,7 +67,7 @@ export function readCopy(part: Part): Said | undefined {
     const hint = "write <<NAME or <<'NAME' with no space in it";
     report.error(at, `${name} has a here-document whose name is not one word with its <<`, hint);
   }
-  if (flags.has("checksum") && !sources.some(({ text }) => isRemote(text)))
+  if (flags.has("checksum") && !sources.some(({ text }) => isRemoteSource(text)))
     report.error(at, "--checksum is for URLs and git repositories: none is copied here");
   return {
     kind: "copy",
@@ -86,6 +86,6 @@ export function readCopy(part: Part): Said | undefined {
 }
 
 /** Whether a source is a URL or a git repository, as BuildKit tells them from paths. */
-export function isRemote(source: string): boolean {
+export function isRemoteSource(source: string): boolean {
   return /^(https?|git|ssh):\/\//.test(source) || /^[a-zA-Z0-9._-]+@[a-zA-Z0-9.-]+:/.test(source);
 }

@@ -1,9 +1,9 @@
-import { type Place, quote, type Report } from "../../base/diagnostics.ts";
+import { type Diagnostics, quoteExcerpt, type SourcePosition } from "../../base/diagnostics.ts";
 import { splitSpaces } from "../lexer/split.ts";
 import { parseDuration } from "./duration.ts";
 import type { FlagKinds } from "./flags.ts";
-import type { Health, Said } from "./instruction.ts";
-import { type Part, readCommand } from "./operands.ts";
+import type { Health, Operands } from "./instruction.ts";
+import { type InstructionReader, readCommand } from "./operands.ts";
 
 /** The flags of HEALTHCHECK. */
 export const HEALTH_FLAGS: FlagKinds = {
@@ -14,7 +14,7 @@ export const HEALTH_FLAGS: FlagKinds = {
   retries: "value",
 };
 /** Reads HEALTHCHECK. */
-export function readHealth(part: Part): Said | undefined {
+export function readHealth(part: InstructionReader): Operands | undefined {
   const { rest, flags, report, at, place } = part;
   const [type] = splitSpaces(rest);
   if (type === undefined) return undefined;
@@ -29,7 +29,7 @@ export function readHealth(part: Part): Said | undefined {
       const hint = /^\d+$/.test(text) ? `write ${text}s for seconds` : undefined;
       report.error(
         at,
-        `--${name} is ${quote(text)}: it should be a time such as 30s, 1ms or more`,
+        `--${name} is ${quoteExcerpt(text)}: it should be a time such as 30s, 1ms or more`,
         hint,
       );
     }
@@ -51,7 +51,7 @@ export function readHealth(part: Part): Said | undefined {
   if (word !== "CMD") {
     report.error(
       place(type.at),
-      `HEALTHCHECK ${quote(type.text)} should be CMD or NONE`,
+      `HEALTHCHECK ${quoteExcerpt(type.text)} should be CMD or NONE`,
       `write HEALTHCHECK CMD ${rest.text}`,
     );
     return undefined;
@@ -64,9 +64,9 @@ export function readHealth(part: Part): Said | undefined {
   };
 }
 
-function retriesOf(text: string, at: Place, report: Report): number {
+function retriesOf(text: string, at: SourcePosition, report: Diagnostics): number {
   if (text === "") return 0;
   if (/^\+?\d{1,9}$/.test(text)) return Number(text);
-  report.error(at, `--retries is ${quote(text)}: it should be a whole number, 0 or more`);
+  report.error(at, `--retries is ${quoteExcerpt(text)}: it should be a whole number, 0 or more`);
   return 0;
 }

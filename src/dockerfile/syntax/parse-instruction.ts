@@ -1,14 +1,19 @@
-import { meant, type Place, quote, type Report } from "../../base/diagnostics.ts";
-import { nearest } from "../../base/suggest.ts";
-import { splitCommand, splitQuoted, splitSpaces, type Word } from "../lexer/split.ts";
+import {
+  type Diagnostics,
+  didYouMean,
+  quoteExcerpt,
+  type SourcePosition,
+} from "../../base/diagnostics.ts";
+import { suggest } from "../../base/suggest.ts";
+import { splitInstruction, splitQuoted, splitSpaces, type Word } from "../lexer/split.ts";
 import { type FlagKinds, readFlags } from "./flags.ts";
-import type { Instruction, Pair, Said } from "./instruction.ts";
+import type { Instruction, Operands, Pair } from "./instruction.ts";
 import { type Line, oddSpace } from "./lines.ts";
-import { jsonOf, type Part, readCommand } from "./operands.ts";
+import { type InstructionReader, jsonOf, readCommand } from "./operands.ts";
 import { ADD_FLAGS, COPY_FLAGS, readCopy } from "./parse-copy.ts";
 import { HEALTH_FLAGS, readHealth } from "./parse-healthcheck.ts";
 
-type Reader = (part: Part) => Said | undefined;
+type Reader = (part: InstructionReader) => Operands | undefined;
 
 /** Each instruction but FROM: its flags (undefined: any, unread) and how its words are read. */
 const INSTRUCTIONS: Readonly<Record<string, { flags: FlagKinds | undefined; read: Reader }>> = {
@@ -35,9 +40,9 @@ const INSTRUCTIONS: Readonly<Record<string, { flags: FlagKinds | undefined; read
 export function readInstruction(
   line: Line,
   token: string,
-  report: Report,
+  report: Diagnostics,
 ): Instruction | undefined {
-  const { name, flags: words, rest } = splitCommand({ text: line.text, at: 0 }, token);
+  const { name, flags: words, rest } = splitInstruction({ text: line.text, at: 0 }, token);
   const upper = name.text.toUpperCase();
   const at = line.place(name.at);
   const known = Object.hasOwn(INSTRUCTIONS, upper) ? INSTRUCTIONS[upper] : undefined;
@@ -70,19 +75,24 @@ export function readInstruction(
   return said && { ...said, at, place };
 }
 
-function unknown({ text }: Word, at: Place, report: Report): void {
+function unknown({ text }: Word, at: SourcePosition, report: Diagnostics): void {
   const odd = oddSpace(text);
-  const near = nearest(text.toUpperCase(), [...Object.keys(INSTRUCTIONS), "FROM"]);
+  const near = suggest(text.toUpperCase(), [...Object.keys(INSTRUCTIONS), "FROM"]);
   const hint =
-    odd === undefined ? meant(near) : `${odd} in it is not a plain space: write one in its place`;
-  report.error(at, `${quote(text)} is not an instruction`, hint);
+    odd === undefined
+      ? didYouMean(near)
+      : `${odd} in it is not a plain space: write one in its place`;
+  report.error(at, `${quoteExcerpt(text)} is not an instruction`, hint);
 }
 
-function one(part: Part, kind: "user" | "workdir" | "stopsignal" | "maintainer"): Said | undefined {
+function one(
+  part: InstructionReader,
+  kind: "user" | "workdir" | "stopsignal" | "maintainer",
+): Operands | undefined {
   return part.rest.text === "" ? undefined : { kind, value: part.rest.text };
 }
 
-function readMaintainer(part: Part): Said | undefined {
+function readMaintainer(part: InstructionReader): Operands | undefined {
   const hint = "write LABEL org.opencontainers.image.authors=…";
   const said = one(part, "maintainer");
   if (said !== undefined)
@@ -91,7 +101,7 @@ function readMaintainer(part: Part): Said | undefined {
 }
 
 /** `KEY=VALUE …`, or the old `KEY VALUE` where the first word has no "=". */
-function pairs(part: Part, said: (pairs: Pair[]) => Said): Said | undefined {
+function pairs(part: InstructionReader, said: (pairs: Pair[]) => Operands): Operands | undefined {
   const { rest, name, place, report, escape: token } = part;
   const words = splitQuoted(rest, token);
   const [first] = words;
@@ -99,28 +109,33 @@ function pairs(part: Part, said: (pairs: Pair[]) => Said): Said | undefined {
   if (!first.text.includes("=")) {
     const match = /^([^\t\v\f\r ]*)[\t\v\f\r ]+(.*)$/s.exec(rest.text);
     if (match !== null) return said([{ key: match[1]!, value: match[2]! }]);
-    report.error(part.at, `${name} ${quote(rest.text)} has no value`, `write ${name} KEY=VALUE`);
+    report.error(
+      part.at,
+      `${name} ${quoteExcerpt(rest.text)} has no value`,
+      `write ${name} KEY=VALUE`,
+    );
     return undefined;
   }
   const found: Pair[] = [];
   for (const { text, at } of words) {
     const equals = text.indexOf("=");
     if (equals > 0) found.push({ key: text.slice(0, equals), value: text.slice(equals + 1) });
-    else if (equals === 0) report.error(place(at), `${quote(text)} has no name before its "="`);
+    else if (equals === 0)
+      report.error(place(at), `${quoteExcerpt(text)} has no name before its "="`);
     else {
       const hint = 'put a value that has spaces in double quotes: KEY="a b"';
-      report.error(place(at), `${quote(text)} has no "=": it should be KEY=VALUE`, hint);
+      report.error(place(at), `${quoteExcerpt(text)} has no "=": it should be KEY=VALUE`, hint);
     }
   }
   return said(found);
 }
 
-function readArg({ rest, escape: token, place, report }: Part): Said | undefined {
+function readArg({ rest, escape: token, place, report }: InstructionReader): Operands | undefined {
   const words = splitQuoted(rest, token);
   if (words.length === 0) return undefined;
   const args = words.map(({ text, at }) => {
     const equals = text.indexOf("=");
-    if (equals === 0) report.error(place(at), `${quote(text)} has no name before its "="`);
+    if (equals === 0) report.error(place(at), `${quoteExcerpt(text)} has no name before its "="`);
     return equals < 0
       ? { name: text, value: undefined }
       : { name: text.slice(0, equals), value: text.slice(equals + 1) };
@@ -128,7 +143,7 @@ function readArg({ rest, escape: token, place, report }: Part): Said | undefined
   return { kind: "arg", args };
 }
 
-function readShell(part: Part): Said | undefined {
+function readShell(part: InstructionReader): Operands | undefined {
   const words = jsonOf(part);
   if (words !== undefined) return words.length > 0 ? { kind: "shell", words } : undefined;
   const hint = 'for example SHELL ["/bin/bash", "-c"]';
@@ -136,12 +151,12 @@ function readShell(part: Part): Said | undefined {
   return undefined;
 }
 
-function readExpose({ rest }: Part): Said | undefined {
+function readExpose({ rest }: InstructionReader): Operands | undefined {
   const words = splitSpaces(rest).map(({ text }) => text);
   return words.length === 0 ? undefined : { kind: "expose", words };
 }
 
-function readVolume(part: Part): Said | undefined {
+function readVolume(part: InstructionReader): Operands | undefined {
   const words = (jsonOf(part) ?? splitSpaces(part.rest).map(({ text }) => text)).map((word) =>
     word.trim(),
   );
@@ -149,10 +164,10 @@ function readVolume(part: Part): Said | undefined {
   return words.length === 0 ? undefined : { kind: "volume", words };
 }
 
-function readOnbuild(part: Part): Said | undefined {
+function readOnbuild(part: InstructionReader): Operands | undefined {
   const { rest, report, place, escape: token, heredocs, text } = part;
   if (rest.text === "") return undefined;
-  const word = splitCommand(rest, token).name.text.toUpperCase();
+  const word = splitInstruction(rest, token).name.text.toUpperCase();
   if (["ONBUILD", "FROM", "MAINTAINER"].includes(word)) {
     report.error(
       place(rest.at),

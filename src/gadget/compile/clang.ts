@@ -1,12 +1,12 @@
 /** An eBPF program in C → the object that goes into the image. */
 import * as path from "node:path";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { readFile, realPath, stat } from "../../base/fs/file.ts";
-import { runStep, type Source, safeOperand } from "./toolchain.ts";
+import { type CompilerInput, runTool, safeOperand } from "./toolchain.ts";
 
 export type Arch = "amd64" | "arm64";
 
-export interface Program extends Source {
+export interface EbpfProgram extends CompilerInput {
   readonly arch: Arch;
   /** Folders to look for headers in, in this order, before all others. */
   readonly includes: readonly string[];
@@ -37,16 +37,16 @@ const OBJECT_LIMIT = 256 << 20;
  * Compiles with the flags that `ig image build` uses and those that make the object a function of the sources'
  * contents: no byte of it depends on where `root` or a header folder lies, nor on anything but the compiler.
  * Two architectures may be compiled at once in one `workDir`.
- * Faults: `program-missing`; `program-failed` with the compiler's own words, paths relative to `root`;
+ * IngotErrors: `program-missing`; `program-failed` with the compiler's own words, paths relative to `root`;
  * `not-found` for a header folder.
  */
-export async function compileProgram(program: Program): Promise<Compiled> {
+export async function compileProgram(program: EbpfProgram): Promise<Compiled> {
   const { arch, workDir } = program;
   const root = realPath(program.root);
   const source = safeOperand(program.source);
   const object = path.join(realPath(workDir), `${arch}.bpf.o`);
   const flags = compilerFlags(program, root);
-  const { stderr } = await runStep(
+  const { stderr } = await runTool(
     {
       program: "clang",
       args: [...flags, "-c", source, "-o", object],
@@ -57,7 +57,7 @@ export async function compileProgram(program: Program): Promise<Compiled> {
     },
     program,
   );
-  await runStep(
+  await runTool(
     {
       program: "llvm-strip",
       args: ["-g", object],
@@ -74,7 +74,7 @@ export async function compileProgram(program: Program): Promise<Compiled> {
  * in the object; the compilation directory, which would be the absolute path, becomes `.`. Header folders outside get
  * a fixed name each. (`.BTF` keeps the names of all files that have code, also after `llvm-strip -g`.)
  */
-function compilerFlags(program: Program, root: string): string[] {
+function compilerFlags(program: EbpfProgram, root: string): string[] {
   const folders = headerFolders(program, root);
   const { arch } = program;
   return [
@@ -92,7 +92,7 @@ interface HeaderFolder {
   readonly as?: string;
 }
 
-function headerFolders({ includes, headers, arch }: Program, root: string): HeaderFolder[] {
+function headerFolders({ includes, headers, arch }: EbpfProgram, root: string): HeaderFolder[] {
   const folders: HeaderFolder[] = [];
   for (const [i, given] of includes.entries())
     folders.push(headerFolder(given, "-I", root, `/include/${i}`));
@@ -116,7 +116,7 @@ function headerFolders({ includes, headers, arch }: Program, root: string): Head
 function headerFolder(given: string, flag: string, root: string, as: string): HeaderFolder {
   const found = stat(given);
   if (found?.kind !== "directory") {
-    throw new Fault("not-found", {
+    throw new IngotError("not-found", {
       what: found === undefined ? "the folder of headers" : "a folder of headers (this is a file)",
       at: `${flag} ${given}`,
     });
@@ -127,7 +127,7 @@ function headerFolder(given: string, flag: string, root: string, as: string): He
   if (inside !== ".." && !inside.startsWith(`..${path.sep}`) && !path.isAbsolute(inside))
     return { at: inside };
   if (at.includes("=")) {
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "a folder of headers",
       at: `${flag} ${given}`,
       found: "a path with a `=`",

@@ -1,8 +1,8 @@
 /** A wasm module from Go. */
 import * as path from "node:path";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { realPath } from "../../base/fs/file.ts";
-import { NETWORK, runStep, type Source, type Step, safeOperand } from "./toolchain.ts";
+import { type CompilerInput, NETWORK, runTool, safeOperand, type ToolRun } from "./toolchain.ts";
 
 /** Where modules and toolchains come from and where they are kept; all else of the user's `go env` is left behind. */
 const SETTINGS = [
@@ -15,7 +15,7 @@ const SETTINGS = [
  * it the same everywhere: no paths, no build id, no state of a repository, no `go.work`, no `go env` of the user's.
  * Returns the file in `workDir`. The source tree is not written to: `go.mod` and `go.sum` must be complete.
  */
-export async function compileGo(wasm: Source): Promise<{ file: string; warnings: string }> {
+export async function compileGo(wasm: CompilerInput): Promise<{ file: string; warnings: string }> {
   const source = path.join(realPath(wasm.root), wasm.source);
   const cwd = path.dirname(source);
   const file = path.join(realPath(wasm.workDir), "program.wasm");
@@ -32,7 +32,7 @@ export async function compileGo(wasm: Source): Promise<{ file: string; warnings:
     ],
     ...["-o", output, safeOperand(path.basename(source))],
   ];
-  const { stderr } = await runStep(
+  const { stderr } = await runTool(
     {
       program: "go",
       args: build(file),
@@ -52,11 +52,11 @@ export async function compileGo(wasm: Source): Promise<{ file: string; warnings:
 
 /** The user's `SETTINGS`, from variables and `go env -w`, and then no more of that file. */
 async function goSettings(
-  wasm: Source,
+  wasm: CompilerInput,
   cwd: string,
   needed: string,
 ): Promise<Record<string, string>> {
-  const ask: Step = {
+  const ask: ToolRun = {
     program: "go",
     args: ["env", "-json", ...SETTINGS],
     cwd,
@@ -64,13 +64,13 @@ async function goSettings(
     allow: [...NETWORK, ...SETTINGS, "GOENV"],
     settings: { GOWORK: "off" },
   };
-  const { stdout } = await runStep(ask, wasm);
+  const { stdout } = await runTool(ask, wasm);
   const settings: Record<string, string> = { GOENV: "off", GOWORK: "off" };
   let answer: unknown;
   try {
     answer = JSON.parse(stdout);
   } catch (error) {
-    throw new Fault(
+    throw new IngotError(
       "malformed",
       { what: "JSON", at: "go env -json", why: (error as Error).message },
       { cause: error },

@@ -1,10 +1,10 @@
 /** A wasm module from Rust. */
 import * as path from "node:path";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { readDirectory, realPath, stat } from "../../base/fs/file.ts";
 import { sortedBy, sortedUnique } from "../../base/order.ts";
 import { which } from "../../base/process/run.ts";
-import { locate, NETWORK, runStep, type Source, type Tools } from "./toolchain.ts";
+import { type CompilerInput, locate, NETWORK, runTool, type Tools } from "./toolchain.ts";
 
 const TARGET = "wasm32-wasip1";
 const ALLOW = [
@@ -24,7 +24,9 @@ const ALLOW = [
  * versions, no paths, no symbols, nothing incremental. Flags of the user's and of `.cargo/config.toml` files are not used
  * (cargo takes them from one place only, and that is ours). Returns the file in `workDir`; the source tree is not written to.
  */
-export async function compileRust(wasm: Source): Promise<{ file: string; warnings: string }> {
+export async function compileRust(
+  wasm: CompilerInput,
+): Promise<{ file: string; warnings: string }> {
   const root = realPath(wasm.root);
   const workDir = realPath(wasm.workDir);
   const manifest = findManifest(root, wasm.source);
@@ -48,7 +50,7 @@ export async function compileRust(wasm: Source): Promise<{ file: string; warning
     "--manifest-path",
     manifest,
   ];
-  const told = await runStep(
+  const told = await runTool(
     { ...common, program: "cargo", args: ask, settings, keep: 128 << 20 },
     wasm,
   );
@@ -59,7 +61,7 @@ export async function compileRust(wasm: Source): Promise<{ file: string; warning
     [workDir, "/work"] as const,
   ];
   const flags = maps.map(([from, to]) => `--remap-path-prefix=${from}=${to}`);
-  const { stderr } = await runStep(
+  const { stderr } = await runTool(
     {
       ...common,
       program: "cargo",
@@ -86,7 +88,7 @@ function findManifest(root: string, source: string): string {
     if (stat(manifest)?.kind === "file") return manifest;
     if (folder === root || folder === path.dirname(folder)) break;
   }
-  throw new Fault("not-found", {
+  throw new IngotError("not-found", {
     what: "Cargo.toml",
     at: path.join(path.dirname(path.dirname(source)), "Cargo.toml"),
     hint: `${source} must be part of a Cargo package within the gadget folder: for rust/src/lib.rs, rust/Cargo.toml`,
@@ -100,20 +102,20 @@ interface Rust {
 }
 
 /** The rustc beside cargo, else that of the PATH; it must have the target. */
-async function toolchain(wasm: Source, cwd: string, needed: string): Promise<Rust> {
+async function toolchain(wasm: CompilerInput, cwd: string, needed: string): Promise<Rust> {
   const cargo = locate(wasm.tools, "cargo", needed);
   const beside = which(path.join(path.dirname(cargo), "rustc"), "");
   const commands = { ...(beside !== undefined && { rustc: beside }), ...wasm.tools.commands };
   const work = { ...wasm, tools: { ...wasm.tools, commands } };
   const rustc = locate(work.tools, "rustc", needed);
   const ask = async (args: string[]) =>
-    (await runStep({ program: "rustc", args, cwd, needed, allow: ALLOW, hint: hintFor }, work))
+    (await runTool({ program: "rustc", args, cwd, needed, allow: ALLOW, hint: hintFor }, work))
       .stdout;
   const [sysroot = "", libraries = ""] = (
     await ask(["--print", "sysroot", "--print", "target-libdir", "--target", TARGET])
   ).split(/\r?\n/);
   if (stat(libraries)?.kind !== "directory") {
-    throw new Fault("not-found", {
+    throw new IngotError("not-found", {
       what: "Rust's target",
       at: TARGET,
       hint: `rustup target add ${TARGET}`,
@@ -130,14 +132,14 @@ function localPackages(metadata: string): (readonly [string, string])[] {
   try {
     packages = (JSON.parse(metadata) as { packages?: unknown }).packages;
   } catch (error) {
-    throw new Fault(
+    throw new IngotError(
       "malformed",
       { what: "JSON", at, why: (error as Error).message },
       { cause: error },
     );
   }
   if (!Array.isArray(packages))
-    throw new Fault("malformed", { what: "JSON", at, why: "it has no list of packages" });
+    throw new IngotError("malformed", { what: "JSON", at, why: "it has no list of packages" });
   const local = (
     packages as { name: string; version: string; source: string | null; manifest_path: string }[]
   )
@@ -172,13 +174,13 @@ function result(folder: string, source: string): string {
   const [name] = names;
   if (name !== undefined && names.length === 1) return path.join(folder, name);
   if (names.length > 1)
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "the Cargo package",
       at: source,
       found: `wasm modules ${names.join(", ")}`,
       expected: "one wasm module",
     });
-  throw new Fault("not-found", {
+  throw new IngotError("not-found", {
     what: "a wasm module among what cargo built",
     at: source,
     hint: 'the package must make one: crate-type = ["cdylib"] under [lib] in Cargo.toml',

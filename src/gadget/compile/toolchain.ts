@@ -1,21 +1,27 @@
 /** The compilers: what they are called, how to get them, and the fixed environment they run in. */
 import * as path from "node:path";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { readDirectory } from "../../base/fs/file.ts";
 import { sortedUnique } from "../../base/order.ts";
-import { type Ran, run, shellLine, statusText, which } from "../../base/process/run.ts";
+import {
+  type ProcessResult,
+  runProcess,
+  shellLine,
+  statusText,
+  which,
+} from "../../base/process/run.ts";
 
-export type Program = "clang" | "llvm-strip" | "go" | "cargo" | "rustc" | "git";
+export type ToolName = "clang" | "llvm-strip" | "go" | "cargo" | "rustc" | "git";
 
 export interface Tools {
   /** Other names or paths than the usual ones, as the person gave them. */
-  readonly commands: Readonly<Partial<Record<Program, string>>>;
+  readonly commands: Readonly<Partial<Record<ToolName, string>>>;
   /** The environment to pick from; only what an allow-list names gets through to a compiler. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 /** What every compiler runs with. `epoch`: SOURCE_DATE_EPOCH in seconds. `workDir`: scratch space, also TMPDIR. */
-export interface Work {
+export interface CompileContext {
   readonly tools: Tools;
   readonly epoch: number;
   readonly workDir: string;
@@ -23,12 +29,12 @@ export interface Work {
 }
 
 /** A file to compile: `source` is its name relative to `root`, the gadget folder. */
-export interface Source extends Work {
+export interface CompilerInput extends CompileContext {
   readonly root: string;
   readonly source: string;
 }
 
-const INSTALL: Readonly<Record<Program, string>> = {
+const INSTALL: Readonly<Record<ToolName, string>> = {
   clang:
     "apt-get install clang (Fedora: dnf install clang; macOS: brew install llvm), or name one with --clang",
   "llvm-strip":
@@ -44,7 +50,7 @@ const INSTALL: Readonly<Record<Program, string>> = {
  * Nothing else of the caller's gets through: no locale, no time zone, no CPATH, CFLAGS, GOFLAGS or RUSTFLAGS.
  */
 export function cleanEnvironment(
-  work: Work,
+  work: CompileContext,
   allow: readonly string[] = [],
 ): Record<string, string> {
   const env: Record<string, string> = {
@@ -61,13 +67,13 @@ export function cleanEnvironment(
 }
 
 /** What `program` is called: as the person said, else by its usual name. */
-export function command(tools: Tools, program: Program): string {
+export function toolPath(tools: Tools, program: ToolName): string {
   return tools.commands[program] ?? program;
 }
 
-/** The file behind `program`. A Fault `program-missing` says what it was `needed` for and how to get it. */
-export function locate(tools: Tools, program: Program, needed: string): string {
-  const wanted = command(tools, program);
+/** The file behind `program`. An IngotError `program-missing` says what it was `needed` for and how to get it. */
+export function locate(tools: Tools, program: ToolName, needed: string): string {
+  const wanted = toolPath(tools, program);
   const pathVariable = tools.environment.PATH ?? "";
   const found = which(wanted, pathVariable);
   if (found !== undefined) return found;
@@ -76,7 +82,7 @@ export function locate(tools: Tools, program: Program, needed: string): string {
     others.length === 0
       ? INSTALL[program]
       : `${others.join(", ")} ${others.length === 1 ? "is" : "are"} there: --${program} ${others.at(-1)}; or ${INSTALL[program]}`;
-  throw new Fault("program-missing", { program: wanted, needed, install });
+  throw new IngotError("program-missing", { program: wanted, needed, install });
 }
 
 /** Names like `clang-14` in the folders of the PATH, where `clang` itself is not. */
@@ -126,8 +132,8 @@ export function safeOperand(name: string): string {
   return /^[-@]/.test(name) ? `./${name}` : name;
 }
 
-export interface Step {
-  readonly program: Program;
+export interface ToolRun {
+  readonly program: ToolName;
   readonly args: readonly string[];
   readonly cwd: string;
   /** Variables beside the clean environment; they are shown as part of the command. */
@@ -148,14 +154,14 @@ export interface Step {
 
 /**
  * Runs one program of the toolchain to its success and returns what it said.
- * Otherwise a Fault: `program-missing`, or `program-failed` with a line that can be typed and the program's own words.
+ * Otherwise an IngotError: `program-missing`, or `program-failed` with a line that can be typed and the program's own words.
  */
-export async function runStep(step: Step, work: Work): Promise<Ran> {
+export async function runTool(step: ToolRun, work: CompileContext): Promise<ProcessResult> {
   const { tools, signal } = work;
   const file = locate(tools, step.program, step.needed);
   const env = { ...cleanEnvironment(work, step.allow), ...step.settings, ...step.variables };
   const keep = step.keep ?? 1 << 20;
-  const ran = await run([file, ...step.args], {
+  const ran = await runProcess([file, ...step.args], {
     cwd: step.cwd,
     env,
     keep,
@@ -164,9 +170,9 @@ export async function runStep(step: Step, work: Work): Promise<Ran> {
   if (ran.status === 0) return ran;
   const output = (ran.stderr + ran.stdout).trimEnd();
   const hint = step.hint?.(output);
-  throw new Fault("program-failed", {
-    program: command(tools, step.program),
-    command: shellLine([command(tools, step.program), ...(step.shown ?? step.args)], {
+  throw new IngotError("program-failed", {
+    program: toolPath(tools, step.program),
+    command: shellLine([toolPath(tools, step.program), ...(step.shown ?? step.args)], {
       cwd: step.cwd,
       ...(step.variables && { variables: step.variables }),
     }),

@@ -1,5 +1,5 @@
 /** The outer structure of a WebAssembly module (WebAssembly Core Specification, "Binary Format", "Modules"). */
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 
 /** Sections in the order in which they must stand, each at most once; custom ones (0) may stand anywhere. */
 const ORDER = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
@@ -7,11 +7,11 @@ const ORDER = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
 /**
  * Passes when `bytes` are a core module of version 1 whose sections have known numbers, stand in order and reach
  * exactly to the end. What is inside the sections is left to the runtime. Time is linear in the number of sections.
- * @param at what the bytes are, for the Fault `malformed`
+ * @param at what the bytes are, for the IngotError `malformed`
  */
 export function checkModule(bytes: Uint8Array, at: string): void {
   const refuse = (why: string, hint?: string): never => {
-    throw new Fault("malformed", {
+    throw new IngotError("malformed", {
       what: "WebAssembly",
       at,
       why,

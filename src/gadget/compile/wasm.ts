@@ -1,10 +1,10 @@
 /** The wasm module of a gadget: compiled from Go or Rust, or taken as it is after a check. */
 import * as path from "node:path";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { readFile } from "../../base/fs/file.ts";
 import { compileGo } from "./go.ts";
 import { compileRust } from "./rust.ts";
-import type { Source } from "./toolchain.ts";
+import type { CompilerInput } from "./toolchain.ts";
 import { checkModule } from "./wasm-module.ts";
 
 export interface WasmBuilt {
@@ -18,14 +18,14 @@ const MODULE_LIMIT = 256 << 20;
 
 /**
  * From a `.go`, `.rs` or `.wasm` file: the bytes of a core WebAssembly module. The source tree is not written to, and where it lies does not matter.
- * Faults: `unsupported` for another ending, `malformed` for what is no module, and those of the compilers.
+ * IngotErrors: `unsupported` for another ending, `malformed` for what is no module, and those of the compilers.
  */
-export async function buildWasm(wasm: Source): Promise<WasmBuilt> {
+export async function buildWasm(wasm: CompilerInput): Promise<WasmBuilt> {
   const at = path.join(wasm.root, wasm.source);
   const ending = path.extname(wasm.source);
   if (ending === ".wasm") return { module: readModule(at), warnings: "" };
   if (ending !== ".go" && ending !== ".rs") {
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "the wasm source",
       at: wasm.source,
       found: ending === "" ? "a name without an ending" : `the ending ${ending}`,

@@ -1,8 +1,8 @@
-import { nearest } from "../../base/suggest.ts";
-import { isNothing, mappingOf, type Report, scalarOf } from "../yaml/diagnostics.ts";
-import { quote } from "../yaml/quote.ts";
-import type { Entry } from "../yaml/tree.ts";
-import { meant, sameWord } from "./keys.ts";
+import { suggest } from "../../base/suggest.ts";
+import { isNothing, mappingOf, scalarOf, type YamlDiagnostics } from "../yaml/diagnostics.ts";
+import { quoteForeign } from "../yaml/quote.ts";
+import type { YamlEntry } from "../yaml/tree.ts";
+import { didYouMeanKey, sameWord } from "./keys.ts";
 import { type Check, checkValue } from "./values.ts";
 
 /** What an annotation is attached to. */
@@ -128,14 +128,14 @@ const TABLES: Readonly<Record<Subject, Table>> = {
  * @returns the entries, for checks of one against another
  */
 export function checkAnnotations(
-  entry: Entry,
+  entry: YamlEntry,
   subject: Subject,
-  report: Report,
-): ReadonlyMap<string, Entry> {
+  report: YamlDiagnostics,
+): ReadonlyMap<string, YamlEntry> {
   const hint = 'write one "key: value" a line';
   const mapping = mappingOf(entry, report, hint);
   for (const annotation of mapping?.entries.values() ?? []) {
-    const nested = `write ${quote(`${annotation.key}.…: value`)}, each on a line of its own`;
+    const nested = `write ${quoteForeign(`${annotation.key}.…: value`)}, each on a line of its own`;
     const scalar = scalarOf(
       annotation,
       report,
@@ -148,7 +148,7 @@ export function checkAnnotations(
     if (isNothing(scalar) && check === "text") {
       report.warning(
         annotation.at,
-        `${quote(annotation.key)} has no value`,
+        `${quoteForeign(annotation.key)} has no value`,
         "fill it or remove it",
       );
     } else checkValue(annotation.key, scalar, check, report);
@@ -161,16 +161,20 @@ export function isFieldAnnotation(key: string): boolean {
   return Object.keys(FIELD).some((name) => sameWord(name, key));
 }
 
-function checkUnknown({ key, at }: Entry, subject: Subject, report: Report): void {
+function checkUnknown({ key, at }: YamlEntry, subject: Subject, report: YamlDiagnostics): void {
   const near = nearAnnotations(key, subject);
   if (near.length > 0) {
-    report.warning(at, `${quote(key)} is no annotation that Inspektor Gadget knows`, meant(near));
+    report.warning(
+      at,
+      `${quoteForeign(key)} is no annotation that Inspektor Gadget knows`,
+      didYouMeanKey(near),
+    );
     return;
   }
   if (subject === "gadget") return;
   const other = subject === "field" ? "datasource" : "field";
   if (Object.keys(TABLES[other]).some((known) => sameWord(known, key))) {
-    const message = `${quote(key)} has no effect here: it is an annotation of a ${other}, and this is a ${subject}`;
+    const message = `${quoteForeign(key)} has no effect here: it is an annotation of a ${other}, and this is a ${subject}`;
     report.warning(at, message, `move it to a ${other}`);
   }
 }
@@ -187,14 +191,14 @@ export function nearAnnotations(key: string, subject: Subject): string[] {
   const [head, rest] = split(key);
   const parts = known.map((name) => ({ name, head: split(name)[0], rest: split(name)[1] }));
   const ends = parts.filter((part) => sameWord(part.head, head));
-  const byEnd = nearest(
+  const byEnd = suggest(
     rest,
     ends.map((part) => part.rest),
   );
   if (byEnd.length > 0)
     return byEnd.map((end) => ends.find((part) => part.rest === end)?.name ?? end);
   const begins = parts.filter((part) => sameWord(part.rest, rest) && rest !== "");
-  const byHead = nearest(
+  const byHead = suggest(
     head,
     begins.map((part) => part.head),
   );

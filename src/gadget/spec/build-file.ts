@@ -1,17 +1,17 @@
-import type { Problem } from "../../base/error.ts";
-import { isNothing, Report, textOf } from "../yaml/diagnostics.ts";
-import { quote } from "../yaml/quote.ts";
+import type { Diagnostic } from "../../base/error.ts";
+import { isNothing, textOf, YamlDiagnostics } from "../yaml/diagnostics.ts";
+import { quoteForeign } from "../yaml/quote.ts";
 import { nounOf } from "../yaml/scalar.ts";
-import type { Entry, Place } from "../yaml/tree.ts";
+import type { YamlEntry, YamlPosition } from "../yaml/tree.ts";
 import { readYaml } from "../yaml/yaml.ts";
-import { meant, pick } from "./keys.ts";
+import { didYouMeanKey, pick } from "./keys.ts";
 
 /**
  * What build.yaml says. A key that is missing or has nothing after it is undefined: its default
  * holds. `wasm` and `metadata` may be "", which means none, as it does to Inspektor Gadget.
  * Paths are relative to the gadget's folder.
  */
-export interface Recipe {
+export interface BuildFile {
   readonly ebpfsource?: string;
   readonly wasm?: string;
   readonly metadata?: string;
@@ -26,26 +26,26 @@ type Key = (typeof KEYS)[number];
  * content is a recipe of defaults.
  * @param file the file's name, for the problems
  */
-export function parseRecipe(
+export function parseBuildFile(
   bytes: Uint8Array,
   file: string,
-): { value: Recipe; problems: Problem[] } {
+): { value: BuildFile; problems: Diagnostic[] } {
   const { root, problems } = readYaml(bytes, file);
   if (root === undefined || isNothing(root)) return { value: {}, problems };
-  const report = new Report(file);
+  const report = new YamlDiagnostics(file);
   if (root.kind !== "mapping") {
     const message = `build.yaml holds ${nounOf(root)}: it should be a mapping`;
     report.error(root.at, message, `write "wasm: FILE", "ebpfsource: FILE" or "metadata: FILE"`);
     return { value: {}, problems: report.problems() };
   }
-  const unknown = ({ key, at }: Entry, message: string, near: readonly string[]) =>
+  const unknown = ({ key, at }: YamlEntry, message: string, near: readonly string[]) =>
     key.toLowerCase() === "cflags"
       ? report.error(
           at,
-          `${quote(key)} is not read: it has had no effect since flags left build.yaml`,
+          `${quoteForeign(key)} is not read: it has had no effect since flags left build.yaml`,
           "set it in the source with #define",
         )
-      : report.error(at, `${message}: it knows ${KEYS.join(", ")}`, meant(near));
+      : report.error(at, `${message}: it knows ${KEYS.join(", ")}`, didYouMeanKey(near));
   const found = pick(root, { known: KEYS, of: "build.yaml", unknown }, report);
   const value: Partial<Record<Key, string>> = {};
   for (const key of KEYS) {
@@ -59,11 +59,11 @@ export function parseRecipe(
 }
 
 /** A path goes onto a compiler's command line, and what it names into an image: it stays a path, in the folder. */
-function checkPath(key: Key, path: string, at: Place, report: Report): void {
-  const quoted = quote(path);
+function checkPath(key: Key, path: string, at: YamlPosition, report: YamlDiagnostics): void {
+  const quoted = quoteForeign(path);
   if (path === "") {
     if (key === "ebpfsource")
-      report.error(at, `${quote(key)} is "": it should name a file`, "remove the key");
+      report.error(at, `${quoteForeign(key)} is "": it should name a file`, "remove the key");
     return;
   }
   if (/^\s*[-@]/.test(path)) {

@@ -1,7 +1,7 @@
-import { nearest } from "../../base/suggest.ts";
-import type { Report } from "../yaml/diagnostics.ts";
-import { quote } from "../yaml/quote.ts";
-import type { Entry, Mapping } from "../yaml/tree.ts";
+import { suggest } from "../../base/suggest.ts";
+import type { YamlDiagnostics } from "../yaml/diagnostics.ts";
+import { quoteForeign } from "../yaml/quote.ts";
+import type { Mapping, YamlEntry } from "../yaml/tree.ts";
 
 /** What is known of the keys of one kind of mapping. */
 export interface Keys<K extends string> {
@@ -14,7 +14,7 @@ export interface Keys<K extends string> {
    */
   readonly anyCase?: "fine" | "doubtful";
   /** What to do with an unknown key, given the known ones it is near to. By default a warning. */
-  readonly unknown?: (entry: Entry, message: string, near: readonly string[]) => void;
+  readonly unknown?: (entry: YamlEntry, message: string, near: readonly string[]) => void;
 }
 
 /**
@@ -24,17 +24,17 @@ export interface Keys<K extends string> {
 export function pick<K extends string>(
   mapping: Mapping,
   keys: Keys<K>,
-  report: Report,
-): Partial<Record<K, Entry>> {
-  const found: Partial<Record<K, Entry>> = {};
+  report: YamlDiagnostics,
+): Partial<Record<K, YamlEntry>> {
+  const found: Partial<Record<K, YamlEntry>> = {};
   for (const entry of mapping.entries.values()) {
     const exact = keys.known.find((key) => key === entry.key);
     const same =
       exact ?? (keys.anyCase ? keys.known.find((key) => sameWord(key, entry.key)) : undefined);
     if (same === undefined) {
-      const near = nearest(entry.key, keys.known);
-      const message = `${quote(entry.key)} is not a key of ${keys.of}`;
-      if (keys.unknown === undefined) report.warning(entry.at, message, meant(near));
+      const near = suggest(entry.key, keys.known);
+      const message = `${quoteForeign(entry.key)} is not a key of ${keys.of}`;
+      if (keys.unknown === undefined) report.warning(entry.at, message, didYouMeanKey(near));
       else keys.unknown(entry, message, near);
       continue;
     }
@@ -45,15 +45,15 @@ export function pick<K extends string>(
 }
 
 /** Reports a key that only those readers find that do not mind capitals. */
-export function warnCase(entry: Entry, right: string, report: Report): void {
-  const message = `${quote(entry.key)} is found when the gadget runs, where capitals do not matter, but not when it is built`;
-  report.warning(entry.at, message, `write ${quote(right)}`);
+export function warnCase(entry: YamlEntry, right: string, report: YamlDiagnostics): void {
+  const message = `${quoteForeign(entry.key)} is found when the gadget runs, where capitals do not matter, but not when it is built`;
+  report.warning(entry.at, message, `write ${quoteForeign(right)}`);
 }
 
 /** `perhaps "a" or "b" is meant`; undefined when there is nothing near. */
-export function meant(words: readonly string[]): string | undefined {
+export function didYouMeanKey(words: readonly string[]): string | undefined {
   if (words.length === 0) return undefined;
-  return `perhaps ${words.map(quote).join(" or ")} is meant`;
+  return `perhaps ${words.map(quoteForeign).join(" or ")} is meant`;
 }
 
 /** Whether two words differ by capitals at most. */

@@ -1,12 +1,12 @@
-import type { Problem } from "../../base/error.ts";
-import { isNothing, mappingOf, Report, textOf } from "../yaml/diagnostics.ts";
-import { quote } from "../yaml/quote.ts";
+import type { Diagnostic } from "../../base/error.ts";
+import { isNothing, mappingOf, textOf, YamlDiagnostics } from "../yaml/diagnostics.ts";
+import { quoteForeign } from "../yaml/quote.ts";
 import { nounOf, scalarText } from "../yaml/scalar.ts";
-import type { Entry, Mapping, Node } from "../yaml/tree.ts";
+import type { Mapping, YamlEntry, YamlNode } from "../yaml/tree.ts";
 import { readYaml } from "../yaml/yaml.ts";
 import { checkAnnotations } from "./annotations.ts";
 import { checkDatasources } from "./datasources.ts";
-import { meant, pick, sameWord, warnCase } from "./keys.ts";
+import { didYouMeanKey, pick, sameWord, warnCase } from "./keys.ts";
 import { checkOperators, checkParamDefaults, checkPrograms } from "./operators.ts";
 import { checkLegacyParams, checkParams } from "./params.ts";
 
@@ -44,9 +44,9 @@ const KNOWN = [...TEXTS, "annotations", ...SECTIONS] as const;
 export function parseMetadata(
   bytes: Uint8Array,
   file: string,
-): { value: Metadata; problems: Problem[] } {
+): { value: Metadata; problems: Diagnostic[] } {
   const { root, problems } = readYaml(bytes, file);
-  const report = new Report(file);
+  const report = new YamlDiagnostics(file);
   if (root?.kind === "mapping") {
     const value = readMetadata(root, report);
     return { value, problems: report.problems() };
@@ -71,7 +71,7 @@ const EMPTY: Metadata = {
   annotations: new Map(),
 };
 
-function readMetadata(root: Mapping, report: Report): Metadata {
+function readMetadata(root: Mapping, report: YamlDiagnostics): Metadata {
   const found = pick(
     root,
     { known: KNOWN, of: "gadget.yaml", unknown: unknownIn(root, report) },
@@ -103,7 +103,7 @@ function readMetadata(root: Mapping, report: Report): Metadata {
       if (key !== "org.opencontainers.image.created") continue;
       report.warning(
         at,
-        `${quote(key)} has no effect: it is the time for which the image is built`,
+        `${quoteForeign(key)} has no effect: it is the time for which the image is built`,
         "set SOURCE_DATE_EPOCH",
       );
     }
@@ -114,8 +114,8 @@ function readMetadata(root: Mapping, report: Report): Metadata {
 }
 
 /** Reports an unknown key: an error where it takes the place of one that the image is made from. */
-function unknownIn(root: Mapping, report: Report) {
-  return (entry: Entry, message: string, near: readonly string[]) => {
+function unknownIn(root: Mapping, report: YamlDiagnostics) {
+  return (entry: YamlEntry, message: string, near: readonly string[]) => {
     const section = SECTIONS.find((key) => sameWord(key, entry.key));
     if (section !== undefined) {
       warnCase(entry, section, report);
@@ -124,29 +124,30 @@ function unknownIn(root: Mapping, report: Report) {
     }
     const image = [...TEXTS, "annotations"].find((key) => near[0] === key);
     if (image === undefined || root.entries.has(image)) {
-      report.warning(entry.at, message, meant(near));
-    } else report.error(entry.at, `${message}: the image lacks what it says`, meant([image]));
+      report.warning(entry.at, message, didYouMeanKey(near));
+    } else
+      report.error(entry.at, `${message}: the image lacks what it says`, didYouMeanKey([image]));
   };
 }
 
 /** A text that stands in the image for people to read. */
-function checkText({ key, value }: Entry, text: string, report: Report): void {
+function checkText({ key, value }: YamlEntry, text: string, report: YamlDiagnostics): void {
   if (/^TODO\b/.test(text)) {
     report.warning(
       value.at,
-      `${quote(key)} is ${quote(text)}: a placeholder was left`,
+      `${quoteForeign(key)} is ${quoteForeign(text)}: a placeholder was left`,
       "fill it or remove it",
     );
   } else if (key.endsWith("URL") && text !== "" && !/^[a-z][a-z0-9+.-]*:\S+$/i.test(text)) {
-    report.warning(value.at, `${quote(key)} is ${quote(text)}: it should be a URL`);
+    report.warning(value.at, `${quoteForeign(key)} is ${quoteForeign(text)}: it should be a URL`);
   } else if (key === "name" && text === "" && !isNothing(value)) {
     report.warning(value.at, `"name" is empty: the image has no title`);
   }
 }
 
-type Sections = Partial<Record<(typeof SECTIONS)[number], Entry>>;
+type Sections = Partial<Record<(typeof SECTIONS)[number], YamlEntry>>;
 
-function checkSections(found: Sections, report: Report): void {
+function checkSections(found: Sections, report: YamlDiagnostics): void {
   if (found.datasources) checkDatasources(found.datasources, report);
   if (found.params)
     checkParams(found.params, report, (part) => checkPatch(part, report.forTemplates()));
@@ -165,26 +166,26 @@ function checkSections(found: Sections, report: Report): void {
 }
 
 /** A patch is laid over the metadata when the gadget runs, so what it says of the image comes too late. */
-function checkPatch(patch: Mapping, report: Report): void {
+function checkPatch(patch: Mapping, report: YamlDiagnostics): void {
   const found = pick(patch, { known: KNOWN, of: "gadget.yaml", anyCase: "fine" }, report);
   if (found.annotations) mappingOf(found.annotations, report);
   checkSections(found, report);
 }
 
 /** Reports keys that differ from a neighbour by capitals only: to a running gadget they are one key, with either value. */
-function checkTwins(node: Node, report: Report, seen = new Set<Node>()): void {
+function checkTwins(node: YamlNode, report: YamlDiagnostics, seen = new Set<YamlNode>()): void {
   if (node.kind === "scalar" || seen.has(node)) return;
   seen.add(node);
   if (node.kind === "list") {
     for (const item of node.items) checkTwins(item, report, seen);
     return;
   }
-  const keys = new Map<string, Entry>();
+  const keys = new Map<string, YamlEntry>();
   for (const entry of node.entries.values()) {
     const twin = keys.get(entry.key.toLowerCase());
     if (twin === undefined) keys.set(entry.key.toLowerCase(), entry);
     else {
-      const message = `${quote(entry.key)} and ${quote(twin.key)} (line ${twin.at.line}) are one key to Inspektor Gadget, which does not mind capitals`;
+      const message = `${quoteForeign(entry.key)} and ${quoteForeign(twin.key)} (line ${twin.at.line}) are one key to Inspektor Gadget, which does not mind capitals`;
       report.warning(entry.at, message, "rename or remove one");
     }
     checkTwins(entry.value, report, seen);

@@ -1,9 +1,9 @@
-import { nearest } from "../../base/suggest.ts";
-import { mappingOf, type Report, scalarOf, textsOf } from "../yaml/diagnostics.ts";
-import { quote, tame } from "../yaml/quote.ts";
+import { suggest } from "../../base/suggest.ts";
+import { mappingOf, scalarOf, textsOf, type YamlDiagnostics } from "../yaml/diagnostics.ts";
+import { quoteForeign, tame } from "../yaml/quote.ts";
 import { nounOf, runtimeText } from "../yaml/scalar.ts";
-import type { Entry } from "../yaml/tree.ts";
-import { meant, pick } from "./keys.ts";
+import type { YamlEntry } from "../yaml/tree.ts";
+import { didYouMeanKey, pick } from "./keys.ts";
 import { type Check, checkValue } from "./values.ts";
 
 type Options = Readonly<Record<string, Check | "texts">>;
@@ -29,18 +29,18 @@ const OPERATORS: ReadonlyMap<string, Options> = new Map(
 );
 
 /** Checks `operator`. Operators that are not known here are left alone, unless they are nearly one that is. */
-export function checkOperators(entry: Entry, report: Report): void {
+export function checkOperators(entry: YamlEntry, report: YamlDiagnostics): void {
   for (const operator of mappingOf(entry, report)?.entries.values() ?? []) {
     const options = OPERATORS.get(operator.key.toLowerCase());
     if (options !== undefined)
-      checkOptions(operator, options, `operator ${quote(operator.key)}`, report);
+      checkOptions(operator, options, `operator ${quoteForeign(operator.key)}`, report);
     else {
-      const near = nearest(operator.key, OPERATORS.keys());
+      const near = suggest(operator.key, OPERATORS.keys());
       if (near.length > 0)
         report.warning(
           operator.at,
-          `${quote(operator.key)} is no operator that is known`,
-          meant(near),
+          `${quoteForeign(operator.key)} is no operator that is known`,
+          didYouMeanKey(near),
         );
     }
   }
@@ -53,7 +53,7 @@ const PERF: Options = {
 };
 
 /** Checks `programs`: by the name of an eBPF program, how it is attached. */
-export function checkPrograms(entry: Entry, report: Report): void {
+export function checkPrograms(entry: YamlEntry, report: YamlDiagnostics): void {
   for (const program of mappingOf(entry, report)?.entries.values() ?? []) {
     const mapping = mappingOf(program, report);
     if (mapping === undefined) continue;
@@ -77,7 +77,7 @@ export function checkPrograms(entry: Entry, report: Report): void {
   }
 }
 
-function checkFrequency(entry: Entry | undefined, report: Report): void {
+function checkFrequency(entry: YamlEntry | undefined, report: YamlDiagnostics): void {
   if (entry?.value.kind !== "scalar") return;
   const text = runtimeText(entry.value) ?? "";
   if (!/^[-+]?\d+$/.test(text) || /^\+?0*[1-9]/.test(text)) return;
@@ -85,7 +85,12 @@ function checkFrequency(entry: Entry | undefined, report: Report): void {
 }
 
 /** Checks the options under `entry`; returns those that are known. */
-function checkOptions(entry: Entry, options: Options, of: string, report: Report): Entry[] {
+function checkOptions(
+  entry: YamlEntry,
+  options: Options,
+  of: string,
+  report: YamlDiagnostics,
+): YamlEntry[] {
   const mapping = mappingOf(entry, report);
   if (mapping === undefined) return [];
   const found = pick(mapping, { known: Object.keys(options), of, anyCase: "fine" }, report);
@@ -103,17 +108,17 @@ function checkOptions(entry: Entry, options: Options, of: string, report: Report
 }
 
 /** Checks `paramDefaults`: full names of parameters, each with a default value. */
-export function checkParamDefaults(entry: Entry, report: Report): void {
+export function checkParamDefaults(entry: YamlEntry, report: YamlDiagnostics): void {
   for (const value of mappingOf(entry, report)?.entries.values() ?? []) {
     if (value.value.kind !== "scalar") {
-      const message = `${quote(value.key)} is ${nounOf(value.value)}: it has no effect, a default is text`;
-      const hint = `write the whole name on one line: ${quote(`${value.key}.….NAME: VALUE`)}`;
+      const message = `${quoteForeign(value.key)} is ${nounOf(value.value)}: it has no effect, a default is text`;
+      const hint = `write the whole name on one line: ${quoteForeign(`${value.key}.….NAME: VALUE`)}`;
       report.warning(value.value.at, message, value.value.kind === "mapping" ? hint : undefined);
       continue;
     }
     checkValue(value.key, value.value, "text", report);
     if (value.key.includes(".")) continue;
-    const message = `${quote(value.key)} is not the full name of a parameter: it has no effect`;
+    const message = `${quoteForeign(value.key)} is not the full name of a parameter: it has no effect`;
     report.warning(value.at, message, 'a full name is "operator.OPERATOR.NAME" or "custom.NAME"');
   }
 }

@@ -1,7 +1,7 @@
-import { mappingOf, type Report, shouldBe, textOf, textsOf } from "../yaml/diagnostics.ts";
-import { quote } from "../yaml/quote.ts";
+import { mappingOf, shouldBe, textOf, textsOf, type YamlDiagnostics } from "../yaml/diagnostics.ts";
+import { quoteForeign } from "../yaml/quote.ts";
 import { scalarText } from "../yaml/scalar.ts";
-import type { Entry, Mapping } from "../yaml/tree.ts";
+import type { Mapping, YamlEntry } from "../yaml/tree.ts";
 import { pick } from "./keys.ts";
 import { checkValue } from "./values.ts";
 
@@ -25,7 +25,11 @@ const CUSTOM = ["alias", "defaultValue", "description", "patch", "values"] as co
  * Checks `params`: by operator, the parameters that a gadget offers.
  * @param patch checks a piece of metadata that a custom parameter lays over the rest
  */
-export function checkParams(entry: Entry, report: Report, patch: (part: Mapping) => void): void {
+export function checkParams(
+  entry: YamlEntry,
+  report: YamlDiagnostics,
+  patch: (part: Mapping) => void,
+): void {
   const mapping = mappingOf(entry, report);
   if (mapping === undefined) return;
   const of = "params: Inspektor Gadget reads ebpf, wasm and custom";
@@ -40,15 +44,19 @@ export function checkParams(entry: Entry, report: Report, patch: (part: Mapping)
 }
 
 /** Checks `ebpfParams`, the older place of `params.ebpf`, which is still read where the newer has nothing. */
-export function checkLegacyParams(entry: Entry, report: Report): void {
+export function checkLegacyParams(entry: YamlEntry, report: YamlDiagnostics): void {
   for (const param of entriesOf(entry, report)) checkParam(param, "legacy", report);
 }
 
-function entriesOf(entry: Entry | undefined, report: Report): Iterable<Entry> {
+function entriesOf(entry: YamlEntry | undefined, report: YamlDiagnostics): Iterable<YamlEntry> {
   return (entry && mappingOf(entry, report)?.entries.values()) ?? [];
 }
 
-function checkParam(entry: Entry, kind: "ebpf" | "wasm" | "legacy", report: Report): void {
+function checkParam(
+  entry: YamlEntry,
+  kind: "ebpf" | "wasm" | "legacy",
+  report: YamlDiagnostics,
+): void {
   const mapping = mappingOf(entry, report);
   if (mapping === undefined) {
     if (kind === "ebpf" && entry.value.kind === "scalar") keyMissing(entry, report);
@@ -79,18 +87,18 @@ function checkParam(entry: Entry, kind: "ebpf" | "wasm" | "legacy", report: Repo
   if (found.typeHint) textOf(found.typeHint, report);
   const possible = found.possibleValues && textsOf(found.possibleValues, report);
   if (found.defaultValue && value && possible && !possible.includes(value)) {
-    const message = `"defaultValue" is ${quote(value)}: "possibleValues" does not list it`;
+    const message = `"defaultValue" is ${quoteForeign(value)}: "possibleValues" does not list it`;
     report.warning(found.defaultValue.value.at, message);
   }
 }
 
-function keyMissing(entry: Entry, report: Report): void {
+function keyMissing(entry: YamlEntry, report: YamlDiagnostics): void {
   const message = `the parameter has no "key": Inspektor Gadget refuses it`;
   report.error(entry.at, message, 'write "key: NAME", the name that users type');
 }
 
 /** The default value's text. Nothing is as good as "". */
-function checkDefault(entry: Entry, report: Report): string | undefined {
+function checkDefault(entry: YamlEntry, report: YamlDiagnostics): string | undefined {
   if (entry.value.kind === "scalar") {
     checkValue(entry.key, entry.value, "text", report);
     return scalarText(entry.value);
@@ -99,7 +107,11 @@ function checkDefault(entry: Entry, report: Report): string | undefined {
   return undefined;
 }
 
-function checkCustom(entry: Entry, report: Report, patch: (part: Mapping) => void): void {
+function checkCustom(
+  entry: YamlEntry,
+  report: YamlDiagnostics,
+  patch: (part: Mapping) => void,
+): void {
   const mapping = mappingOf(entry, report);
   if (mapping === undefined) return;
   const of = "a custom parameter";
@@ -108,7 +120,7 @@ function checkCustom(entry: Entry, report: Report, patch: (part: Mapping) => voi
     if (found[name]) textOf(found[name], report);
   if (found.defaultValue) checkDefault(found.defaultValue, report);
   if (found.patch === undefined && found.values === undefined) {
-    const message = `${quote(entry.key)} has neither "values" nor "patch": the parameter is left out`;
+    const message = `${quoteForeign(entry.key)} has neither "values" nor "patch": the parameter is left out`;
     report.warning(entry.at, message);
   }
   const patches = [found.patch];

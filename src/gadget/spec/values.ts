@@ -1,9 +1,9 @@
-import { nearest } from "../../base/suggest.ts";
-import type { Report } from "../yaml/diagnostics.ts";
-import { quote, tame } from "../yaml/quote.ts";
+import { suggest as nearest } from "../../base/suggest.ts";
+import type { YamlDiagnostics } from "../yaml/diagnostics.ts";
+import { quoteForeign, tame } from "../yaml/quote.ts";
 import { runtimeText, scalarText } from "../yaml/scalar.ts";
 import type { Scalar } from "../yaml/tree.ts";
-import { meant } from "./keys.ts";
+import { didYouMeanKey } from "./keys.ts";
 
 /** What a value must look like. The texts are those that a running gadget gets to see. */
 export type Check =
@@ -23,16 +23,25 @@ const DURATION = /^[-+]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$/;
 const INTEGER = /^[-+]?\d+$/;
 
 /** Reports a value that does not pass its check. Where templates are allowed, a value that holds one passes. */
-export function checkValue(name: string, scalar: Scalar, check: Check, report: Report): void {
+export function checkValue(
+  name: string,
+  scalar: Scalar,
+  check: Check,
+  report: YamlDiagnostics,
+): void {
   const written = scalarText(scalar);
   if (report.templates && written.includes("{{")) return;
   const text = runtimeText(scalar);
   const should = (what: string, hint?: string) =>
-    report.error(scalar.at, `${quote(name)} is ${quote(written)}: it should be ${what}`, hint);
+    report.error(
+      scalar.at,
+      `${quoteForeign(name)} is ${quoteForeign(written)}: it should be ${what}`,
+      hint,
+    );
   if (check === "text") {
     if (text === undefined || (text !== written && text.toLowerCase() !== written.toLowerCase())) {
-      const message = `${quote(name)} is ${tame(written)}: without quotes it is read as a number or a time, and printed anew`;
-      report.warning(scalar.at, message, `write ${quote(written)} with its quotes`);
+      const message = `${quoteForeign(name)} is ${tame(written)}: without quotes it is read as a number or a time, and printed anew`;
+      report.warning(scalar.at, message, `write ${quoteForeign(written)} with its quotes`);
     }
   } else if (check === "boolean") {
     if (text !== "true" && text !== "false") should("true or false", asBoolean(written));
@@ -40,14 +49,16 @@ export function checkValue(name: string, scalar: Scalar, check: Check, report: R
     if (text === "type" && check === "width") return;
     if (text === undefined || !INTEGER.test(text)) should("a whole number");
   } else if (check === "duration") {
-    const hint = INTEGER.test(written) ? `write ${quote(`${written}s`)} for seconds` : undefined;
+    const hint = INTEGER.test(written)
+      ? `write ${quoteForeign(`${written}s`)} for seconds`
+      : undefined;
     if (text === undefined || !DURATION.test(text))
       should('a duration such as "500ms" or "1m30s"', hint);
   } else if ("oneOf" in check) {
     if (!check.oneOf.includes(text ?? "\0"))
       should(listed(check.oneOf), suggest(written, check.oneOf));
   } else if (!check.usually.includes(text ?? "\0")) {
-    const message = `${quote(name)} is ${quote(written)}: it has no effect unless it is ${listed(check.usually)}`;
+    const message = `${quoteForeign(name)} is ${quoteForeign(written)}: it has no effect unless it is ${listed(check.usually)}`;
     report.warning(scalar.at, message, suggest(written, check.usually));
   }
 }
@@ -57,7 +68,8 @@ function asBoolean(written: string): string | undefined {
   return /^(no|n|off|0|false)$/i.test(written) ? "write false" : undefined;
 }
 
-const suggest = (written: string, words: readonly string[]) => meant(nearest(written, words));
+const suggest = (written: string, words: readonly string[]) =>
+  didYouMeanKey(nearest(written, words));
 
 /** `a, b or c`; of a long list, no more than its first dozen. */
 function listed(words: readonly string[]): string {

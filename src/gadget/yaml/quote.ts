@@ -1,7 +1,7 @@
 const LENGTH = 60;
 
 /** `text` in quotes, fit for one line of a message: cut when long, what would steer a terminal escaped. */
-export function quote(text: string): string {
+export function quoteForeign(text: string): string {
   const shown = text.length > LENGTH ? `${text.slice(0, LENGTH)}…` : text;
   return escapeOdd(JSON.stringify(shown));
 }

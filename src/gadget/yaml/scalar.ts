@@ -1,4 +1,4 @@
-import type { Node, Scalar } from "./tree.ts";
+import type { Scalar, YamlNode } from "./tree.ts";
 
 /** What a scalar is to the YAML reader with which Inspektor Gadget runs gadgets (yaml.v3). */
 export type ScalarType = "nothing" | "boolean" | "integer" | "number" | "time" | "text";
@@ -54,7 +54,7 @@ function integerText(text: string): string | undefined {
 }
 
 /** What `node` is, in words. */
-export function nounOf(node: Node): string {
+export function nounOf(node: YamlNode): string {
   if (node.kind === "list") return "a list";
   if (node.kind === "mapping") return "a mapping";
   const type = scalarType(node);

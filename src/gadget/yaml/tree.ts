@@ -14,17 +14,17 @@ import {
   type ParsedNode,
   type YAMLMap,
 } from "yaml";
-import { quote } from "./quote.ts";
+import { quoteForeign } from "./quote.ts";
 
 /** Where something stands in its file. Line and column count from 1. */
-export interface Place {
+export interface YamlPosition {
   readonly line: number;
   readonly column: number;
 }
 
 export interface Scalar {
   readonly kind: "scalar";
-  readonly at: Place;
+  readonly at: YamlPosition;
   readonly text: string;
   /** Written without quotes and without a block marker, so that it may be a number, a boolean or nothing. */
   readonly plain: boolean;
@@ -32,26 +32,26 @@ export interface Scalar {
 
 export interface List {
   readonly kind: "list";
-  readonly at: Place;
-  readonly items: readonly Node[];
+  readonly at: YamlPosition;
+  readonly items: readonly YamlNode[];
 }
 
 export interface Mapping {
   readonly kind: "mapping";
-  readonly at: Place;
+  readonly at: YamlPosition;
   /** In the order of the file; what a merge key brings comes last. */
-  readonly entries: ReadonlyMap<string, Entry>;
+  readonly entries: ReadonlyMap<string, YamlEntry>;
 }
 
-export interface Entry {
+export interface YamlEntry {
   readonly key: string;
   /** The place of the key. */
-  readonly at: Place;
-  readonly value: Node;
+  readonly at: YamlPosition;
+  readonly value: YamlNode;
 }
 
 /** Nodes that an alias repeats are shared, not copied: what is reached twice is the same object. */
-export type Node = Scalar | List | Mapping;
+export type YamlNode = Scalar | List | Mapping;
 
 /**
  * Bytes of one file; levels of nesting; values, each alias counting as all that it stands for; and
@@ -65,7 +65,7 @@ export const YAML_LIMITS = {
 } as const;
 
 /** One reason not to take the file; `readYaml` makes it a Problem. */
-export class Refusal extends Error {
+export class YamlRefusal extends Error {
   readonly offset: number;
   readonly hint: string | undefined;
   constructor(offset: number, message: string, hint?: string) {
@@ -76,18 +76,18 @@ export class Refusal extends Error {
 }
 
 export const tooDeep = (offset: number) =>
-  new Refusal(offset, `nested too deeply: at most ${YAML_LIMITS.depth} levels are read`);
+  new YamlRefusal(offset, `nested too deeply: at most ${YAML_LIMITS.depth} levels are read`);
 
 /** A node with what it weighs once every alias in it is followed. */
 interface Grown {
-  readonly node: Node;
+  readonly node: YamlNode;
   readonly values: number;
   readonly depth: number;
 }
 
 /** Turns the parser's nodes into ours. Needs no more memory than they do, whatever the aliases stand for. */
-export class Tree {
-  readonly refusals: Refusal[] = [];
+export class YamlTree {
+  readonly refusals: YamlRefusal[] = [];
   readonly #lines: LineCounter;
   readonly #anchors = new Map<string, Grown>();
 
@@ -100,16 +100,16 @@ export class Tree {
       const known = this.#anchors.get(node.source);
       if (known !== undefined) return known;
       const hint = "an anchor stands before its aliases, and not around them";
-      throw new Refusal(
+      throw new YamlRefusal(
         node.range[0],
-        `there is no anchor ${quote(node.source)} before this alias`,
+        `there is no anchor ${quoteForeign(node.source)} before this alias`,
         hint,
       );
     }
     const grown = this.#grow(node);
     if (grown.values > YAML_LIMITS.values) {
       const message = `too many values: at most ${YAML_LIMITS.values} are read, aliases followed`;
-      throw new Refusal(node.range[0], message);
+      throw new YamlRefusal(node.range[0], message);
     }
     if (grown.depth > YAML_LIMITS.depth) throw tooDeep(node.range[0]);
     if (node.anchor !== undefined) this.#anchors.set(node.anchor, grown);
@@ -126,21 +126,21 @@ export class Tree {
         items,
       );
     }
-    if (!isScalar(node)) throw new Refusal(offset, "neither a value nor a list nor a mapping");
+    if (!isScalar(node)) throw new YamlRefusal(offset, "neither a value nor a list nor a mapping");
     const text = String(node.value ?? "");
     if (!text.isWellFormed()) {
-      throw new Refusal(offset, "the text holds half a surrogate pair, which is no character");
+      throw new YamlRefusal(offset, "the text holds half a surrogate pair, which is no character");
     }
     if (node.type?.startsWith("BLOCK_") && /^\n*\t/.test(text)) {
       const message = "the block begins with a tab: Inspektor Gadget takes it for indentation";
-      throw new Refusal(offset, message, "put the text in double quotes, the tab as \\t");
+      throw new YamlRefusal(offset, message, "put the text in double quotes, the tab as \\t");
     }
     const plain = node.type === "PLAIN" && node.tag === undefined;
     return grow({ kind: "scalar", at: this.#place(offset), text, plain }, []);
   }
 
   #mapping(map: YAMLMap.Parsed): Grown {
-    const entries = new Map<string, Entry>();
+    const entries = new Map<string, YamlEntry>();
     const parts: Grown[] = [];
     const merges: { offset: number; before: number; value: Grown }[] = [];
     for (const pair of map.items) {
@@ -157,8 +157,8 @@ export class Tree {
       if (first === undefined)
         entries.set(key, { key, at: this.#place(offset), value: value.node });
       else {
-        const message = `the key ${quote(key)} stands twice: first on line ${first.at.line}`;
-        this.refusals.push(new Refusal(offset, message, "remove one of the two"));
+        const message = `the key ${quoteForeign(key)} stands twice: first on line ${first.at.line}`;
+        this.refusals.push(new YamlRefusal(offset, message, "remove one of the two"));
       }
     }
     for (const merge of merges) this.#merge(entries, merge);
@@ -168,16 +168,16 @@ export class Tree {
   #key(key: ParsedNode | null, offset: number): string {
     const node = key === null ? undefined : this.convert(key).node;
     if (node !== undefined && node.kind !== "scalar") {
-      throw new Refusal(offset, `a ${node.kind} is used as a key: a key is text`);
+      throw new YamlRefusal(offset, `a ${node.kind} is used as a key: a key is text`);
     }
     if (node === undefined || (node.plain ? /^(~|null|Null|NULL)?$/ : /^$/).test(node.text))
-      throw new Refusal(offset, "a key is missing: it is empty");
+      throw new YamlRefusal(offset, "a key is missing: it is empty");
     return node.text;
   }
 
   /** Adds what a merge key brings; the mapping's own keys win, and of several mappings the first. */
   #merge(
-    entries: Map<string, Entry>,
+    entries: Map<string, YamlEntry>,
     merge: { offset: number; before: number; value: Grown },
   ): void {
     const { node } = merge.value;
@@ -185,25 +185,29 @@ export class Tree {
     for (const from of node.kind === "list" ? node.items : [node]) {
       if (from.kind !== "mapping") {
         const hint = 'write "<<" in quotes where the key itself is meant';
-        throw new Refusal(merge.offset, "a merge key takes a mapping or a list of mappings", hint);
+        throw new YamlRefusal(
+          merge.offset,
+          "a merge key takes a mapping or a list of mappings",
+          hint,
+        );
       }
       for (const [key, entry] of from.entries) {
         if (before.has(key)) {
-          const message = `the merge key follows ${quote(key)}, which it brings too: readers differ in which wins`;
-          throw new Refusal(merge.offset, message, "put the merge key first");
+          const message = `the merge key follows ${quoteForeign(key)}, which it brings too: readers differ in which wins`;
+          throw new YamlRefusal(merge.offset, message, "put the merge key first");
         }
         if (!entries.has(key)) entries.set(key, entry);
       }
     }
   }
 
-  #place(offset: number): Place {
+  #place(offset: number): YamlPosition {
     const { line, col: column } = this.#lines.linePos(offset);
     return { line, column };
   }
 }
 
-function grow(node: Node, parts: readonly Grown[]): Grown {
+function grow(node: YamlNode, parts: readonly Grown[]): Grown {
   let values = 1;
   let depth = 0;
   for (const part of parts) {

@@ -1,10 +1,10 @@
 /** One YAML document as a tree, read strictly and within bounds. */
 
 import { Composer, CST, type Document, type ErrorCode, Lexer, LineCounter, Parser } from "yaml";
-import type { Problem } from "../../base/error.ts";
-import { quote, tame } from "./quote.ts";
+import type { Diagnostic } from "../../base/error.ts";
+import { quoteForeign, tame } from "./quote.ts";
 import { decodeSource } from "./source.ts";
-import { type Node, Refusal, Tree, tooDeep, YAML_LIMITS } from "./tree.ts";
+import { tooDeep, YAML_LIMITS, type YamlNode, YamlRefusal, YamlTree } from "./tree.ts";
 
 /**
  * Reads one YAML document. With an error among the problems there is no root; without one, no root
@@ -14,10 +14,13 @@ import { type Node, Refusal, Tree, tooDeep, YAML_LIMITS } from "./tree.ts";
  * that are no text or stand twice, a merge key after a key that it would override (the two readers
  * of Inspektor Gadget, yaml.v2 and yaml.v3, then differ), and whatever exceeds `YAML_LIMITS`.
  */
-export function readYaml(bytes: Uint8Array, file: string): { root?: Node; problems: Problem[] } {
-  const problems: Problem[] = [];
+export function readYaml(
+  bytes: Uint8Array,
+  file: string,
+): { root?: YamlNode; problems: Diagnostic[] } {
+  const problems: Diagnostic[] = [];
   const lines = new LineCounter();
-  const refuse = (refusal: Refusal) => {
+  const refuse = (refusal: YamlRefusal) => {
     const { line, col: column } = lines.linePos(refusal.offset);
     const { message, hint } = refusal;
     problems.push({ file, line, column, level: "error", message, ...(hint && { hint }) });
@@ -30,12 +33,12 @@ export function readYaml(bytes: Uint8Array, file: string): { root?: Node; proble
   try {
     const document = compose(source, lines);
     if (document?.contents == null) return { problems };
-    const tree = new Tree(lines);
+    const tree = new YamlTree(lines);
     const root = tree.convert(document.contents).node;
     for (const refusal of tree.refusals) refuse(refusal);
     return problems.length === 0 ? { root, problems } : { problems };
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof YamlRefusal)) throw error;
     refuse(error);
     return { problems };
   }
@@ -48,15 +51,15 @@ function compose(source: string, lines: LineCounter): Document.Parsed | undefine
   if (document === undefined) return undefined;
   const [error] = document.errors.toSorted((a, b) => a.pos[0] - b.pos[0]);
   if (error !== undefined)
-    throw new Refusal(error.pos[0], asWords(error.message), HINTS[error.code]);
+    throw new YamlRefusal(error.pos[0], asWords(error.message), HINTS[error.code]);
   const [tag] = document.warnings;
   if (tag !== undefined) {
-    throw new Refusal(tag.pos[0], asWords(tag.message), "write the value without a tag");
+    throw new YamlRefusal(tag.pos[0], asWords(tag.message), "write the value without a tag");
   }
   if (second !== undefined) {
     const [, , end] = document.range;
     const hint = "remove it, or the line of dashes that starts it";
-    throw new Refusal(end, "a second document begins here: only one is read", hint);
+    throw new YamlRefusal(end, "a second document begins here: only one is read", hint);
   }
   return document as Document.Parsed;
 }
@@ -67,8 +70,8 @@ function tokenize(source: string, lines: LineCounter): CST.Token[] {
   const tokens: CST.Token[] = [];
   const take = (token: CST.Token) => {
     if (token.type === "directive") {
-      const message = `${quote(token.source.trim())} is a directive: none is read`;
-      throw new Refusal(token.offset, message, "remove the line");
+      const message = `${quoteForeign(token.source.trim())} is a directive: none is read`;
+      throw new YamlRefusal(token.offset, message, "remove the line");
     }
     tokens.push(token);
   };
@@ -78,11 +81,15 @@ function tokenize(source: string, lines: LineCounter): CST.Token[] {
   for (const lexeme of new Lexer().lex(source)) {
     if (last !== CST.SCALAR && isUnclosed(lexeme)) {
       const message = `the quote ${lexeme[0]} that opens here is not closed`;
-      throw new Refusal(parser.offset, message, "the next lines of a text in quotes are indented");
+      throw new YamlRefusal(
+        parser.offset,
+        message,
+        "the next lines of a text in quotes are indented",
+      );
     }
     if (++marks > YAML_LIMITS.marks) {
       const message = `the file is too long: at most ${YAML_LIMITS.marks} words and signs are read`;
-      throw new Refusal(parser.offset, message);
+      throw new YamlRefusal(parser.offset, message);
     }
     last = lexeme;
     for (const token of parser.next(lexeme)) take(token);

@@ -1,21 +1,21 @@
 import type { Bytes } from "../../base/bytes.ts";
 import { decompressed } from "../../base/compression/decompress.ts";
-import { isFault } from "../../base/error.ts";
-import { SeenFile } from "../../base/fs/unchanged-file.ts";
+import { isIngotError } from "../../base/error.ts";
+import { UnchangedFile } from "../../base/fs/unchanged-file.ts";
 import { BLOCK, checksum } from "../../tar/header.ts";
-import { Contents } from "../tree/contents.ts";
+import { FileReaders } from "../tree/contents.ts";
 import type { FileNode, Packed } from "../tree/entry.ts";
-import { Placer, type Target } from "../unpack/extract.ts";
+import { type ExtractTarget, TarExtractor } from "../unpack/extract.ts";
 import { unpack } from "../unpack/unpack.ts";
-import type { Owner } from "./chown.ts";
-import { landing, makeFolders } from "./workdir.ts";
+import type { FileOwner } from "./chown.ts";
+import { landing, makeDirectories } from "./workdir.ts";
 
 export interface AddInto {
-  readonly tree: Target;
+  readonly tree: ExtractTarget;
   /** The folder to unpack into, as the Dockerfile has it. */
   readonly dest: string;
   /** What `--chown` says; without it members keep their owners. */
-  readonly owner: Owner | undefined;
+  readonly owner: FileOwner | undefined;
   readonly place: string;
   /** The archive, for messages; they have the place as well. */
   readonly at: string;
@@ -37,8 +37,8 @@ export async function addArchive(file: FileNode, into: AddInto): Promise<boolean
   const archive: Packed = { at, open: () => decompressed(bytesOf(file), at) };
   if (!(await isTar(archive))) return false;
   const root = landing(tree, dest, place);
-  makeFolders(tree, root, { mode: 0o755, owner }, place);
-  const placer = new Placer(tree, { at, root, owner });
+  makeDirectories(tree, root, { mode: 0o755, owner }, place);
+  const placer = new TarExtractor(tree, { at, root, owner });
   for await (const member of unpack(archive)) if (member.path !== "") placer.place(member);
   return true;
 }
@@ -54,7 +54,7 @@ async function isTar(archive: Packed): Promise<boolean> {
       if (size === BLOCK) break;
     }
   } catch (error) {
-    if (isFault(error, "malformed")) return false;
+    if (isIngotError(error, "malformed")) return false;
     throw error;
   }
   if (size < BLOCK) return false;
@@ -71,7 +71,7 @@ async function* bytesOf(node: FileNode): Bytes {
   if (source.kind === "bytes") {
     yield source.bytes;
   } else if (source.kind === "disk") {
-    const file = new SeenFile({ ...source, size });
+    const file = new UnchangedFile({ ...source, size });
     try {
       const buffer = new Uint8Array(Math.min(size, PIECE));
       for (let left = size; left > 0; ) {
@@ -85,7 +85,7 @@ async function* bytesOf(node: FileNode): Bytes {
       file.close();
     }
   } else if (size > 0) {
-    const contents = new Contents([node]);
+    const contents = new FileReaders([node]);
     try {
       const content = await contents.next(source.archive);
       for (let left = size; left > 0; ) {

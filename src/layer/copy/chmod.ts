@@ -2,7 +2,7 @@
  * What `--chmod` says: an octal number, or changes as BSD's chmod(1) and setmode(3) have them, and with them BuildKit. GNU's differs
  * in odd ones: there `g=u` clears the set-group-id bit, and a `t` keeps the other letters.
  */
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 
 /** The mode of a node after it; `mode` is the one before. */
 export type Chmod = (mode: number, isDirectory: boolean) => number;
@@ -21,7 +21,7 @@ export function parseMode(text: string, place: string): ModeChange {
   }
   const steps = /^[0-9]/.test(text) ? undefined : parseSteps(text);
   if (steps === undefined) {
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `${place}: --chmod=${JSON.stringify(text)} is not a mode (expected an octal number up to 7777, or changes)`,
       hint: "for example 755, u=rwX,go=rX or +x",
     });

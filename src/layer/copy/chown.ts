@@ -1,11 +1,11 @@
 /** Who something is to belong to: numbers, or names of the image's own users and groups. */
-import { Fault } from "../../base/error.ts";
-import { nearest } from "../../base/suggest.ts";
+import { IngotError } from "../../base/error.ts";
+import { suggest } from "../../base/suggest.ts";
 import { readNode } from "../tree/contents.ts";
 import { follow } from "../tree/path.ts";
 import type { ReadTree } from "../tree/tree.ts";
 
-export interface Owner {
+export interface FileOwner {
   readonly uid: number;
   readonly gid: number;
 }
@@ -21,11 +21,11 @@ const LARGEST = 2 ** 31 - 1;
  * BuildKit takes 0 for a name that it does not find, where its manual says that the build fails: here it does.
  * @throws not-found for a name that /etc/passwd or /etc/group of `tree` does not have; too-large, and what reading them throws
  */
-export async function ownerOf(tree: ReadTree, words: string, place: string): Promise<Owner> {
+export async function parseOwner(tree: ReadTree, words: string, place: string): Promise<FileOwner> {
   const colon = words.indexOf(":");
   const user = colon < 0 ? words : words.slice(0, colon);
   const group = colon < 0 ? "" : words.slice(colon + 1);
-  let owner: Owner = { uid: 0, gid: 0 };
+  let owner: FileOwner = { uid: 0, gid: 0 };
   if (user !== "") {
     const uid = numberOf(user);
     owner = uid === undefined ? await userOf(tree, user, place) : { uid, gid: uid };
@@ -42,7 +42,7 @@ function numberOf(word: string): number | undefined {
 }
 
 /** passwd(5): name, password, user, group, and more. */
-async function userOf(tree: ReadTree, name: string, place: string): Promise<Owner> {
+async function userOf(tree: ReadTree, name: string, place: string): Promise<FileOwner> {
   const [, , uid, gid] = await lineOf(tree, "etc/passwd", name, { what: "the user", place });
   return { uid: Number(uid), gid: Number(gid) };
 }
@@ -72,10 +72,10 @@ async function lineOf(
   const known = lines.filter((fields) => numbers.every((i) => isOwner(fields[i] ?? "")));
   const found = known.find(([first]) => first === name);
   if (found !== undefined) return found;
-  throw new Fault("not-found", {
+  throw new IngotError("not-found", {
     what: `${what} ${JSON.stringify(name)} of ${place}`,
     at: `/${file} in ${tree.at}`,
-    near: nearest(name, new Set(known.map(([first = ""]) => first))),
+    near: suggest(name, new Set(known.map(([first = ""]) => first))),
     hint: `a number needs no such file: 1000:1000, each at most ${LARGEST}`,
   });
 }

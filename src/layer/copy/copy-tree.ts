@@ -1,16 +1,16 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import type { Above } from "../../base/glob/pattern.ts";
-import { refusal } from "../pack/entries.ts";
+import { unsupportedNode } from "../pack/entries.ts";
 import type { Meta, Node } from "../tree/entry.ts";
-import { join, nameOf, parentOf } from "../tree/path.ts";
+import { baseName, join, parentOf } from "../tree/path.ts";
 import type { ReadTree } from "../tree/tree.ts";
-import type { Target } from "../unpack/extract.ts";
+import type { ExtractTarget } from "../unpack/extract.ts";
 import type { Patterns } from "./pattern-list.ts";
 
 /** How an instruction copies. */
 export interface CopyRules {
   readonly from: ReadTree;
-  readonly into: Target;
+  readonly into: ExtractTarget;
   readonly place: string;
   /** What is left out, by its path below the source. */
   readonly exclude: Patterns | undefined;
@@ -56,7 +56,7 @@ export class TreeCopy {
   copy(source: string, target: string): number {
     const node = this.#known(source, this.#rules.from.get(source));
     if (node.kind === "directory") this.#root(source, target, node.meta.mtime);
-    else this.#leaf(parentOf(target), nameOf(target), node);
+    else this.#leaf(parentOf(target), baseName(target), node);
     return this.#count;
   }
 
@@ -106,7 +106,7 @@ export class TreeCopy {
 
   #known(source: string, node: Node | undefined): Node {
     if (node !== undefined) return node;
-    throw new Fault("changed", { at: source, why: "it was there, and is gone" });
+    throw new IngotError("changed", { at: source, why: "it was there, and is gone" });
   }
 
   #leaf(folder: string, name: string, node: Node): void {
@@ -118,7 +118,7 @@ export class TreeCopy {
   }
 
   #copied(node: Node): Node {
-    if (node.kind === "refused") throw refusal(node);
+    if (node.kind === "refused") throw unsupportedNode(node);
     const known = this.#files.get(node);
     if (known !== undefined) return known;
     const meta = this.#rules.meta(node);
@@ -157,9 +157,9 @@ export class TreeCopy {
     }
   }
 
-  #clash(what: "a file" | "a folder", target: string, there: Node | undefined): Fault {
+  #clash(what: "a file" | "a folder", target: string, there: Node | undefined): IngotError {
     const isLink = there?.kind === "symlink";
-    return new Fault("unsupported", {
+    return new IngotError("unsupported", {
       what: "the destination",
       at: `/${target}`,
       found: there === undefined ? "nothing" : (WORDS[there.kind] ?? `a ${there.kind}`),

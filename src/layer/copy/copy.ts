@@ -1,16 +1,16 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { hasWildcard } from "../../base/glob/pattern.ts";
 import type { Changes } from "../tree/changes.ts";
 import type { FileNode, Meta, Node } from "../tree/entry.ts";
-import { clean, follow, join, nameOf, parentOf } from "../tree/path.ts";
-import { Recorder } from "../tree/recorder.ts";
+import { baseName, follow, join, normalizePath, parentOf } from "../tree/path.ts";
+import { TrackedTree } from "../tree/recorder.ts";
 import { type ReadTree, Tree } from "../tree/tree.ts";
 import { addArchive } from "./add-archive.ts";
 import { type Chmod, parseMode } from "./chmod.ts";
-import { type Owner, ownerOf } from "./chown.ts";
+import { type FileOwner, parseOwner } from "./chown.ts";
 import { type CopyRules, TreeCopy } from "./copy-tree.ts";
 import { matchesOf, missing, patternsOf, pivotOf } from "./source-patterns.ts";
-import { landing, type Made, makeFolders } from "./workdir.ts";
+import { landing, makeDirectories, type NewDirectory } from "./workdir.ts";
 
 /** COPY or ADD, expanded. */
 export interface CopyRequest {
@@ -63,20 +63,20 @@ export interface CopyRequest {
 export async function copyInto(tree: Tree, request: CopyRequest): Promise<Changes> {
   if (!request.link) return copyOnto(tree, request);
   if (request.chown !== undefined && /[^0-9:]/.test(request.chown.replaceAll("root", "0"))) {
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `${request.place}: --link with --chown=${request.chown} names someone, should be numbers`,
       hint: "--link looks at nothing in the image, so not at its users either: give numbers, or leave --link out",
     });
   }
   if (request.chmod !== undefined) return copyOnto(tree, request);
   const { after } = await copyOnto(new Tree(tree.at), request);
-  const into = new Recorder(tree);
+  const into = new TrackedTree(tree);
   putOver(into, after, "");
   return into.changes;
 }
 
 /** Afterwards all that `tree` has below `folder` is in `into`. */
-function putOver(into: Recorder, tree: Tree, folder: string): void {
+function putOver(into: TrackedTree, tree: Tree, folder: string): void {
   for (const { name, node } of tree.children(folder)) {
     into.put(folder, name, node!);
     if (node!.kind === "directory") putOver(into, tree, join(folder, name));
@@ -85,8 +85,8 @@ function putOver(into: Recorder, tree: Tree, folder: string): void {
 
 async function copyOnto(tree: Tree, request: CopyRequest): Promise<Changes> {
   const { chown, place } = request;
-  const owner = chown === undefined ? undefined : await ownerOf(tree, chown, place);
-  const into = new Recorder(tree);
+  const owner = chown === undefined ? undefined : await parseOwner(tree, chown, place);
+  const into = new TrackedTree(tree);
   const copy = new Copy(into, request, owner);
   for (const source of request.sources) await copy.source(source);
   for (const file of request.files ?? []) copy.file(file);
@@ -94,7 +94,7 @@ async function copyOnto(tree: Tree, request: CopyRequest): Promise<Changes> {
 }
 
 /** What a node's metadata becomes. The mode of a link means nothing, and stays. */
-function metaOf(owner: Owner | undefined, chmod: Chmod | undefined): (node: Node) => Meta {
+function metaOf(owner: FileOwner | undefined, chmod: Chmod | undefined): (node: Node) => Meta {
   if (owner === undefined && chmod === undefined) return (node) => node.meta;
   return ({ kind, meta }) => {
     const mode =
@@ -107,14 +107,14 @@ function metaOf(owner: Owner | undefined, chmod: Chmod | undefined): (node: Node
 
 /** One instruction at work. */
 class Copy {
-  readonly #into: Recorder;
+  readonly #into: TrackedTree;
   readonly #request: CopyRequest;
-  readonly #owner: Owner | undefined;
+  readonly #owner: FileOwner | undefined;
   /** Of folders that are made on the way. */
-  readonly #made: Made;
+  readonly #made: NewDirectory;
   readonly #rules: Omit<CopyRules, "from" | "include">;
 
-  constructor(into: Recorder, request: CopyRequest, owner: Owner | undefined) {
+  constructor(into: TrackedTree, request: CopyRequest, owner: FileOwner | undefined) {
     const { chmod, exclude, place } = request;
     const mode = chmod === undefined ? undefined : parseMode(chmod, place);
     this.#into = into;
@@ -130,7 +130,7 @@ class Copy {
     const { folder, below } = parents ? pivotOf(text) : { folder: text, below: undefined };
     const include = below === undefined ? undefined : patternsOf([below], "the source", place);
     // A file that fits what stands before the pivot is no folder to copy from: it counts where it fits all of it.
-    const whole = below && patternsOf([clean(join(folder, below))], "the source", place);
+    const whole = below && patternsOf([normalizePath(join(folder, below))], "the source", place);
     const matches = matchesOf(from, folder, place);
     let count = 0;
     for (const match of matches) {
@@ -139,12 +139,15 @@ class Copy {
       if (path === undefined || node === undefined) throw missing(match, text, this.#request);
       if (node.kind !== "directory" && whole && !whole.match(match, undefined).matched) continue;
       if (add && node.kind === "file" && (await this.#unpacked(node, path))) continue;
-      if (node.kind !== "directory" && this.#rules.exclude?.match(nameOf(match), undefined).matched)
+      if (
+        node.kind !== "directory" &&
+        this.#rules.exclude?.match(baseName(match), undefined).matched
+      )
         continue;
-      count += this.#one({ ...this.#rules, from, include }, path, nameOf(match));
+      count += this.#one({ ...this.#rules, from, include }, path, baseName(match));
     }
     if (parents && count === 0 && !hasWildcard(text))
-      throw missing(clean(text), text, this.#request);
+      throw missing(normalizePath(text), text, this.#request);
   }
 
   #unpacked(file: FileNode, path: string): Promise<boolean> {
@@ -158,7 +161,7 @@ class Copy {
     const meta = { mode: 0o644, uid: 0, gid: 0, mtime: 0 };
     const source = { kind: "bytes", bytes } as const;
     from.set("file", { kind: "file", meta, size: bytes.length, source });
-    this.#one({ ...this.#rules, from, include: undefined }, "file", nameOf(clean(name)));
+    this.#one({ ...this.#rules, from, include: undefined }, "file", baseName(normalizePath(name)));
   }
 
   /** Copies what is at `path`, under `name` where the destination is a folder. @returns how many nodes were copied */
@@ -166,11 +169,11 @@ class Copy {
     const { dest, place } = this.#request;
     const isFolder = rules.from.get(path)?.kind === "directory";
     const folder = dest.endsWith("/") ? dest : parentOf(dest);
-    makeFolders(this.#into, landing(this.#into, folder, place), this.#made, place);
+    makeDirectories(this.#into, landing(this.#into, folder, place), this.#made, place);
     let target = landing(this.#into, dest, place);
     const there = this.#into.get(target);
     if (!isFolder && there?.kind === "directory") target = join(target, name);
-    makeFolders(this.#into, isFolder && !there ? target : parentOf(target), this.#made, place);
+    makeDirectories(this.#into, isFolder && !there ? target : parentOf(target), this.#made, place);
     return new TreeCopy(rules).copy(path, target);
   }
 }

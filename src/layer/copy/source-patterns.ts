@@ -1,9 +1,9 @@
 /** What the sources of a COPY mean. */
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { PatternMemory } from "../../base/glob/matcher.ts";
 import { BadPattern, hasWildcard, partMatcher } from "../../base/glob/pattern.ts";
-import { nearest } from "../../base/suggest.ts";
-import { clean, follow, join, nameOf, parentOf } from "../tree/path.ts";
+import { suggest } from "../../base/suggest.ts";
+import { baseName, follow, join, normalizePath, parentOf } from "../tree/path.ts";
 import type { ReadTree } from "../tree/tree.ts";
 import { listPattern, Patterns } from "./pattern-list.ts";
 
@@ -14,7 +14,7 @@ import { listPattern, Patterns } from "./pattern-list.ts";
  * @throws usage for a pattern that is not well formed
  */
 export function matchesOf(from: ReadTree, text: string, place: string): readonly string[] {
-  const parts = clean(text).split("/");
+  const parts = normalizePath(text).split("/");
   const at = parts.findIndex(hasWildcard);
   if (at < 0) return [parts.join("/")];
   const before = parts.slice(0, at).join("/");
@@ -37,7 +37,7 @@ export function matchesOf(from: ReadTree, text: string, place: string): readonly
 export function pivotOf(text: string): { folder: string; below: string | undefined } {
   const pivot = text.indexOf("/./");
   const folder = pivot < 0 ? "" : text.slice(0, pivot);
-  return { folder, below: clean(pivot < 0 ? text : text.slice(pivot + 3)) || undefined };
+  return { folder, below: normalizePath(pivot < 0 ? text : text.slice(pivot + 3)) || undefined };
 }
 
 /** The patterns of an option; undefined for none. @throws usage */
@@ -59,7 +59,7 @@ function understood<T>(read: () => T, text: string, what: string, place: string)
     return read();
   } catch (error) {
     if (!(error instanceof BadPattern)) throw error;
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `${place}: ${what} ${JSON.stringify(text)} is not a pattern: ${error.message}`,
       hint: "a bracket that means itself is written [[]",
     });
@@ -71,12 +71,12 @@ export function missing(
   path: string,
   text: string,
   { from, place }: { readonly from: ReadTree; readonly place: string },
-): Fault {
+): IngotError {
   // Of the path, the first part that is not there: what is beside it may be meant.
   let lost = path;
   while (lost !== "" && from.get(parentOf(lost)) === undefined) lost = parentOf(lost);
-  const near = nearest(nameOf(lost), from.list(parentOf(lost)));
-  return new Fault("not-found", {
+  const near = suggest(baseName(lost), from.list(parentOf(lost)));
+  return new IngotError("not-found", {
     what: `the source ${JSON.stringify(text)} of ${place}`,
     at: `${path} in ${from.at}`,
     near: near.map((name) => join(parentOf(lost), name)),

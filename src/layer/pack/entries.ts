@@ -1,12 +1,12 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { sorted } from "../../base/order.ts";
 import type { Changes } from "../tree/changes.ts";
 import type { Entry, LayerNode, Meta, RefusedNode } from "../tree/entry.ts";
 import { checkMembers, checkPath } from "../tree/limits.ts";
 import { join, memberName } from "../tree/path.ts";
 import { stamped, stamper, type Times } from "../tree/times.ts";
-import { type Folder, isFolder, type Leaf, type Tree } from "../tree/tree.ts";
-import { Names } from "./name-check.ts";
+import { isDirectoryNode, type Leaf, type Tree, type TreeDirectory } from "../tree/tree.ts";
+import { NameValidator } from "./name-check.ts";
 
 /** What stands before the name of what a layer takes away (image-spec layer.md, "Whiteouts"). */
 export const WHITEOUT = ".wh.";
@@ -25,7 +25,7 @@ export const WHITEOUT = ".wh.";
  *   recommends. Where something of another kind has taken the place there is no whiteout: whoever applies a layer
  *   removes what was there ("Changeset over existing files"), and some would apply the whiteout to the new one.
  *
- * Faults, `unsupported`: what no image can have; a name that begins with `.wh.`, or is no UTF-8, or is
+ * IngotErrors, `unsupported`: what no image can have; a name that begins with `.wh.`, or is no UTF-8, or is
  * the same as its neighbour's but for Unicode normalization (on some systems there can only be one of them). `too-large`:
  * what is beyond a bound, see `checkPath` and `checkMembers`.
  */
@@ -40,7 +40,7 @@ export function entriesOf(changes: Changes, times: Times): Entry[] {
 class Layer {
   readonly entries: Entry[] = [];
   readonly #tree: Tree;
-  readonly #names: Names;
+  readonly #names: NameValidator;
   readonly #stamp: (meta: Meta) => Meta;
   readonly #epoch: number;
   /** Nodes that the layer has, with the first of their paths. */
@@ -48,27 +48,27 @@ class Layer {
 
   constructor(tree: Tree, times: Times) {
     this.#tree = tree;
-    this.#names = new Names(tree);
+    this.#names = new NameValidator(tree);
     this.#stamp = stamper(times);
     this.#epoch = times.epoch;
   }
 
   /** Adds what is other in the folder `path` than it was. */
-  inside(path: string, was: Folder | undefined, is: Folder): void {
+  inside(path: string, was: TreeDirectory | undefined, is: TreeDirectory): void {
     for (const member of membersIn(was, is)) {
       const isBelow = member.endsWith("/");
       const name = isBelow ? member.slice(0, -1) : member;
       const child = is.children.get(name);
       const old = was?.children.get(name);
-      if (isBelow && isFolder(child)) this.#folder(join(path, name), old, child);
-      else if (child !== undefined && !isFolder(child) && child !== old)
+      if (isBelow && isDirectoryNode(child)) this.#folder(join(path, name), old, child);
+      else if (child !== undefined && !isDirectoryNode(child) && child !== old)
         this.#leaf(join(path, name), child);
       else this.#whiteout(path, name);
     }
   }
 
-  #folder(path: string, old: Folder | Leaf | undefined, folder: Folder): void {
-    const was = isFolder(old) ? old : undefined;
+  #folder(path: string, old: TreeDirectory | Leaf | undefined, folder: TreeDirectory): void {
+    const was = isDirectoryNode(old) ? old : undefined;
     const isNew = was?.node !== folder.node;
     const { length } = this.entries;
     this.#add(path, { path, node: stamped(folder.node, this.#stamp) }, isNew);
@@ -103,10 +103,10 @@ class Layer {
 }
 
 /** What members of a layer are called that say how a folder is other than it was, in order; folders in which nothing may be, too. */
-function membersIn(was: Folder | undefined, is: Folder): string[] {
+function membersIn(was: TreeDirectory | undefined, is: TreeDirectory): string[] {
   const members: string[] = [];
   for (const [name, child] of is.children)
-    if (child !== was?.children.get(name)) members.push(memberName(name, isFolder(child)));
+    if (child !== was?.children.get(name)) members.push(memberName(name, isDirectoryNode(child)));
   for (const name of was?.children.keys() ?? [])
     if (!is.children.has(name)) members.push(WHITEOUT + name);
   return sorted(members);
@@ -114,9 +114,9 @@ function membersIn(was: Folder | undefined, is: Folder): string[] {
 
 /** What `path` has to be in the layer. */
 function wanted(path: string, node: Leaf): Exclude<Leaf, RefusedNode> {
-  if (node.kind === "refused") throw refusal(node);
+  if (node.kind === "refused") throw unsupportedNode(node);
   if (node.kind === "symlink" && !node.target.isWellFormed())
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "the link",
       at: path,
       found: "a target that is not UTF-8",
@@ -126,8 +126,8 @@ function wanted(path: string, node: Leaf): Exclude<Leaf, RefusedNode> {
 }
 
 /** What to say to someone who wants to copy what no image can have. */
-export function refusal({ at, why }: RefusedNode): Fault {
-  return new Fault("unsupported", {
+export function unsupportedNode({ at, why }: RefusedNode): IngotError {
+  return new IngotError("unsupported", {
     what: "the source",
     at,
     found: why,

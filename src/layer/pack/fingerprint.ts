@@ -1,9 +1,9 @@
 /** What the files of a layer contain, as one digest: with the headers alike, two tars are alike when this is. */
 import { utf8 } from "../../base/bytes.ts";
-import { isFault } from "../../base/error.ts";
+import { isIngotError } from "../../base/error.ts";
 import { Sha256 } from "../../base/hash.ts";
 import type { Entry } from "../tree/entry.ts";
-import type { Piece } from "./layout.ts";
+import type { TarPiece } from "./layout.ts";
 import { type Readers, readPieces } from "./read-pieces.ts";
 
 /**
@@ -32,7 +32,7 @@ export class Fingerprint {
   }
 
   /** The piece has been read, but perhaps not what comes from archives. In order. */
-  add({ bytes, parts }: Piece): void {
+  add({ bytes, parts }: TarPiece): void {
     let at = 0;
     for (const { to, length } of parts) {
       this.#hash.update(bytes.subarray(at, to));
@@ -63,7 +63,7 @@ export async function fingerprintOf(
       onPiece(piece.bytes.length);
     }
   } catch (error) {
-    if (isFault(error, "changed") || isFault(error, "io")) return undefined;
+    if (isIngotError(error, "changed") || isIngotError(error, "io")) return undefined;
     throw error;
   }
   return print.hex();

@@ -1,6 +1,6 @@
 /** Where everything of a layer belongs in its tar, piece by piece, before any content is read. */
-import { Fault } from "../../base/error.ts";
-import { type GatherTask, gatherTask, type Stretch } from "../../base/fs/read-ranges.ts";
+import { IngotError } from "../../base/error.ts";
+import { type FileRange, type ReadRangesTask, readRangesTask } from "../../base/fs/read-ranges.ts";
 import { byBytes } from "../../base/order.ts";
 import { BLOCK, END, padding } from "../../tar/header.ts";
 import type { Entry, FileNode } from "../tree/entry.ts";
@@ -13,7 +13,7 @@ const PIECE = 1024 * 1024;
 const SMALL = 64 * 1024;
 
 /** A part of a file in an archive, and its place in a piece. Bytes. */
-export interface Part {
+export interface ArchiveRange {
   readonly file: FileNode;
   /** Where it begins in the file. */
   readonly from: number;
@@ -23,12 +23,12 @@ export interface Part {
 }
 
 /** A piece of a layer's tar: its headers, zeros and what is in memory; and what is to be put between them. */
-export class Piece {
+export class TarPiece {
   readonly #memory = new SharedArrayBuffer(PIECE);
   readonly #bytes = new Uint8Array(this.#memory);
   #used = 0;
-  #stretches: Stretch[] = [];
-  #parts: Part[] = [];
+  #stretches: FileRange[] = [];
+  #parts: ArchiveRange[] = [];
 
   /** All of it that there is so far. */
   get bytes(): Uint8Array {
@@ -40,13 +40,13 @@ export class Piece {
   }
 
   /** What comes from archives, in order: for the caller to put there. */
-  get parts(): readonly Part[] {
+  get parts(): readonly ArchiveRange[] {
     return this.#parts;
   }
 
   /** Reads what comes from the disk. */
-  task(): GatherTask {
-    return gatherTask(this.#stretches, this.#memory);
+  task(): ReadRangesTask {
+    return readRangesTask(this.#stretches, this.#memory);
   }
 
   /** Empties it; its memory stays. */
@@ -101,14 +101,14 @@ export class Piece {
 
 function held(bytes: Uint8Array, size: number): Uint8Array {
   if (bytes.length === size) return bytes;
-  throw new Fault("internal", { message: `a file of ${size} bytes has ${bytes.length}` });
+  throw new IngotError("internal", { message: `a file of ${size} bytes has ${bytes.length}` });
 }
 
 /**
  * The pieces of the tar of `entries`, in order; each is in `make`'s hands again when the next one is asked for.
  * @throws unsupported for what tar cannot say; internal for entries in another order
  */
-export function* layOut(entries: readonly Entry[], make: () => Piece): Generator<Piece> {
+export function* layoutTar(entries: readonly Entry[], make: () => TarPiece): Generator<TarPiece> {
   let out = make();
   const inOrder = judgeOrder();
   for (const entry of entries) {
@@ -163,9 +163,11 @@ function judgeOrder(): (entry: Entry) => void {
   return ({ path, link, node }) => {
     const name = memberName(path, node?.kind === "directory");
     if (before !== undefined && byBytes(before, name) >= 0)
-      throw new Fault("internal", { message: `${name} follows ${before} in a layer` });
+      throw new IngotError("internal", { message: `${name} follows ${before} in a layer` });
     if (link !== undefined && byBytes(link, name) >= 0)
-      throw new Fault("internal", { message: `${name} is a link to ${link}, which comes later` });
+      throw new IngotError("internal", {
+        message: `${name} is a link to ${link}, which comes later`,
+      });
     before = name;
   };
 }

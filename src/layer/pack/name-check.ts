@@ -1,10 +1,10 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { checkPath } from "../tree/limits.ts";
-import { nameOf, parentOf } from "../tree/path.ts";
+import { baseName, parentOf } from "../tree/path.ts";
 import type { ReadTree } from "../tree/tree.ts";
 
 /** Judges the names of a layer's paths, each against what is beside it in the tree. */
-export class Names {
+export class NameValidator {
   readonly #tree: ReadTree;
   /** Of folders in which a name is not ASCII: their such names, by how they are in NFC. */
   readonly #folders = new Map<string, ReadonlyMap<string, readonly string[]>>();
@@ -30,7 +30,7 @@ export class Names {
     if (!path.isWellFormed())
       throw refused(path.toWellFormed(), "a name that is not UTF-8", { expected: "UTF-8" });
     if (!isNew) return;
-    const twin = this.#twins(path).find((name) => name !== nameOf(path));
+    const twin = this.#twins(path).find((name) => name !== baseName(path));
     if (twin === undefined) return;
     throw refused(path, `${JSON.stringify(twin)} beside it, which Unicode takes for the same`, {
       expected: "one of them, as some systems can only have one",
@@ -46,10 +46,10 @@ export class Names {
       names = Map.groupBy(this.#tree.list(folder), (name) => name.normalize("NFC"));
       this.#folders.set(folder, names);
     }
-    return names.get(nameOf(path).normalize("NFC")) ?? [];
+    return names.get(baseName(path).normalize("NFC")) ?? [];
   }
 }
 
-function refused(at: string, found: string, more: { expected: string; hint?: string }): Fault {
-  return new Fault("unsupported", { what: "the path", at, found, ...more });
+function refused(at: string, found: string, more: { expected: string; hint?: string }): IngotError {
+  return new IngotError("unsupported", { what: "the path", at, found, ...more });
 }

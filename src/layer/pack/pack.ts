@@ -1,10 +1,10 @@
 import type { Bytes } from "../../base/bytes.ts";
 import { END, padding } from "../../tar/header.ts";
-import { type Content, Contents } from "../tree/contents.ts";
+import { type FileReader, FileReaders } from "../tree/contents.ts";
 import type { Entry, FileNode } from "../tree/entry.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { headerBytes, headerLength } from "./header.ts";
-import type { Piece } from "./layout.ts";
+import type { TarPiece } from "./layout.ts";
 import { type Readers, readPieces } from "./read-pieces.ts";
 
 export { headerBytes };
@@ -30,7 +30,7 @@ export async function* pack(
 ): Bytes {
   const sources = new Sources(entries);
   try {
-    const fill = (piece: Piece) => sources.fill(piece);
+    const fill = (piece: TarPiece) => sources.fill(piece);
     for await (const piece of readPieces(entries, { readers, fill })) {
       print?.add(piece);
       yield piece.bytes;
@@ -43,15 +43,15 @@ export async function* pack(
 
 /** Puts into pieces what comes from archives. */
 class Sources {
-  readonly #contents: Contents;
-  #packed: Content | undefined;
+  readonly #contents: FileReaders;
+  #packed: FileReader | undefined;
 
   constructor(entries: readonly Entry[]) {
-    this.#contents = new Contents(filesOf(entries));
+    this.#contents = new FileReaders(filesOf(entries));
   }
 
   /** Pieces must come in their order. */
-  async fill({ bytes, parts }: Piece): Promise<void> {
+  async fill({ bytes, parts }: TarPiece): Promise<void> {
     for (const { file, from, to, length } of parts) {
       const { source, size } = file;
       if (source.kind !== "packed" || size === 0) continue;

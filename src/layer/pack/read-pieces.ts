@@ -1,19 +1,20 @@
-import { type GatherTask, gather } from "../../base/fs/read-ranges.ts";
-import { Crew } from "../../base/workers/worker-pool.ts";
+import { type ReadRangesTask, readRanges } from "../../base/fs/read-ranges.ts";
+import { WorkerPool } from "../../base/workers/worker-pool.ts";
 import type { Entry } from "../tree/entry.ts";
-import { layOut, Piece } from "./layout.ts";
+import { layoutTar, TarPiece } from "./layout.ts";
 
 /** Threads that read files. */
-export type Readers = Crew<GatherTask, number>;
+export type Readers = WorkerPool<ReadRangesTask, number>;
 
-const inThisThread = (): Readers => new Crew({ handler: gather, entry: undefined, threads: 0 });
+const inThisThread = (): Readers =>
+  new WorkerPool({ handler: readRanges, entry: undefined, threads: 0 });
 
 /** Pieces under way for each thread: one that is read, and some that wait, as their sizes differ in what they cost. */
 const DEPTH = 4;
 
 export interface ReadOptions {
   readonly readers?: Readers | undefined;
-  readonly fill?: (piece: Piece) => Promise<void>;
+  readonly fill?: (piece: TarPiece) => Promise<void>;
 }
 
 /**
@@ -24,11 +25,11 @@ export interface ReadOptions {
 export async function* readPieces(
   entries: readonly Entry[],
   { readers = inThisThread(), fill }: ReadOptions,
-): AsyncGenerator<Piece> {
-  const free: Piece[] = [];
-  const queue: { readonly piece: Piece; readonly done: Promise<unknown> }[] = [];
+): AsyncGenerator<TarPiece> {
+  const free: TarPiece[] = [];
+  const queue: { readonly piece: TarPiece; readonly done: Promise<unknown> }[] = [];
   const depth = DEPTH * readers.size;
-  let before: Piece | undefined;
+  let before: TarPiece | undefined;
   const shift = async () => {
     const { piece, done } = queue[0]!;
     await done;
@@ -41,7 +42,7 @@ export async function* readPieces(
     return piece;
   };
   try {
-    for (const piece of layOut(entries, () => free.pop() ?? new Piece())) {
+    for (const piece of layoutTar(entries, () => free.pop() ?? new TarPiece())) {
       await fill?.(piece);
       const done = readers.ask(piece.task());
       // It is waited for in its turn, when one before it may have failed already.

@@ -1,4 +1,4 @@
-import { type Folder, isFolder, type Tree } from "./tree.ts";
+import { isDirectoryNode, type Tree, type TreeDirectory } from "./tree.ts";
 
 /**
  * What a step did: a tree before it and after. Of two objects that are not the same, the later one is a change, though it may say
@@ -11,13 +11,13 @@ export interface Changes {
 
 /** How many paths `changes` has: in no other number of members can a layer say it, folders on the way aside. */
 export function countChanges({ before, after }: Changes): number {
-  const count = (was: Folder | undefined, is: Folder): number => {
+  const count = (was: TreeDirectory | undefined, is: TreeDirectory): number => {
     if (was === is) return 0;
     let sum = 0;
     for (const [name, child] of is.children) {
       const old = was?.children.get(name);
-      if (!isFolder(child)) sum += child === old ? 0 : 1;
-      else if (isFolder(old)) sum += (child.node === old.node ? 0 : 1) + count(old, child);
+      if (!isDirectoryNode(child)) sum += child === old ? 0 : 1;
+      else if (isDirectoryNode(old)) sum += (child.node === old.node ? 0 : 1) + count(old, child);
       else sum += 1 + count(undefined, child);
     }
     for (const name of was?.children.keys() ?? []) if (!is.children.has(name)) sum++;

@@ -1,5 +1,5 @@
-import { Fault } from "../../base/error.ts";
-import { SeenFile } from "../../base/fs/unchanged-file.ts";
+import { IngotError } from "../../base/error.ts";
+import { UnchangedFile } from "../../base/fs/unchanged-file.ts";
 import { StreamInput } from "../../tar/input.ts";
 import type { FileNode, Packed } from "./entry.ts";
 
@@ -8,7 +8,7 @@ const WINDOW = 64 * 1024 * 1024;
 const LEAST = 1024 * 1024;
 
 /** The content of one file, from front to back. */
-export interface Content {
+export interface FileReader {
   /** What comes next, at most `limit` bytes of it; none at the end. Valid until the next call of anything. */
   some(limit: number): Promise<Uint8Array>;
 }
@@ -18,7 +18,7 @@ export interface Content {
  * as a bounded window allows: once, where the files are wanted in the order in which they lie in it; else what is
  * wanted soon is held while passing it. Each pass goes to the archive's end, so that whoever opens it can prove it.
  */
-export class Contents {
+export class FileReaders {
   readonly #archives = new Map<Packed, Passes>();
   readonly #window: number;
 
@@ -36,7 +36,7 @@ export class Contents {
   }
 
   /** The content of the next file in that archive. @throws size-differs where the archive ends before it does */
-  next(archive: Packed): Promise<Content> {
+  next(archive: Packed): Promise<FileReader> {
     const passes = this.#archives.get(archive);
     if (passes === undefined) throw disorder(archive);
     return passes.next(this.#window);
@@ -78,7 +78,7 @@ class Passes {
     this.#wants.push({ offset, size });
   }
 
-  async next(window: number): Promise<Content> {
+  async next(window: number): Promise<FileReader> {
     if (this.#turn === this.#end) await this.#plan(window);
     const want = this.#wants[this.#turn++];
     if (want === undefined) throw disorder(this.#archive);
@@ -120,7 +120,7 @@ class Passes {
     }
   }
 
-  #content(size: number): Content {
+  #content(size: number): FileReader {
     const input = this.#input!;
     let left = size;
     const some = async (limit: number) => {
@@ -132,8 +132,12 @@ class Passes {
     return { some };
   }
 
-  #cut(expected: number, actual: number): Fault {
-    return new Fault("size-differs", { at: `a file in ${this.#archive.at}`, expected, actual });
+  #cut(expected: number, actual: number): IngotError {
+    return new IngotError("size-differs", {
+      at: `a file in ${this.#archive.at}`,
+      expected,
+      actual,
+    });
   }
 
   async finish(): Promise<void> {
@@ -149,7 +153,7 @@ class Passes {
 }
 
 /** Bytes that are in memory. */
-class Held implements Content {
+class Held implements FileReader {
   #left: Uint8Array;
   constructor(bytes: Uint8Array) {
     this.#left = bytes;
@@ -163,7 +167,7 @@ class Held implements Content {
 }
 
 const disorder = ({ at }: Packed) =>
-  new Fault("internal", { message: `the files in ${at} were not asked for in their order` });
+  new IngotError("internal", { message: `the files in ${at} were not asked for in their order` });
 
 /**
  * The content of a file, where it has at most `limit` bytes; nobody else has them.
@@ -171,11 +175,12 @@ const disorder = ({ at }: Packed) =>
  */
 export async function readNode({ source, size }: FileNode, limit: number): Promise<Uint8Array> {
   const at = source.kind === "disk" ? source.path : "it";
-  if (size > limit) throw new Fault("too-large", { what: "the file", at, actual: size, limit });
+  if (size > limit)
+    throw new IngotError("too-large", { what: "the file", at, actual: size, limit });
   const bytes = new Uint8Array(size);
   if (source.kind === "bytes") bytes.set(source.bytes);
   else if (source.kind === "disk") {
-    const file = new SeenFile({ ...source, size });
+    const file = new UnchangedFile({ ...source, size });
     try {
       file.read(bytes);
       file.prove();
@@ -189,7 +194,7 @@ export async function readNode({ source, size }: FileNode, limit: number): Promi
       for (let done = 0; done < size; ) {
         const piece = await input.some(size - done);
         if (piece.length === 0)
-          throw new Fault("size-differs", {
+          throw new IngotError("size-differs", {
             at: source.archive.at,
             expected: source.offset + size,
             actual: input.position,

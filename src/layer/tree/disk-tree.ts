@@ -1,8 +1,15 @@
 import { realPath } from "../../base/fs/file.ts";
-import { type Found, inodeOf, linkTarget, lookAt, namesIn, REPLACED } from "../../base/fs/lstat.ts";
+import {
+  directoryNames,
+  type FileStatus,
+  fileStatus,
+  inodeOf,
+  linkTarget,
+  REPLACED,
+} from "../../base/fs/lstat.ts";
 import { sortedUnique } from "../../base/order.ts";
 import type { Meta, Node, Xattrs } from "./entry.ts";
-import { join, nameOf, parentOf } from "./path.ts";
+import { baseName, join, parentOf } from "./path.ts";
 import type { Child, ReadTree } from "./tree.ts";
 
 export interface DiskOptions {
@@ -122,12 +129,12 @@ class DiskTree implements ReadTree {
   /** Two names that only differ in what is wrong with them are one name here, which is then refused. */
   #raw(folder: Seen): readonly string[] {
     if (folder.raw !== undefined) return folder.raw;
-    const names = namesIn(folder.at);
+    const names = directoryNames(folder.at);
     const odd = new Map<string, number>();
     for (const name of names) if (name.includes(REPLACED)) odd.set(name, (odd.get(name) ?? 0) + 1);
     for (const [name, count] of odd) {
       const at = `${folder.at}/${name}`;
-      if (count === 1 && lookAt(at) !== undefined) continue;
+      if (count === 1 && fileStatus(at) !== undefined) continue;
       folder.nodes.set(name, refused(at, "a name that is not UTF-8"));
     }
     folder.raw = names;
@@ -137,13 +144,13 @@ class DiskTree implements ReadTree {
   /** What is there, left out or not. */
   #look(at: string): Node | undefined {
     if (at === "") {
-      const found = this.#top === undefined ? lookAt(this.#root.at) : undefined;
+      const found = this.#top === undefined ? fileStatus(this.#root.at) : undefined;
       if (found !== undefined) this.#top = this.#node(this.#root.at, "", found);
       return this.#top;
     }
     // The system would follow a link on the way.
     const folder = this.#folder(parentOf(at));
-    return folder && this.#lookIn(folder, nameOf(at));
+    return folder && this.#lookIn(folder, baseName(at));
   }
 
   /** The folder at a path, left out or not; undefined where there is none. */
@@ -161,7 +168,7 @@ class DiskTree implements ReadTree {
     const known = nodes.get(name);
     if (known !== undefined || nodes.has(name)) return known;
     const where = `${at}/${name}`;
-    const found = lookAt(where, this.#options.timed ?? true);
+    const found = fileStatus(where, this.#options.timed ?? true);
     const whole = join(path, name);
     const isThere = found !== undefined && !this.#options.absent?.(whole);
     const node = isThere ? this.#node(where, whole, found) : undefined;
@@ -169,7 +176,7 @@ class DiskTree implements ReadTree {
     return node;
   }
 
-  #node(where: string, path: string, found: Found): Node {
+  #node(where: string, path: string, found: FileStatus): Node {
     if (found.links < 2 || found.kind === "directory") return this.#fresh(where, path, found);
     const inode = inodeOf(where);
     const known = this.#linked.get(inode);
@@ -179,7 +186,7 @@ class DiskTree implements ReadTree {
     return node;
   }
 
-  #fresh(where: string, path: string, { kind, mode, mtime, size, rdev, stamp }: Found): Node {
+  #fresh(where: string, path: string, { kind, mode, mtime, size, rdev, stamp }: FileStatus): Node {
     const { modes } = this.#options;
     const xattrs = this.#options.xattrs?.get(path);
     const isSet = modes === "set" && (kind === "file" || kind === "directory");

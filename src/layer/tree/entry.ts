@@ -1,7 +1,7 @@
 import type { Bytes } from "../../base/bytes.ts";
-import type { Stamp } from "../../base/fs/unchanged-file.ts";
+import type { FileSnapshot } from "../../base/fs/unchanged-file.ts";
 
-export type { Stamp };
+export type { FileSnapshot };
 
 /** Extended attributes by name; the values are bytes, whatever they look like. */
 export type Xattrs = ReadonlyMap<string, Uint8Array>;
@@ -34,7 +34,7 @@ export interface FileNode {
   readonly meta: Meta;
   /** Bytes of content. */
   readonly size: number;
-  readonly source: Source;
+  readonly source: FileSource;
 }
 
 export interface DirectoryNode {
@@ -68,9 +68,9 @@ export interface RefusedNode {
 export type LayerNode = Exclude<Node, RefusedNode>;
 
 /** Where the content of a file is. */
-export type Source =
+export type FileSource =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
-  | { readonly kind: "disk"; readonly path: string; readonly stamp: Stamp }
+  | { readonly kind: "disk"; readonly path: string; readonly stamp: FileSnapshot }
   | { readonly kind: "packed"; readonly archive: Packed; readonly offset: number };
 
 /** A tar that can be opened as often as asked, each time from its first byte to its last, uncompressed. */

@@ -1,5 +1,5 @@
 /** What a layer that is made must not go beyond: nobody could read it back, or unpack it. */
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { DEPTH_LIMIT, LAYER_MEMBERS, PATH_LIMIT } from "../../tar/limits.ts";
 
 /** One part of a path. Bytes. No system has longer ones (NAME_MAX, limits.h). */
@@ -40,7 +40,7 @@ export function checkLength(path: string, what: string): void {
 export function checkMembers(actual: number, at: string): void {
   if (actual <= LAYER_MEMBERS) return;
   const facts = { what: "a layer of", at, limit: LAYER_MEMBERS, unit: "members" };
-  throw new Fault("too-large", { ...facts, actual });
+  throw new IngotError("too-large", { ...facts, actual });
 }
 
 /** Counts the members of all layers that one build makes. */
@@ -61,7 +61,7 @@ export class BuildMembers {
     if (this.#count <= this.#limit) return;
     const what = "what all stages copy in";
     const facts = { what, at: this.#at, limit: this.#limit, unit: "members" };
-    throw new Fault("too-large", { ...facts, actual: this.#count });
+    throw new IngotError("too-large", { ...facts, actual: this.#count });
   }
 }
 
@@ -69,7 +69,7 @@ function beyond(
   what: string,
   path: string,
   facts: { readonly actual: number; readonly limit: number; readonly unit?: string },
-): Fault {
+): IngotError {
   const at = path.length > 60 ? `${path.slice(0, 60).toWellFormed()}…` : path;
-  return new Fault("too-large", { what, at, ...facts });
+  return new IngotError("too-large", { what, at, ...facts });
 }

@@ -8,7 +8,7 @@ export function parentOf(path: string): string {
 }
 
 /** The last part of `path`. */
-export function nameOf(path: string): string {
+export function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
@@ -18,7 +18,7 @@ export function join(path: string, name: string): string {
 }
 
 /** `text` as a path, by its text alone: slashes and dots are taken out, `..` at the root leads nowhere. */
-export function clean(text: string): string {
+export function normalizePath(text: string): string {
   const parts: string[] = [];
   for (const part of text.split("/")) {
     if (part === "..") parts.pop();

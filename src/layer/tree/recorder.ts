@@ -8,7 +8,7 @@ import type { Child, ReadTree, Tree } from "./tree.ts";
 const SELDOM = 65_536;
 
 /** A tree that is being changed, and what was changed in it. */
-export class Recorder implements ReadTree {
+export class TrackedTree implements ReadTree {
   readonly at: string;
   /** Of what was changed so far. */
   readonly changes: Changes;

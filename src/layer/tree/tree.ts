@@ -1,7 +1,7 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { sorted } from "../../base/order.ts";
 import type { DirectoryNode, Node } from "./entry.ts";
-import { nameOf, parentOf } from "./path.ts";
+import { baseName, parentOf } from "./path.ts";
 
 /** A tree to be looked at. Paths have no slash at their ends, no `.` and no `..`; "" is the root. */
 export interface ReadTree {
@@ -29,12 +29,12 @@ export type Leaf = Exclude<Node, DirectoryNode>;
  * A folder with what is in it, to be looked at. Nobody changes what was asked for before a copy was made: where a tree and
  * its copy have the same object, nothing differs there or below.
  */
-export interface Folder {
+export interface TreeDirectory {
   readonly node: DirectoryNode;
-  readonly children: ReadonlyMap<string, Folder | Leaf>;
+  readonly children: ReadonlyMap<string, TreeDirectory | Leaf>;
 }
 
-interface OwnFolder extends Folder {
+interface OwnFolder extends TreeDirectory {
   /** Who may change this object. Of a folder with another owner, a tree makes its own copy first. */
   readonly owner: object;
   node: DirectoryNode;
@@ -43,11 +43,11 @@ interface OwnFolder extends Folder {
 }
 
 /** Whether it is a folder. */
-export const isFolder = <F extends Folder>(child: F | Leaf | undefined): child is F =>
+export const isDirectoryNode = <F extends TreeDirectory>(child: F | Leaf | undefined): child is F =>
   child !== undefined && "children" in child;
 
 /** What is said of it. */
-const nodeOf = (child: Folder | Leaf): Node => (isFolder(child) ? child.node : child);
+const nodeOf = (child: TreeDirectory | Leaf): Node => (isDirectoryNode(child) ? child.node : child);
 
 /** No folder's path. */
 const NONE = "\0";
@@ -92,7 +92,7 @@ export class Tree implements ReadTree {
   }
 
   /** All of it as it is now. */
-  get root(): Folder {
+  get root(): TreeDirectory {
     return this.#root;
   }
 
@@ -103,12 +103,12 @@ export class Tree implements ReadTree {
 
   list(path: string): readonly string[] {
     const folder = this.#find(path);
-    return isFolder(folder) ? namesIn(folder) : [];
+    return isDirectoryNode(folder) ? namesIn(folder) : [];
   }
 
   children(path: string): readonly Child[] {
     const folder = this.#find(path);
-    if (!isFolder(folder)) return [];
+    if (!isDirectoryNode(folder)) return [];
     return namesIn(folder).map((name) => ({ name, node: nodeOf(folder.children.get(name)!) }));
   }
 
@@ -123,7 +123,7 @@ export class Tree implements ReadTree {
       path.startsWith(this.#path)
     )
       return this.#folder.children.get(path.slice(last + 1));
-    for (let from = 0; isFolder(found); ) {
+    for (let from = 0; isDirectoryNode(found); ) {
       const slash = path.indexOf("/", from);
       if (slash < 0) return found.children.get(from === 0 ? path : path.slice(from));
       found = found.children.get(path.slice(from, slash));
@@ -140,13 +140,15 @@ export class Tree implements ReadTree {
   set(path: string, node: Node): Node | undefined {
     if (path === "") {
       if (node.kind !== "directory")
-        throw new Fault("internal", { message: `the root of ${this.at} is to be a ${node.kind}` });
+        throw new IngotError("internal", {
+          message: `the root of ${this.at} is to be a ${node.kind}`,
+        });
       const root = this.#own("");
       const before = root.node;
       root.node = node;
       return before;
     }
-    return this.put(parentOf(path), nameOf(path), node);
+    return this.put(parentOf(path), baseName(path), node);
   }
 
   /** As `set` of the path that they are together; where `folder` is that of the call before, it costs less. */
@@ -159,7 +161,7 @@ export class Tree implements ReadTree {
       return there && nodeOf(there);
     }
     const before = there && nodeOf(there);
-    if (isFolder(there)) {
+    if (isDirectoryNode(there)) {
       const own = there.owner === this.#owner ? there : this.#claim(there);
       own.node = node;
       parent.children.set(name, own);
@@ -173,7 +175,7 @@ export class Tree implements ReadTree {
   /** As `get` of the path that they are together; where `folder` is that of the call before, it costs less. */
   child(folder: string, name: string): Node | undefined {
     const parent = folder === this.#path ? this.#folder : this.#find(folder);
-    const child = isFolder(parent) ? parent.children.get(name) : undefined;
+    const child = isDirectoryNode(parent) ? parent.children.get(name) : undefined;
     return child && nodeOf(child);
   }
 
@@ -182,7 +184,7 @@ export class Tree implements ReadTree {
     const before = this.get(path);
     if (before === undefined || path === "") return undefined;
     const parent = this.#own(parentOf(path));
-    parent.children.delete(nameOf(path));
+    parent.children.delete(baseName(path));
     parent.names = undefined;
     this.#forget();
     return before;
@@ -195,8 +197,8 @@ export class Tree implements ReadTree {
     let folder = this.#root;
     for (const name of path === "" ? [] : path.split("/")) {
       let child = folder.children.get(name);
-      if (!isFolder(child))
-        throw new Fault("internal", { message: `there is no folder ${path} in ${this.at}` });
+      if (!isDirectoryNode(child))
+        throw new IngotError("internal", { message: `there is no folder ${path} in ${this.at}` });
       if (child.owner !== this.#owner) {
         child = this.#claim(child);
         folder.children.set(name, child);

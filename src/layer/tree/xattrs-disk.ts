@@ -1,8 +1,8 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { sortedBy } from "../../base/order.ts";
-import { run, shellLine, statusText } from "../../base/process/run.ts";
+import { runProcess, shellLine, statusText } from "../../base/process/run.ts";
 import type { Xattrs } from "./entry.ts";
-import { clean } from "./path.ts";
+import { normalizePath } from "./path.ts";
 import { isKeptXattr } from "./xattrs.ts";
 
 export interface XattrOptions {
@@ -25,7 +25,7 @@ export async function readXattrs(
 ): Promise<Map<string, Xattrs>> {
   const flags = ["--recursive", "--physical", "--no-dereference", "--dump", "--encoding=hex"];
   const argv = ["getfattr", ...flags, "--match=^(user\\.|security\\.capability$)", "--", "."];
-  const { status, stdout, stderr } = await run(argv, {
+  const { status, stdout, stderr } = await runProcess(argv, {
     cwd: root,
     env: { ...env, LC_ALL: "C" },
     install: "apt-get install attr, dnf install attr, apk add attr",
@@ -36,11 +36,11 @@ export async function readXattrs(
   if (status !== 0 && !isClosed(stderr)) {
     const command = shellLine(argv, { cwd: root });
     const facts = { program: "getfattr", command, status: statusText(status), output: stderr };
-    throw new Fault("program-failed", facts);
+    throw new IngotError("program-failed", facts);
   }
   if (stdout.length > LIMIT) {
     const what = "the extended attributes of";
-    throw new Fault("too-large", { what, at: root, actual: stdout.length, limit: LIMIT });
+    throw new IngotError("too-large", { what, at: root, actual: stdout.length, limit: LIMIT });
   }
   return parseXattrs(stdout);
 }
@@ -63,7 +63,7 @@ export function parseXattrs(dump: string): Map<string, Xattrs> {
   for (const line of dump.split("\n")) {
     const [, file, name, hex] = /^(?:# file: (.+)|([^=]+)=0x((?:[0-9a-f]{2})*))$/.exec(line) ?? [];
     if (line === "") end();
-    else if (file !== undefined) path = clean(unescaped(file));
+    else if (file !== undefined) path = normalizePath(unescaped(file));
     else if (name === undefined || hex === undefined || path === undefined) throw misread(line);
     else {
       const whole = unescaped(name);
@@ -86,7 +86,7 @@ function unescaped(text: string): string {
 }
 
 const misread = (line: string) =>
-  new Fault("malformed", {
+  new IngotError("malformed", {
     what: "the answer of",
     at: "getfattr",
     why: `it says ${JSON.stringify(line.slice(0, 100))}`,

@@ -1,8 +1,8 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { WHITEOUT } from "../pack/entries.ts";
-import { join, nameOf, parentOf } from "../tree/path.ts";
+import { baseName, join, parentOf } from "../tree/path.ts";
 import type { Tree } from "../tree/tree.ts";
-import { Placer } from "./extract.ts";
+import { TarExtractor } from "./extract.ts";
 import type { Unpacked } from "./unpack.ts";
 
 /** Takes away all that lower layers have in the folder (image-spec layer.md, "Opaque Whiteout"). */
@@ -22,14 +22,14 @@ export async function applyLayer(tree: Tree, members: AsyncIterable<Unpacked>): 
   const own = new Set<string>();
   /** Where only the layer's own is by now: a second time would find nothing, and cost as much. */
   const opaque = new Set<string>();
-  const placer = new Placer(tree, {
+  const placer = new TarExtractor(tree, {
     at: tree.at,
     onPlaced: (path) => {
       for (let at = path; !own.has(at) && at !== ""; at = parentOf(at)) own.add(at);
     },
   });
   for await (const member of members) {
-    const name = nameOf(member.path);
+    const name = baseName(member.path);
     if (member.path === "") {
       if (member.node?.kind === "directory") tree.set("", member.node);
     } else if (HOUSEKEEPING.test(member.path)) {
@@ -61,4 +61,4 @@ function hideBelow(tree: Tree, folder: string, own: ReadonlySet<string>): void {
 }
 
 const nameless = ({ at }: Tree, { path }: Unpacked) =>
-  new Fault("malformed", { what: "a layer of", at, why: `${path} is a whiteout of nothing` });
+  new IngotError("malformed", { what: "a layer of", at, why: `${path} is a whiteout of nothing` });

@@ -1,9 +1,9 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import type { DirectoryNode, Entry, Meta, Node } from "../tree/entry.ts";
-import { follow, join, nameOf, parentOf } from "../tree/path.ts";
+import { baseName, follow, join, parentOf } from "../tree/path.ts";
 
 /** What members of an archive are put into. */
-export interface Target {
+export interface ExtractTarget {
   get(path: string): Node | undefined;
   set(path: string, node: Node): Node | undefined;
   /** As `get` and `set` of the path that the two are together; it costs less where most come folder by folder. */
@@ -11,7 +11,7 @@ export interface Target {
   put(folder: string, name: string, node: Node): Node | undefined;
 }
 
-export interface PlaceOptions {
+export interface ExtractOptions {
   /** What is being unpacked, for messages. */
   readonly at: string;
   /** The folder that is the archive's root, and that of the links in it. */
@@ -29,13 +29,13 @@ const IMPLIED: DirectoryNode = {
 };
 
 /** Puts members of an archive into a tree, one after the other, as `tar -x` would as root. */
-export class Placer {
-  readonly #tree: Target;
-  readonly #options: PlaceOptions;
+export class TarExtractor {
+  readonly #tree: ExtractTarget;
+  readonly #options: ExtractOptions;
   /** Where the folder of the last member is: most members come in one after the other. */
   #last: { readonly parent: string; readonly real: string } | undefined;
 
-  constructor(tree: Target, options: PlaceOptions) {
+  constructor(tree: ExtractTarget, options: ExtractOptions) {
     this.#tree = tree;
     this.#options = options;
   }
@@ -47,7 +47,7 @@ export class Placer {
    */
   place(member: Entry): void {
     const { owner, onPlaced } = this.#options;
-    const path = join(this.#folder(member.path), nameOf(member.path));
+    const path = join(this.#folder(member.path), baseName(member.path));
     const node = member.node ? owned(member.node, owner) : this.#linked(member.path, member.link);
     this.#tree.set(path, node);
     onPlaced?.(path);
@@ -89,7 +89,7 @@ export class Placer {
 
   /** The node that a hard link leads to. */
   #linked(path: string, target: string): Node {
-    const real = join(this.#follow(parentOf(target), path), nameOf(target));
+    const real = join(this.#follow(parentOf(target), path), baseName(target));
     const node = this.#tree.get(real);
     if (node === undefined || node.kind === "directory") {
       const found = node === undefined ? "is not there" : "is a folder";
@@ -104,12 +104,12 @@ export class Placer {
     return real;
   }
 
-  #wrong(why: string): Fault {
-    return new Fault("malformed", { what: "an archive for", at: this.#options.at, why });
+  #wrong(why: string): IngotError {
+    return new IngotError("malformed", { what: "an archive for", at: this.#options.at, why });
   }
 }
 
-function owned(node: Node, owner: PlaceOptions["owner"]): Node {
+function owned(node: Node, owner: ExtractOptions["owner"]): Node {
   if (owner === undefined) return node;
   const meta: Meta = { ...node.meta, ...owner };
   return { ...node, meta };

@@ -2,8 +2,8 @@
 import * as path from "node:path";
 import * as v from "valibot";
 import { text, utf8 } from "../../base/bytes.ts";
-import { Fault } from "../../base/error.ts";
-import { writeWhole } from "../../base/fs/atomic-file.ts";
+import { IngotError } from "../../base/error.ts";
+import { writeFileAtomic } from "../../base/fs/atomic-file.ts";
 import { makeDirectory, readFile, stat } from "../../base/fs/file.ts";
 import { parseJson } from "../../base/json/json.ts";
 import type { Credentials } from "./authorizer.ts";
@@ -38,7 +38,7 @@ export function readAuthFile(at: string): AuthFile | undefined {
   const found = v.safeParse(shape, parseJson(bytes, at, { bytes: LIMIT }));
   if (found.success) return found.output;
   const [issue] = found.issues;
-  throw new Fault("malformed", {
+  throw new IngotError("malformed", {
     what: "the file of credentials",
     at,
     // The value is somebody's secret: only its place is told.
@@ -49,7 +49,7 @@ export function readAuthFile(at: string): AuthFile | undefined {
 /** Afterwards the file is that, for its owner alone; readers saw the old or the new. @throws io */
 export function writeAuthFile(at: string, content: AuthFile): void {
   makeDirectory(path.dirname(at));
-  writeWhole(at, utf8(`${JSON.stringify(content, null, "\t")}\n`), 0o600);
+  writeFileAtomic(at, utf8(`${JSON.stringify(content, null, "\t")}\n`), 0o600);
 }
 
 /** The key for a registry in a file that we write, and for a helper. */
@@ -92,7 +92,7 @@ export function credentialsOf(found: Entry, at: string): Credentials | undefined
     const colon = words?.indexOf(":") ?? -1;
     if (words !== undefined && colon > 0)
       return { username: words.slice(0, colon), password: words.slice(colon + 1) };
-    throw new Fault("malformed", {
+    throw new IngotError("malformed", {
       what: "the file of credentials",
       at,
       why: 'an "auth" in it is not NAME:PASSWORD in base64',

@@ -2,12 +2,12 @@
 
 import * as v from "valibot";
 import { utf8 } from "../../base/bytes.ts";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { parseJson } from "../../base/json/json.ts";
-import { refusal } from "../http/error-response.ts";
+import { toRegistryError } from "../http/error-response.ts";
 import { isLoopback } from "../http/proxy.ts";
-import type { Body, Wire } from "../http/request.ts";
-import type { Answer } from "../http/response.ts";
+import type { Body, HttpClient } from "../http/request.ts";
+import type { HttpResponse } from "../http/response.ts";
 import { withParameters } from "../http/urls.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 
@@ -34,19 +34,19 @@ const token = v.looseObject({
 export interface AuthOptions {
   /** `https://host:port`: nothing of ours goes to another. */
   readonly origin: string;
-  readonly wire: Wire;
+  readonly wire: HttpClient;
   readonly credentials: () => Promise<Credentials | undefined>;
   /** Whether a token server may be asked without encryption. */
   readonly plainHttp: boolean;
 }
 
 /** What a repository may be asked for: `repository:NAME:pull,push`. Several are joined by spaces. */
-export type Scope = string;
+export type AccessScope = string;
 
 /** Remembers what a registry wants, and the tokens that it takes. */
 export class Authorizer {
   readonly #options: AuthOptions;
-  readonly #tokens = new Map<Scope, Promise<string>>();
+  readonly #tokens = new Map<AccessScope, Promise<string>>();
   #challenge: Challenge | undefined;
   #credentials: Promise<Credentials | undefined> | undefined;
 
@@ -55,7 +55,7 @@ export class Authorizer {
   }
 
   /** The value of `Authorization` for `scope`, as far as is known what the registry wants. @throws registry */
-  async header(scope: Scope): Promise<string | undefined> {
+  async header(scope: AccessScope): Promise<string | undefined> {
     if (this.#challenge === undefined) return undefined;
     if (this.#challenge.scheme === "basic") return basic(await this.#who());
     let found = this.#tokens.get(scope);
@@ -75,7 +75,7 @@ export class Authorizer {
    * The registry refused what `sent` said. Afterwards `header` gives something better.
    * @returns false where there is nothing better @throws registry
    */
-  async meet(challenges: string, scope: Scope, sent: string | undefined): Promise<boolean> {
+  async meet(challenges: string, scope: AccessScope, sent: string | undefined): Promise<boolean> {
     const found = parseChallenges(challenges);
     const bearer = found.find(
       ({ scheme, parameters }) => scheme === "bearer" && parameters.has("realm"),
@@ -109,7 +109,7 @@ export class Authorizer {
   }
 
   /** A new token (distribution's "Token Authentication", and its OAuth2 form for refresh tokens). */
-  async #token({ parameters }: Challenge, scope: Scope): Promise<string> {
+  async #token({ parameters }: Challenge, scope: AccessScope): Promise<string> {
     const who = await this.#who();
     if (who !== undefined && "registryToken" in who) return who.registryToken;
     const realm = this.#realm(parameters.get("realm")!);
@@ -158,7 +158,7 @@ export class Authorizer {
       url.password = "";
       return url;
     }
-    throw new Fault("registry", {
+    throw new IngotError("registry", {
       doing: "get a token for",
       at: new URL(origin).host,
       code: "answer",
@@ -167,15 +167,15 @@ export class Authorizer {
   }
 }
 
-async function readToken(answer: Answer, doing: string): Promise<string> {
+async function readToken(answer: HttpResponse, doing: string): Promise<string> {
   const at = answer.url.host;
-  if (answer.status !== 200) throw await refusal(answer, doing, at);
+  if (answer.status !== 200) throw await toRegistryError(answer, doing, at);
   const bytes = await answer.bytes(LIMIT);
   const found = v.safeParse(token, parseJson(bytes, `the token of ${at}`, { bytes: LIMIT }));
   const value = found.success ? found.output.token || found.output.access_token : undefined;
   // What stands in a header must not end it.
   if (value === undefined || !/^[\x21-\x7e]+$/.test(value))
-    throw new Fault("registry", { doing, at, code: "answer", why: "it has no token" });
+    throw new IngotError("registry", { doing, at, code: "answer", why: "it has no token" });
   return value;
 }
 

@@ -1,9 +1,9 @@
 /** Programs that keep credentials: `docker-credential-NAME`, by Docker's protocol of helpers. */
 import * as v from "valibot";
 import { utf8 } from "../../base/bytes.ts";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { parseJson } from "../../base/json/json.ts";
-import { run, statusText } from "../../base/process/run.ts";
+import { runProcess, statusText } from "../../base/process/run.ts";
 import type { Credentials } from "./authorizer.ts";
 
 /** What helpers run in. */
@@ -25,7 +25,7 @@ export async function askHelper(
   if (said === undefined) return undefined;
   const found = v.safeParse(answer, parseJson(utf8(said), programOf(name), { bytes: LIMIT }));
   if (!found.success)
-    throw new Fault("malformed", {
+    throw new IngotError("malformed", {
       what: "the answer of",
       at: programOf(name),
       why: "it has no Username and Secret",
@@ -61,12 +61,12 @@ async function call(
 ): Promise<string | undefined> {
   const program = programOf(name);
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name))
-    throw new Fault("malformed", {
+    throw new IngotError("malformed", {
       what: "the name of a credential helper",
       at: JSON.stringify(name),
       why: "it is not valid in a program's name",
     });
-  const { status, stdout, stderr } = await run([program, verb], {
+  const { status, stdout, stderr } = await runProcess([program, verb], {
     cwd,
     env,
     input,
@@ -76,7 +76,7 @@ async function call(
   if (status === 0) return stdout;
   if (verb !== "store" && /credentials not found/i.test(`${stdout} ${stderr}`)) return undefined;
   const withheld = verb === "get" && stdout.trim() !== "" && stderr.trim() === "";
-  throw new Fault("program-failed", {
+  throw new IngotError("program-failed", {
     program,
     command: `${program} ${verb}`,
     status: statusText(status),

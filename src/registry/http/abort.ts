@@ -4,7 +4,7 @@
  * What `act` comes to; the reason of `stop` as soon as that says so, and then what `act` comes to is nobody's. It is not begun where
  * that has been said.
  */
-export async function unlessStopped<T>(
+export async function abortable<T>(
   stop: AbortSignal | undefined,
   act: () => Promise<T>,
 ): Promise<T> {

@@ -1,6 +1,6 @@
-/** What happens to connections, as Faults. */
+/** What happens to connections, as IngotErrors. */
 import { isIP } from "node:net";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { hostOf } from "./proxy.ts";
 
 /** What was being done, for the message: a verb phrase, what it is done to, and where it was asked. */
@@ -29,16 +29,20 @@ const KEPT = new Set([
   "timeout",
 ]);
 
-/** The Fault for what happened to a connection: by the runtime's code where that tells something, else it was cut. */
-export function troubleOf(error: unknown, { doing, at, url }: Doing): Fault<"registry"> {
-  if (error instanceof Fault && error.code === "registry") return error as Fault<"registry">;
+/** The IngotError for what happened to a connection: by the runtime's code where that tells something, else it was cut. */
+export function toConnectionError(
+  error: unknown,
+  { doing, at, url }: Doing,
+): IngotError<"registry"> {
+  if (error instanceof IngotError && error.code === "registry")
+    return error as IngotError<"registry">;
   const { code: said = "", message = String(error) } = error as { code?: string; message?: string };
   const code = TLS.test(said) || isTls(message) ? "tls" : KEPT.has(said) ? said : "cut";
   const why =
     isIP(hostOf(url)) === 0 || message.includes(url.hostname)
       ? message
       : `${message} (${url.host})`;
-  return new Fault(
+  return new IngotError(
     "registry",
     { doing, at, code, why: code === "tls" && said !== "" ? `${why} [${said}]` : why },
     { cause: error },

@@ -1,9 +1,9 @@
 /** What a registry says when it says no. */
 import * as v from "valibot";
 import { text } from "../../base/bytes.ts";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { excerpt, parseJson } from "../../base/json/json.ts";
-import type { Answer } from "./response.ts";
+import type { HttpResponse } from "./response.ts";
 
 const LIMIT = 64 * 1024;
 
@@ -11,19 +11,19 @@ const errors = v.looseObject({
   errors: v.array(v.looseObject({ code: v.optional(v.string()), message: v.optional(v.string()) })),
 });
 
-/** The Fault for an answer that is not the one that was hoped for. Reads its body. */
-export async function refusal(
-  answer: Answer,
+/** The IngotError for an answer that is not the one that was hoped for. Reads its body. */
+export async function toRegistryError(
+  answer: HttpResponse,
   doing: string,
   at: string,
-): Promise<Fault<"registry">> {
+): Promise<IngotError<"registry">> {
   const said = await reasonOf(answer);
   const after = retryAfter(answer);
   const limit = answer.header("ratelimit-limit");
   const why = [said, ...(answer.status === 429 && limit !== undefined ? [`limit ${limit}`] : [])]
     .filter((part) => part !== "")
     .join("; ");
-  return new Fault("registry", {
+  return new IngotError("registry", {
     doing,
     at,
     code: String(answer.status),
@@ -33,7 +33,7 @@ export async function refusal(
 }
 
 /** What the body of an error says (distribution-spec, "Error Codes"); "" where it is of no use. */
-async function reasonOf(answer: Answer): Promise<string> {
+async function reasonOf(answer: HttpResponse): Promise<string> {
   let bytes: Uint8Array = new Uint8Array();
   let body: unknown;
   try {
@@ -57,7 +57,7 @@ function firstLine(bytes: Uint8Array): string {
 }
 
 /** Seconds that `Retry-After` asks for; a date in it is taken by the server's own clock. */
-export function retryAfter(answer: Pick<Answer, "header">): number | undefined {
+export function retryAfter(answer: Pick<HttpResponse, "header">): number | undefined {
   const text = answer.header("retry-after")?.trim();
   if (text === undefined) return undefined;
   if (/^[0-9]{1,9}$/.test(text)) return Number(text);

@@ -1,7 +1,7 @@
 /** Which proxy a connection goes through, by the variables that curl, Go and others agree on. */
 
 import { BlockList, isIP } from "node:net";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { parseProxy } from "./urls.ts";
 
 /** What HTTP_PROXY, HTTPS_PROXY and NO_PROXY say; undefined where one is not set. */
@@ -39,16 +39,16 @@ export function proxyFor(url: URL, { http, https, none }: Proxies): URL | undefi
   if (text === undefined || isLoopback(url.hostname) || isExcepted(url, none)) return undefined;
   const proxy = parseProxy(text);
   if (proxy === null || proxy.hostname === "")
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `${variable} is not the URL of a proxy (expected one like http://proxy.example.com:3128)`,
     });
   if (wordsOf(proxy) === undefined)
-    throw new Fault("usage", {
+    throw new IngotError("usage", {
       message: `the name or the password in ${variable} has a % that begins no UTF-8, should be like p%25`,
       hint: "in a URL, a % itself is written %25",
     });
   if (proxy.protocol !== "http:")
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "the proxy",
       at: proxy.host,
       found: `${proxy.protocol}//`,

@@ -1,16 +1,16 @@
-/** One request, one answer, over HTTP. What goes wrong on the way is a `registry` Fault; what an answer means is for others. */
+/** One request, one answer, over HTTP. What goes wrong on the way is a `registry` IngotError; what an answer means is for others. */
 import * as http from "node:http";
 import * as https from "node:https";
 import { rootCertificates } from "node:tls";
 import type { Bytes } from "../../base/bytes.ts";
-import { Fault } from "../../base/error.ts";
-import { type Doing, late, troubleOf } from "./connection-error.ts";
+import { IngotError } from "../../base/error.ts";
+import { type Doing, late, toConnectionError } from "./connection-error.ts";
 import { hostOf, type Proxies, portOf, proxyAuthorization, proxyFor } from "./proxy.ts";
-import { type Answer, answerOf } from "./response.ts";
+import { type HttpResponse, responseOf } from "./response.ts";
 import { TunnelAgent } from "./tunnel-agent.ts";
 
 /** How servers are reached, and trusted. */
-export interface WireOptions {
+export interface HttpClientOptions {
   /** Certificates in PEM that are trusted besides the well-known ones. */
   readonly ca?: string | undefined;
   /** A certificate of ours and its key, in PEM. Shown to the registry alone. */
@@ -26,7 +26,7 @@ export interface Body {
   open(): Bytes;
 }
 
-export interface Call extends Doing {
+export interface HttpRequest extends Doing {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH";
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Body | undefined;
@@ -40,11 +40,11 @@ export interface Call extends Doing {
 const SLOW = 5;
 
 /** Connections to servers, kept open between requests. Call `close` at the end. */
-export class Wire {
-  readonly #options: WireOptions;
+export class HttpClient {
+  readonly #options: HttpClientOptions;
   readonly #agents = new Map<string, http.Agent>();
 
-  constructor(options: WireOptions) {
+  constructor(options: HttpClientOptions) {
     this.#options = options;
   }
 
@@ -54,7 +54,7 @@ export class Wire {
   }
 
   /** Sends `call`; the answer when its head is there, whatever its status. @throws registry, the reason to stop */
-  send(call: Call): Promise<Answer> {
+  send(call: HttpRequest): Promise<HttpResponse> {
     const { method, url, body, headers, stop } = call;
     const { patience, proxies } = this.#options;
     const proxy = proxyFor(url, proxies);
@@ -89,7 +89,7 @@ export class Wire {
         if (!settled) how();
         settled = true;
       };
-      const broken = (error: unknown) => settle(() => fail(troubleOf(error, call)));
+      const broken = (error: unknown) => settle(() => fail(toConnectionError(error, call)));
       // Not every runtime tells of what it was told to destroy.
       const silent = () => {
         broken(late(patience));
@@ -115,7 +115,9 @@ export class Wire {
         request.on("response", forget);
         request.on("close", forget);
       });
-      request.on("response", (response) => settle(() => done(answerOf(response, call, patience))));
+      request.on("response", (response) =>
+        settle(() => done(responseOf(response, call, patience))),
+      );
       if (body === undefined || body.size === 0) request.end();
       else
         write(request, body, () => moved(1)).then(
@@ -123,7 +125,7 @@ export class Wire {
           (error: unknown) => {
             request.destroy();
             // What cannot be read here is our own trouble, and the first that is told.
-            if (error instanceof Fault) fail(error);
+            if (error instanceof IngotError) fail(error);
             broken(error);
           },
         );

@@ -1,11 +1,11 @@
 /** What a server answers. */
 import type { IncomingMessage } from "node:http";
 import { type Bytes, concat } from "../../base/bytes.ts";
-import { Fault } from "../../base/error.ts";
-import { type Doing, late, troubleOf } from "./connection-error.ts";
+import { IngotError } from "../../base/error.ts";
+import { type Doing, late, toConnectionError } from "./connection-error.ts";
 
 /** An answer whose body is still to come. Read it to its end, `finish` or `drop` it. */
-export interface Answer {
+export interface HttpResponse {
   readonly status: number;
   readonly url: URL;
   header(name: string): string | undefined;
@@ -25,11 +25,11 @@ const TRICKLE = 4096;
 const SHORT = 64 * 1024;
 
 /** The answer whose head has come. @param patience milliseconds without a byte of use, after which the server counts as gone */
-export function answerOf(
+export function responseOf(
   response: IncomingMessage,
   call: Doing & { readonly method: string; readonly stop?: AbortSignal | undefined },
   patience: number,
-): Answer {
+): HttpResponse {
   const { stop } = call;
   const header = (name: string) => {
     const value = response.headers[name];
@@ -75,7 +75,7 @@ export function answerOf(
       ended = true;
     } catch (error) {
       stop?.throwIfAborted();
-      throw troubleOf(error, call);
+      throw toConnectionError(error, call);
     } finally {
       clearInterval(timer);
       stop?.removeEventListener("abort", stopped);
@@ -83,14 +83,16 @@ export function answerOf(
     }
     const length = header("content-length");
     const whole = call.method === "HEAD" || length === undefined || Number(length) === got;
-    if (!response.complete || !whole) throw troubleOf(new Error("the answer broke off"), call);
+    if (!response.complete || !whole)
+      throw toConnectionError(new Error("the answer broke off"), call);
   }
   const bytes = async (limit: number) => {
     const pieces: Uint8Array[] = [];
     let size = 0;
     for await (const piece of body()) {
       size += piece.length;
-      if (size > limit) throw new Fault("too-large", { what: "the answer", at: call.at, limit });
+      if (size > limit)
+        throw new IngotError("too-large", { what: "the answer", at: call.at, limit });
       pieces.push(piece);
     }
     return concat(pieces);

@@ -1,8 +1,8 @@
 /** What is tried again, how often and after which pause. */
 import { setTimeout } from "node:timers/promises";
-import { type Fault, isFault } from "../../base/error.ts";
+import { type IngotError, isIngotError } from "../../base/error.ts";
 
-export interface Patience {
+export interface RetryPolicy {
   /** How often in a row something is tried that brings nothing. */
   readonly tries: number;
   /** Milliseconds before the second try; each pause is twice the one before. */
@@ -13,7 +13,7 @@ export interface Patience {
   pause(milliseconds: number, stop?: AbortSignal): Promise<void>;
 }
 
-export const PATIENCE: Patience = {
+export const RETRY_POLICY: RetryPolicy = {
   tries: 6,
   first: 250,
   longest: 120_000,
@@ -36,22 +36,22 @@ const PASSING = new Set([
 ]);
 
 /** Whether `error` may be gone when the same is tried again. */
-export function isPassing(error: unknown): error is Fault<"registry"> {
-  return isFault(error, "registry") && PASSING.has(error.facts.code);
+export function isRetryable(error: unknown): error is IngotError<"registry"> {
+  return isIngotError(error, "registry") && PASSING.has(error.facts.code);
 }
 
 /** How long something is tried: with that patience, and not when it says stop. */
-export interface Trying {
-  readonly patience: Patience;
+export interface RetryOptions {
+  readonly patience: RetryPolicy;
   readonly stop: AbortSignal | undefined;
 }
 
 /** Counts failures in a row, and waits as long as is right after each. */
-export class Tries {
-  readonly #trying: Trying;
+export class RetryState {
+  readonly #trying: RetryOptions;
   #failed = 0;
 
-  constructor(trying: Trying) {
+  constructor(trying: RetryOptions) {
     this.#trying = trying;
   }
 
@@ -69,7 +69,7 @@ export class Tries {
     const { tries, first, longest, pause } = patience;
     stop?.throwIfAborted();
     this.#failed++;
-    if (!isPassing(error) || this.#failed >= tries) throw error;
+    if (!isRetryable(error) || this.#failed >= tries) throw error;
     const { after } = error.facts;
     if (after !== undefined && after * 1000 > longest) throw error;
     const backoff = Math.min(longest, first * 2 ** (this.#failed - 1));
@@ -79,8 +79,8 @@ export class Tries {
 }
 
 /** Does `act`, again where that can help. @throws what the last try threw */
-export async function tried<T>(trying: Trying, act: () => Promise<T>): Promise<T> {
-  const tries = new Tries(trying);
+export async function withRetry<T>(trying: RetryOptions, act: () => Promise<T>): Promise<T> {
+  const tries = new RetryState(trying);
   for (;;) {
     try {
       return await act();

@@ -15,7 +15,7 @@ export const manifestPath = (repository: string, which: string): string =>
   joinURL(repository, "manifests", which);
 
 /** A blob of a repository, below the API. */
-export const blobPath = (repository: string, digest: Digest): string =>
+export const blobUrlPath = (repository: string, digest: Digest): string =>
   joinURL(repository, "blobs", digest);
 
 /** Where uploads to a repository begin, below the API. With `mount`, the blob is asked for from that repository. */

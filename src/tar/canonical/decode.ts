@@ -1,5 +1,5 @@
 import { isZero, text } from "../../base/bytes.ts";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { BLOCK, checksum } from "../header.ts";
 
 /** What a member is. "extended": a PAX record or long name for the member that follows. */
@@ -48,7 +48,7 @@ const TYPES: Readonly<Record<string, MemberType | ExtendedType>> = {
  * @param at where the block stands, for the message
  */
 export function decodeHeader(block: Uint8Array, at: string): RawHeader {
-  const wrong = (why: string) => new Fault("malformed", { what: "a tar header", at, why });
+  const wrong = (why: string) => new IngotError("malformed", { what: "a tar header", at, why });
   const sum = ascii(block, 148, 8);
   if (!/^(?:[0-7]{6}(?:\0 | \0)|[0-7]{7}\0)$/.test(sum))
     throw wrong("its checksum field holds no checksum");
@@ -109,7 +109,7 @@ export function decodePax(body: Uint8Array, at: string): Map<string, string> {
       : "";
     const equals = record.indexOf("=");
     if (equals < 1 || !record.endsWith("\n"))
-      throw new Fault("malformed", {
+      throw new IngotError("malformed", {
         what: "a PAX header",
         at,
         why: "a record is cut or has no length",
@@ -117,7 +117,7 @@ export function decodePax(body: Uint8Array, at: string): Map<string, string> {
     const key = record.slice(0, equals);
     const value = record.slice(equals + 1, -1);
     if (!isPaxValue(key, value))
-      throw new Fault("malformed", {
+      throw new IngotError("malformed", {
         what: "a PAX header",
         at,
         why: `the value of ${JSON.stringify(key)} is not valid: ${JSON.stringify(value.slice(0, 100))}`,
@@ -144,7 +144,7 @@ function isPaxValue(key: string, value: string): boolean {
 export function paxSize(value: string, at: string): number {
   const size = /^[0-9]{1,16}$/.test(value) ? Number(value) : Number.NaN;
   if (!Number.isSafeInteger(size))
-    throw new Fault("malformed", {
+    throw new IngotError("malformed", {
       what: "a PAX header",
       at,
       why: `the size ${JSON.stringify(value)} is not a valid size`,

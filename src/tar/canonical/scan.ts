@@ -1,6 +1,6 @@
 import { concat, isZero, sameBytes, text } from "../../base/bytes.ts";
-import { Fault, isFault } from "../../base/error.ts";
-import { tookApart } from "../../base/heap.ts";
+import { IngotError, isIngotError } from "../../base/error.ts";
+import { countParsed } from "../../base/heap.ts";
 import { BLOCK, type HeaderWriter, padding } from "../header.ts";
 import type { Input } from "../input.ts";
 import {
@@ -14,7 +14,7 @@ import {
 } from "./decode.ts";
 
 /** One member of an archive. Offsets and sizes in bytes. */
-export interface Member {
+export interface TarMember {
   readonly name: string;
   readonly type: MemberType;
   readonly size: number;
@@ -28,7 +28,7 @@ export interface Member {
 }
 
 /** How an archive ended. */
-export interface End {
+export interface ArchiveEnd {
   /** Where its first zero block begins, or the bytes end. */
   readonly start: number;
   /** How many zero blocks ended it; only 2 is right. */
@@ -53,14 +53,17 @@ const DIRTY_LIMIT = 16;
  * from `input`; what it leaves is passed over. The generator's result tells how the archive ended.
  * Memory is bounded, whatever the archive claims. @throws malformed, too-large, size-differs (cut)
  */
-export async function* scan(input: Input, canonical: HeaderWriter): AsyncGenerator<Member, End> {
+export async function* scanTar(
+  input: Input,
+  canonical: HeaderWriter,
+): AsyncGenerator<TarMember, ArchiveEnd> {
   const dirty: string[] = [];
   for (let count = 0; ; count++) {
     const start = input.position;
     const head = await readHead(input);
     if (head === undefined) return finish(input, start, dirty);
     if (count >= MEMBER_LIMIT) {
-      throw new Fault("too-large", {
+      throw new IngotError("too-large", {
         what: "the number of members",
         at: input.at,
         actual: count + 1,
@@ -68,7 +71,7 @@ export async function* scan(input: Input, canonical: HeaderWriter): AsyncGenerat
         unit: "members",
       });
     }
-    tookApart(2 * head.raw.length);
+    countParsed(2 * head.raw.length);
     const offset = input.position;
     const { name, type, size, raw, link } = head;
     const end = offset + size;
@@ -111,7 +114,7 @@ async function readHead(input: Input): Promise<Head | undefined> {
     if (block.length < BLOCK) throw cut(input);
     if (isZero(block)) {
       if (raw.length > 0)
-        throw new Fault("malformed", {
+        throw new IngotError("malformed", {
           what: "the archive",
           at,
           why: "it ends after a header that announces another",
@@ -125,7 +128,7 @@ async function readHead(input: Input): Promise<Head | undefined> {
       // Readers of old archives take a file with such a name for a folder, whichever header the name is from.
       const isFolder = header.type === "file" && full.endsWith("/");
       if (isFolder && header.isOld !== true)
-        throw new Fault("malformed", {
+        throw new IngotError("malformed", {
           what: "a tar header",
           at,
           why: "it is that of a file, and the name is that of a folder",
@@ -137,7 +140,7 @@ async function readHead(input: Input): Promise<Head | undefined> {
     }
     const kind = header.type as ExtendedType;
     if (kind === "pax-global" ? seen.size > 0 : seen.has(kind))
-      throw new Fault("malformed", {
+      throw new IngotError("malformed", {
         what: "a tar header",
         at,
         why:
@@ -147,7 +150,7 @@ async function readHead(input: Input): Promise<Head | undefined> {
       });
     if (kind !== "pax-global") seen.add(kind);
     if (++extended > 4)
-      throw new Fault("malformed", {
+      throw new IngotError("malformed", {
         what: "a tar header",
         at,
         why: "more than four headers extend one member",
@@ -165,19 +168,19 @@ async function readHead(input: Input): Promise<Head | undefined> {
     const isSparse = [...records.keys()].some((key) => key.startsWith("GNU.sparse."));
     const more = path !== undefined || records.has("size") || isSparse;
     if (more && header.type === "pax-global")
-      throw new Fault("malformed", {
+      throw new IngotError("malformed", {
         what: "a PAX header",
         at,
         why: "it gives all members one name or size",
       });
     if (path !== undefined && name !== undefined)
-      throw new Fault("malformed", {
+      throw new IngotError("malformed", {
         what: "a tar header",
         at,
         why: "two headers name one member",
       });
     if (records.has("size") && size !== undefined)
-      throw new Fault("malformed", {
+      throw new IngotError("malformed", {
         what: "a tar header",
         at,
         why: "two headers give one member a size",
@@ -196,8 +199,8 @@ function firstHeader(block: Uint8Array, at: string): RawHeader {
   try {
     return decodeHeader(block, at);
   } catch (error) {
-    if (!isFault(error, "malformed")) throw error;
-    throw new Fault("malformed", { ...error.facts, why: `${error.facts.why}; ${NO_TAR}` });
+    if (!isIngotError(error, "malformed")) throw error;
+    throw new IngotError("malformed", { ...error.facts, why: `${error.facts.why}; ${NO_TAR}` });
   }
 }
 
@@ -205,7 +208,7 @@ function firstHeader(block: Uint8Array, at: string): RawHeader {
 function checked(head: Head, at: string): Head {
   const { name, type, size } = head;
   if (name.length > NAME_LIMIT)
-    throw new Fault("too-large", {
+    throw new IngotError("too-large", {
       what: "the name of a member",
       at,
       actual: name.length,
@@ -214,7 +217,7 @@ function checked(head: Head, at: string): Head {
     });
   const hasBody = type === "file" || type === "sparse file" || type === "unknown";
   if (!hasBody && size !== 0)
-    throw new Fault("malformed", {
+    throw new IngotError("malformed", {
       what: "a tar header",
       at,
       why: `it is that of a ${type}, and has a size`,
@@ -224,7 +227,7 @@ function checked(head: Head, at: string): Head {
 
 async function readExtended(input: Input, size: number, at: string): Promise<Uint8Array> {
   if (size > EXTENDED_LIMIT)
-    throw new Fault("too-large", {
+    throw new IngotError("too-large", {
       what: "a PAX header or long name",
       at,
       actual: size,
@@ -237,10 +240,10 @@ async function readExtended(input: Input, size: number, at: string): Promise<Uin
 
 /** What a member is when the archive is over before its body is: `actual` bytes of it are there. */
 export const cutBody = (name: string, size: number, actual: number, at: string) =>
-  new Fault("size-differs", { at: `${name} in ${at}`, expected: size, actual });
+  new IngotError("size-differs", { at: `${name} in ${at}`, expected: size, actual });
 
 const cut = (input: Input) =>
-  new Fault("malformed", {
+  new IngotError("malformed", {
     what: "the archive",
     at: input.at,
     why: `it is cut off at offset ${input.position}${input.position < BLOCK ? `; ${NO_TAR}` : ""}`,
@@ -248,7 +251,7 @@ const cut = (input: Input) =>
   });
 
 /** Reads what follows the first zero block, or the end of the bytes. */
-async function finish(input: Input, start: number, dirty: readonly string[]): Promise<End> {
+async function finish(input: Input, start: number, dirty: readonly string[]): Promise<ArchiveEnd> {
   const first = input.position - start;
   const second = first === BLOCK ? await input.take(BLOCK) : new Uint8Array(0);
   const whole = second.length === BLOCK && isZero(second);

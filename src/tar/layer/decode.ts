@@ -1,4 +1,4 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { BLOCK, checksum } from "../header.ts";
 import { bytesText } from "../text.ts";
 
@@ -23,7 +23,7 @@ export interface RawEntry {
  * @param at where the block stands, for the message @throws malformed
  */
 export function decodeEntry(block: Uint8Array, at: string): RawEntry {
-  const wrong = (why: string) => new Fault("malformed", { what: "a tar header", at, why });
+  const wrong = (why: string) => new IngotError("malformed", { what: "a tar header", at, why });
   const number = (field: string, from: number, width: number) => {
     const value = decodeNumber(block.subarray(from, from + width));
     if (value === undefined) throw wrong(`its ${field} field holds no number`);

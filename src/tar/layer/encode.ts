@@ -1,5 +1,5 @@
 import { utf8 } from "../../base/bytes.ts";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { sortedBy } from "../../base/order.ts";
 import { BLOCK, PAX_SIZE, padding, paxRecord } from "../header.ts";
 
@@ -223,9 +223,10 @@ function startOf(bytes: Uint8Array, width: number): Uint8Array {
 }
 
 function said(text: string, what: string): string {
-  if (text.includes("\0")) throw new Fault("internal", { message: `${what} ${text} has a NUL` });
+  if (text.includes("\0"))
+    throw new IngotError("internal", { message: `${what} ${text} has a NUL` });
   if (text.isWellFormed()) return text;
-  throw new Fault("unsupported", {
+  throw new IngotError("unsupported", {
     what,
     at: text.toWellFormed(),
     found: "bytes that are not UTF-8",
@@ -237,7 +238,7 @@ function said(text: string, what: string): string {
 /** A PAX record's key ends at its first `=`, so that an attribute with one in its name has none. */
 function xattrKey(name: string, { path }: TarEntry): string {
   if (name.isWellFormed() && /^[^=\0]+$/.test(name)) return `SCHILY.xattr.${name}`;
-  throw new Fault("unsupported", {
+  throw new IngotError("unsupported", {
     what: "the extended attribute",
     at: `${name.toWellFormed()} of ${path}`,
     found: "a name that a tar cannot hold",
@@ -247,7 +248,7 @@ function xattrKey(name: string, { path }: TarEntry): string {
 
 function device(value = 0, entry: TarEntry): number {
   if (whole(value, Number.MAX_SAFE_INTEGER, entry) <= SEVEN_DIGITS) return value;
-  throw new Fault("unsupported", {
+  throw new IngotError("unsupported", {
     what: "the device",
     at: entry.path,
     found: `the number ${value}`,
@@ -257,5 +258,5 @@ function device(value = 0, entry: TarEntry): number {
 
 function whole(value: number, max: number, { path }: TarEntry): number {
   if (Number.isSafeInteger(value) && value >= 0 && value <= max) return value;
-  throw new Fault("internal", { message: `${path} has the number ${value} in its header` });
+  throw new IngotError("internal", { message: `${path} has the number ${value} in its header` });
 }

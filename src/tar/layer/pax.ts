@@ -1,4 +1,4 @@
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { bytesText } from "../text.ts";
 
 /** What PAX records say of a member; undefined: nothing, so that its header holds. */
@@ -20,7 +20,7 @@ const XATTR = "SCHILY.xattr.";
  * @throws malformed; unsupported for sparse files
  */
 export function addRecords(body: Uint8Array, into: Extended, at: string): void {
-  const wrong = (why: string) => new Fault("malformed", { what: "a PAX header", at, why });
+  const wrong = (why: string) => new IngotError("malformed", { what: "a PAX header", at, why });
   for (let start = 0; start < body.length; ) {
     let space = start;
     let length = 0;
@@ -63,9 +63,9 @@ function addRecord(key: string, value: Uint8Array, into: Extended, at: string): 
   }
 }
 
-/** The Fault for a file of which only the parts that are not zero are in the archive. */
+/** The IngotError for a file of which only the parts that are not zero are in the archive. */
 export const sparse = (at: string) =>
-  new Fault("unsupported", {
+  new IngotError("unsupported", {
     what: "the archive",
     at,
     found: "a sparse file",
@@ -75,7 +75,11 @@ export const sparse = (at: string) =>
 
 function name(key: string, value: Uint8Array, at: string): string {
   if (!value.includes(0)) return bytesText(value);
-  throw new Fault("malformed", { what: "a PAX header", at, why: `its ${key} has a NUL in it` });
+  throw new IngotError("malformed", {
+    what: "a PAX header",
+    at,
+    why: `its ${key} has a NUL in it`,
+  });
 }
 
 function number(key: string, value: Uint8Array, shape: RegExp, at: string): number {
@@ -83,7 +87,7 @@ function number(key: string, value: Uint8Array, shape: RegExp, at: string): numb
   const found = shape.test(text) ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(found)) return found;
   const why = `its ${key}, ${JSON.stringify(text)}, is not a valid number`;
-  throw new Fault("malformed", { what: "a PAX header", at, why });
+  throw new IngotError("malformed", { what: "a PAX header", at, why });
 }
 
 /** A decimal number of seconds, floored: what is not whole is before the next second, also before 1970. */

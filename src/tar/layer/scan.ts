@@ -1,5 +1,5 @@
 import { isZero } from "../../base/bytes.ts";
-import { Fault } from "../../base/error.ts";
+import { IngotError } from "../../base/error.ts";
 import { BLOCK, padding } from "../header.ts";
 import type { StreamInput } from "../input.ts";
 import { DEPTH_LIMIT, LAYER_MEMBERS, PATH_LIMIT } from "../limits.ts";
@@ -60,14 +60,14 @@ export async function* scanEntries(
     if (entry === undefined) break;
     if (count >= members) {
       const facts = { what: "the number of members", at: input.at, unit: "members" };
-      throw new Fault("too-large", { ...facts, actual: count + 1, limit: members });
+      throw new IngotError("too-large", { ...facts, actual: count + 1, limit: members });
     }
     if (entry === "no member") continue;
     checkDepth(entry.path, input.at);
     held += heldBy(entry);
     if (held > HELD_LIMIT) {
       const what = "the names and extended attributes in";
-      throw new Fault("too-large", { what, at: input.at, actual: held, limit: HELD_LIMIT });
+      throw new IngotError("too-large", { what, at: input.at, actual: held, limit: HELD_LIMIT });
     }
     yield entry;
     const { offset, size } = entry;
@@ -77,7 +77,7 @@ export async function* scanEntries(
       const actual = Math.min(size, input.position - offset);
       if (actual === size) throw cut(input.at);
       const at = `${entry.path.toWellFormed()} in ${input.at}`;
-      throw new Fault("size-differs", { at, expected: size, actual });
+      throw new IngotError("size-differs", { at, expected: size, actual });
     }
   }
   await input.pass(Number.POSITIVE_INFINITY);
@@ -87,7 +87,7 @@ function checkDepth(path: string, at: string): void {
   const actual = path.split("/", DEPTH_LIMIT + 1).length;
   if (actual <= DEPTH_LIMIT) return;
   const what = `the path of ${path.slice(0, 40).toWellFormed()}…`;
-  throw new Fault("too-large", { what, at, actual, limit: DEPTH_LIMIT, unit: "folders" });
+  throw new IngotError("too-large", { what, at, actual, limit: DEPTH_LIMIT, unit: "folders" });
 }
 
 function heldBy({ path, target, xattrs }: FoundEntry): number {
@@ -161,7 +161,7 @@ function member(raw: RawEntry, said: Extended, start: number, input: StreamInput
   if (raw.flag === "S") throw sparse(place);
   const known = TYPES.get(raw.flag);
   if (known === undefined)
-    throw new Fault("unsupported", {
+    throw new IngotError("unsupported", {
       what: "the archive",
       at: place,
       found: `a member of type ${JSON.stringify(raw.flag)}`,
@@ -222,15 +222,15 @@ function tooLarge(
   { at, position }: StreamInput,
   actual: number,
   limit: number,
-): Fault {
-  return new Fault("too-large", { what, at: `offset ${position} of ${at}`, actual, limit });
+): IngotError {
+  return new IngotError("too-large", { what, at: `offset ${position} of ${at}`, actual, limit });
 }
 
 const malformed = (start: number, at: string, why: string) =>
-  new Fault("malformed", { what: "a tar header", at: `offset ${start} of ${at}`, why });
+  new IngotError("malformed", { what: "a tar header", at: `offset ${start} of ${at}`, why });
 
 const cut = (at: string) =>
-  new Fault("malformed", {
+  new IngotError("malformed", {
     what: "the archive",
     at,
     why: "it is cut off",

@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { planArchive, streamArchive } from "../../../src/archive/write.ts";
-import { Fault } from "../../../src/base/error.ts";
-import { isProven, isSound } from "../../../src/image/findings.ts";
-import { formatHoldings, parseHoldings } from "../../../src/image/layer-list.ts";
+import { IngotError } from "../../../src/base/error.ts";
+import { isSound, isVerified } from "../../../src/image/findings.ts";
+import { formatBaseLayers, parseBaseLayers } from "../../../src/image/layer-list.ts";
 import { Archive } from "../../../src/store/archive.ts";
 import { FolderStore } from "../../../src/store/folder-store.ts";
 import { MemoryStore } from "../../../src/store/memory-store.ts";
-import { holdingsOf } from "../../../src/transfer/delta-bases.ts";
+import { baseLayersOf } from "../../../src/transfer/delta-bases.ts";
 import { importArchive } from "../../../src/verify/import.ts";
 import { verifyArchive } from "../../../src/verify/verify.ts";
 import { faultOf } from "../../support/fault.ts";
@@ -75,7 +75,7 @@ const selected = ({ reference, descriptor, blobs }: Image) => {
 
 /** The delta of `images` over `bases`, as export streams it. */
 async function deltaOf(images: readonly Image[], bases: readonly Image[]): Promise<Buffer> {
-  const plan = await planArchive(images.map(selected), holdingsOf(bases.map(selected), true));
+  const plan = await planArchive(images.map(selected), baseLayersOf(bases.map(selected), true));
   const written: Uint8Array[] = [];
   await streamArchive(plan, { write: async (piece) => void written.push(piece.slice()) }, alone());
   return Buffer.concat(written);
@@ -396,14 +396,16 @@ describe("export --base", () => {
   });
 
   test("a list of which a byte changed is none", () => {
-    const list = Buffer.from(formatHoldings(holdingsOf([oldApp, oldProbe].map(selected)), "list"));
-    assert.equal(parseHoldings(list, "list").size, 12);
+    const list = Buffer.from(
+      formatBaseLayers(baseLayersOf([oldApp, oldProbe].map(selected)), "list"),
+    );
+    assert.equal(parseBaseLayers(list, "list").size, 12);
     for (let i = 0; i < list.length; i++) {
       const damaged = Buffer.from(list);
       damaged[i] = damaged[i]! ^ (1 << (i % 8));
-      assert.throws(() => parseHoldings(damaged, "list"), Fault);
+      assert.throws(() => parseBaseLayers(damaged, "list"), IngotError);
     }
-    assert.throws(() => parseHoldings(Buffer.concat([list, ascii("\n")]), "list"), Fault);
+    assert.throws(() => parseBaseLayers(Buffer.concat([list, ascii("\n")]), "list"), IngotError);
   });
 
   test("the list and the archive are two files", async (t) => {
@@ -440,7 +442,7 @@ describe("export --base", () => {
       assert.deepEqual([names[0], names.includes(blobName(layer(1)))], ["base.json", false]);
       const saved = ["--inventory", file("l.json"), "-o", "/dev/null"];
       await fine(["export", `docker://${there}`, ...saved]);
-      assert.equal(parseHoldings(readFileSync(file("l.json")), "l").size, 10);
+      assert.equal(parseBaseLayers(readFileSync(file("l.json")), "l").size, 10);
     },
   );
 
@@ -508,7 +510,7 @@ describe("verify of a delta", () => {
     const layout = await say(in_("verify", "app:v1", "--base", file("old.tar")));
     assert.equal(layout.code, 2);
     assert.match(layout.err, /--base is about archives/);
-    writeFileSync(file("l.json"), formatHoldings(holdingsOf([selected(oldApp)]), "l"));
+    writeFileSync(file("l.json"), formatBaseLayers(baseLayersOf([selected(oldApp)]), "l"));
     const list = await say(["verify", file("d.tar"), "--base", file("l.json")]);
     assert.equal(list.code, 2);
     assert.match(list.err, /the base .*l\.json is a list, should be what has the layers/);
@@ -520,12 +522,12 @@ describe("verify of a delta", () => {
     const delta = await deltaOf([app("docker.io/library/much:v2", [...seeds, layer(1)])], [old]);
     const stream = { bytes: pieces(delta, 100_000), at: "stream" };
     const report = await verifyArchive(stream, { canonical: true }, alone());
-    assert.deepEqual([isSound(report), isProven(report), report.leftOut], [true, false, 1200]);
+    assert.deepEqual([isSound(report), isVerified(report), report.leftOut], [true, false, 1200]);
     assert.match(report.findings.at(-1)?.message ?? "", /^700 more are left out/);
     const path = join(tempDir(t), "d.tar");
     writeFileSync(path, delta);
     const bases = [selected(old).store];
-    assert.ok(isProven(await verifyArchive({ path }, { canonical: true, bases }, alone())));
+    assert.ok(isVerified(await verifyArchive({ path }, { canonical: true, bases }, alone())));
   });
 
   test("--json, and the worst of several", async (t) => {
@@ -564,7 +566,7 @@ async function yeses(bytes: Uint8Array, file: string, base: Archive): Promise<st
     try {
       if (await act()) found.push(what);
     } catch (error) {
-      assert.ok(error instanceof Fault && error.code !== "internal", String(error));
+      assert.ok(error instanceof IngotError && error.code !== "internal", String(error));
     }
   };
   const ways = {
@@ -576,7 +578,7 @@ async function yeses(bytes: Uint8Array, file: string, base: Archive): Promise<st
       isSound(await verifyArchive(source(), { canonical: false }, alone())),
     );
     await ask_(`${way} with its base`, async () =>
-      isProven(await verifyArchive(source(), { canonical: false, bases: [base] }, alone())),
+      isVerified(await verifyArchive(source(), { canonical: false, bases: [base] }, alone())),
     );
   }
   return found;
@@ -631,7 +633,7 @@ describe("a damaged delta is never a yes", () => {
         await importArchive({ path: file("x.tar") }, store, alone());
         unnoticed.push(`${what}: import`);
       } catch (error) {
-        assert.ok(error instanceof Fault && error.code !== "internal", String(error));
+        assert.ok(error instanceof IngotError && error.code !== "internal", String(error));
       }
     }
     assert.deepEqual(unnoticed, []);
@@ -666,7 +668,7 @@ describe("a list that lies", () => {
       ({ bytes, size = bytes.length }) => [sha256(bytes), { size, owners }] as const,
     );
     return rawTar([
-      { name: "base.json", body: formatHoldings(new Map(list), "base.json") },
+      { name: "base.json", body: formatBaseLayers(new Map(list), "base.json") },
       ...[...image.blobs]
         .filter(([digest]) => !gone.has(digest))
         .map(([digest, body]) => ({ name: `blobs/sha256/${digest.slice(7)}`, body })),
@@ -726,7 +728,7 @@ describe("a list that lies", () => {
       const briefs = [];
       for (const source of [{ path }, { bytes: pieces(archive), at: "stream" }]) {
         const report = await verifyArchive(source, { canonical: false, bases }, alone());
-        assert.equal(isProven(report), report.findings.length === 0);
+        assert.equal(isVerified(report), report.findings.length === 0);
         briefs.push(report.findings.map(({ code, at }) => `${code} ${at}`));
       }
       assert.deepEqual(briefs[1], briefs[0]);
@@ -744,7 +746,7 @@ describe("a list that lies", () => {
     ]);
     const list = new Map([[sha256(one), { size: 5, owners }]]);
     const archive = rawTar([
-      { name: "base.json", body: formatHoldings(list, "base.json") },
+      { name: "base.json", body: formatBaseLayers(list, "base.json") },
       ...layoutMembers(blobs, [named(descriptor, image.reference)]),
     ]);
     assert.ok((await found(archive))!.includes(wrong[0]!));
@@ -769,7 +771,7 @@ describe("a list that lies", () => {
     mkdirSync(join(dir, "base"));
     writeFileSync(file, lying([one], [{ bytes: one }]));
     const report = await verifyArchive({ path: file }, { canonical: false }, alone());
-    assert.deepEqual([isSound(report), isProven(report), report.leftOut], [true, false, 1]);
+    assert.deepEqual([isSound(report), isVerified(report), report.leftOut], [true, false, 1]);
     await faultOf("unproven", () => importArchive({ path: file }, store, alone()));
     writeFileSync(
       join(dir, "base.tar"),

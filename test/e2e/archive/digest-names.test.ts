@@ -6,10 +6,10 @@ import { describe, test } from "node:test";
 import { completeNames } from "../../../src/image/complete-name.ts";
 import type { Descriptor } from "../../../src/oci/manifest.ts";
 import { completeName, digestIn, hasTag, repositoryOf } from "../../../src/oci/reference.ts";
-import { parsePlace, parseRule, Renaming } from "../../../src/oci/rename.ts";
+import { NameMapping, parseMirrorTarget, parseRenameRule } from "../../../src/oci/rename.ts";
 import { FolderStore } from "../../../src/store/folder-store.ts";
 import { MemoryStore } from "../../../src/store/memory-store.ts";
-import { resolve } from "../../../src/store/store.ts";
+import { resolveName } from "../../../src/store/store.ts";
 import { faultOf } from "../../support/fault.ts";
 import { Blobs, layoutMembers, named, noise, rawTar } from "../../support/images/archive.ts";
 import { testWith } from "../../support/process/needs.ts";
@@ -64,9 +64,13 @@ describe("a name by digest", () => {
       [false, true, true, false],
     );
     assert.equal(repositoryOf(`r.example:5000/a:v@${digest}`), "r.example:5000/a");
-    const renaming = new Renaming(parsePlace("m.example/x"), [parseRule("docker.io/library=hub")]);
+    const renaming = new NameMapping(parseMirrorTarget("m.example/x"), [
+      parseRenameRule("docker.io/library=hub"),
+    ]);
     assert.equal(renaming.of(BUSYBOX), `m.example/x/hub/busybox@${digest}`);
-    const exact = new Renaming(parsePlace("m.example"), [parseRule("docker.io/library/busybox=b")]);
+    const exact = new NameMapping(parseMirrorTarget("m.example"), [
+      parseRenameRule("docker.io/library/busybox=b"),
+    ]);
     assert.equal(exact.of(BUSYBOX), `m.example/b@${digest}`);
   });
 
@@ -75,10 +79,10 @@ describe("a name by digest", () => {
     await fine("import", at("a.tar"));
     const store = new FolderStore(at("store"));
     for (const text of [BUSYBOX, `busybox@${one.digest}`, one.digest])
-      assert.equal(resolve(store, text).reference, BUSYBOX);
-    assert.equal(resolve(store, `alpine@${two.digest}`).reference, ALPINE);
+      assert.equal(resolveName(store, text).reference, BUSYBOX);
+    assert.equal(resolveName(store, `alpine@${two.digest}`).reference, ALPINE);
     for (const text of [`alpine@${one.digest}`, `busybox@${two.digest}`, `alpine:4@${two.digest}`])
-      await faultOf("not-found", () => resolve(store, text));
+      await faultOf("not-found", () => resolveName(store, text));
     await fine("remove", `busybox@${one.digest}`);
     assert.doesNotMatch((await fine("list")).out, /busybox/);
   });

@@ -4,8 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { planArchive, type Written, writeArchive } from "../../../src/archive/write.ts";
-import { Tally } from "../../../src/base/workers/pool.ts";
+import { planArchive, type WrittenArchive, writeArchive } from "../../../src/archive/write.ts";
+import { Progress } from "../../../src/base/workers/pool.ts";
 import { Layout } from "../../../src/store/layout.ts";
 import * as resume from "../../support/images/broken-export.ts";
 import { noise, putBlob, writeLayout } from "../../support/images/layout.ts";
@@ -43,8 +43,8 @@ async function small(t: Ends) {
   const out = join(dir, "out");
   mkdirSync(out);
   const at = join(out, "image.tar");
-  const write = async (below?: number): Promise<Written & { counted: number }> => {
-    const tally = new Tally();
+  const write = async (below?: number): Promise<WrittenArchive & { counted: number }> => {
+    const tally = new Progress();
     const to = below === undefined ? at : { at, below };
     const written = await writeArchive(plan, to, { entry: undefined, threads: 1, tally });
     assert.deepEqual(resume.halves(out), []);

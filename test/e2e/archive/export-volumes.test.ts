@@ -6,8 +6,8 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { parseVolumes } from "../../../src/archive/volumes/format.ts";
 import { planArchive } from "../../../src/archive/write.ts";
-import { placeVolumes, type Split, volumesOf } from "../../../src/archive/write-volumes.ts";
-import { Asides } from "../../../src/base/fs/atomic-files.ts";
+import { placeVolumes, type SplitOptions, volumesOf } from "../../../src/archive/write-volumes.ts";
+import { AtomicFiles } from "../../../src/base/fs/atomic-files.ts";
 import { parseSize } from "../../../src/cli/args/size.ts";
 import { Layout } from "../../../src/store/layout.ts";
 import { mountTmpfs, whyNoMount } from "../../support/clients/mount.ts";
@@ -148,7 +148,7 @@ test("a volume that cannot have its place: no list tells of the old ones, and no
   const plan = await planArchive(images);
   const split = { at: output, below: 1024 * 1024 };
   const files = volumesOf(plan, split);
-  const asides = new Asides(files, { stem: output, isWorth: () => false, left: () => {} });
+  const asides = new AtomicFiles(files, { stem: output, isWorth: () => false, left: () => {} });
   const volumes = files.map(({ at, size }) => ({
     file: at,
     digest: `sha256:${"0".repeat(64)}` as const,
@@ -194,7 +194,7 @@ test("more volumes than there may be: it says which size would do, and that one 
   const store = new Layout(layout);
   const images = store.images().map((descriptor) => ({ reference: NAME, descriptor, store }));
   const plan = await planArchive(images);
-  const of = (size: number, split: Split) => volumesOf({ ...plan, size }, split);
+  const of = (size: number, split: SplitOptions) => volumesOf({ ...plan, size }, split);
   const at = join(layout, "big.tar");
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 21, max: 2 ** 32 }), async (blocks) => {

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { isProven } from "../../../src/image/findings.ts";
+import { isVerified } from "../../../src/image/findings.ts";
 import { openSources } from "../../../src/source/source.ts";
 import { FolderStore } from "../../../src/store/folder-store.ts";
 import { importArchive } from "../../../src/verify/import.ts";
@@ -556,10 +556,10 @@ test("a bit that is changed: no other image passes, and a file is judged as a st
     for (const source of [{ path }, { bytes: pieces(bytes), at: path }]) {
       const report = await verifyArchive(source, plain, alone());
       const codes = report.findings.map(({ code, at }) => `${code} ${at}`).sort();
-      if (isProven(report))
+      if (isVerified(report))
         for (const { digest } of report.images) assert.ok([TINY1, TINY2].includes(digest));
-      verdicts.push([isProven(report), codes]);
-      if (isProven(report)) passed++;
+      verdicts.push([isVerified(report), codes]);
+      if (isVerified(report)) passed++;
     }
     assert.deepEqual(verdicts[1], verdicts[0]);
   }

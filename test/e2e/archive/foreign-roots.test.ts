@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { isProven } from "../../../src/image/findings.ts";
-import { nameOf } from "../../../src/oci/layout.ts";
+import { isVerified } from "../../../src/image/findings.ts";
+import { imageNameOf } from "../../../src/oci/layout.ts";
 import type { Descriptor } from "../../../src/oci/manifest.ts";
 import { refersOf } from "../../../src/oci/referrer.ts";
 import { FolderStore } from "../../../src/store/folder-store.ts";
@@ -67,7 +67,9 @@ async function imported(t: Ends, bytes: Uint8Array, given: Given = {}) {
 describe("archives of tools that leave names open", () => {
   test("oras backup: tags, manifests of an index beside it, referrers", async (t) => {
     const bytes = readFileSync(fixture("oras-backup.tar"));
-    assert.ok(isProven(await verifyArchive({ path: fixture("oras-backup.tar") }, plain, alone())));
+    assert.ok(
+      isVerified(await verifyArchive({ path: fixture("oras-backup.tar") }, plain, alone())),
+    );
     const { images, referrers, warnings } = await imported(t, bytes, { repository: REPO });
     assert.deepEqual(
       images.map(([name]) => name),
@@ -246,7 +248,7 @@ describe("an archive of Docker's form with an index beside its list, as apko wri
     writeFileSync(file, bytes);
     for (const layers of [false, true])
       assert.ok(
-        isProven(await verifyArchive({ path: file }, { canonical: false, layers }, alone())),
+        isVerified(await verifyArchive({ path: file }, { canonical: false, layers }, alone())),
       );
     const out = await say(["export", file, "-o", join(folder, "o.tar")]);
     assert.match(out.err, new RegExp(`${both.digest} has no name in .*: it is left out`));
@@ -290,7 +292,7 @@ describe("copy to oci:DIR:TAG", () => {
         assert.equal(code, 0, `${words.join(" ")}: ${err}`);
         return out;
       };
-      const names = (name: string) => new FolderStore(at(name)).images().map(nameOf);
+      const names = (name: string) => new FolderStore(at(name)).images().map(imageNameOf);
       await fine("copy", `oci-archive:${at("a.tar")}`, `oci:${at("l")}:v2`);
       await fine("copy", `oci-archive:${at("a.tar")}`, `oci:${at("l")}:me/app:v3`);
       assert.deepEqual(names("l"), ["docker.io/me/app:v3", "v2"]);

@@ -16,7 +16,7 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { checkCuts, verifyVolume } from "../../../src/archive/volumes/check.ts";
 import { openVolumes } from "../../../src/archive/volumes/find.ts";
-import { isProven } from "../../../src/image/findings.ts";
+import { isVerified } from "../../../src/image/findings.ts";
 import { FolderStore } from "../../../src/store/folder-store.ts";
 import { importArchive } from "../../../src/verify/import.ts";
 import { verifyArchive } from "../../../src/verify/verify.ts";
@@ -71,7 +71,7 @@ async function verified(...paths: readonly string[]) {
   const volumes = await openVolumes(paths, alone());
   assert.ok(volumes);
   const report = await verifyArchive({ volumes }, { canonical: true }, alone());
-  return { ...report, isYes: isProven(report) && report.canonical === true };
+  return { ...report, isYes: isVerified(report) && report.canonical === true };
 }
 
 const flip = (path: string, at: number) => {

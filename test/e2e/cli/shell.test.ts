@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { parseWanted } from "../../../src/oci/reference.ts";
+import { parseQuery } from "../../../src/oci/reference.ts";
 import { offers, shells } from "../../support/clients/shells.ts";
 import { writeLayout } from "../../support/images/image-layout.ts";
 import { command, plainEnvironment } from "../../support/process/ingot.ts";
@@ -111,7 +111,7 @@ describe("completion", () => {
       const complete = all.filter((name) => /^[a-z]+\.io/.test(name));
       for (const word of all)
         assert.ok(
-          parseWanted(word).references.some((name) => complete.includes(name)),
+          parseQuery(word).references.some((name) => complete.includes(name)),
           word,
         );
       const odd = ["$(touch<broken)", "a;touch broken", "(no name)"];

@@ -4,9 +4,9 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSy
 import { join } from "node:path";
 import { describe, it, test } from "node:test";
 import { sha256Hex } from "../../../src/base/hash.ts";
-import { Tally } from "../../../src/base/workers/pool.ts";
-import { isProven } from "../../../src/image/findings.ts";
-import { nameOf } from "../../../src/oci/layout.ts";
+import { Progress } from "../../../src/base/workers/pool.ts";
+import { isVerified } from "../../../src/image/findings.ts";
+import { imageNameOf } from "../../../src/oci/layout.ts";
 import { FolderStore } from "../../../src/store/folder-store.ts";
 import { verifyLayout } from "../../../src/verify/verify.ts";
 import { noise, writeLayout } from "../../support/images/layout.ts";
@@ -177,11 +177,13 @@ test(
     for (const [i, share] of moments("a new store", 20).entries()) {
       const store = join(place.dir, `new-${i}`);
       await stop({ ...what, stores: OTHER }, { ...small, store }, share * took, "SIGKILL");
-      const names = new FolderStore(store).images().map(nameOf);
+      const names = new FolderStore(store).images().map(imageNameOf);
       assert.ok(names.every((name) => name === OTHER));
       if (names.length > 0)
         assert.ok(
-          isProven(await verifyLayout(store, { entry: undefined, threads: 1, tally: new Tally() })),
+          isVerified(
+            await verifyLayout(store, { entry: undefined, threads: 1, tally: new Progress() }),
+          ),
         );
       await done(["import", small.archive, "--store", store]);
       assert.deepEqual(leftovers({ ...small, store }), []);
@@ -296,14 +298,14 @@ async function check(
     "the output is neither the old one nor the new one",
   );
   if (!after.equals(Buffer.from("old"))) writeFileSync(output, "old");
-  const names = new FolderStore(store).images().map(nameOf);
+  const names = new FolderStore(store).images().map(imageNameOf);
   assert.deepEqual(
     names.filter((name) => name !== stores),
     [OTHER],
   );
-  const report = await verifyLayout(store, { entry: undefined, threads: 1, tally: new Tally() });
+  const report = await verifyLayout(store, { entry: undefined, threads: 1, tally: new Progress() });
   assert.ok(
-    isProven(report),
+    isVerified(report),
     JSON.stringify(report.findings.filter(({ level }) => level === "finding")),
   );
 }
@@ -314,7 +316,7 @@ async function runWhole(what: Case, place: Place, digest: string): Promise<numbe
   assert.equal(ended.code, 0, ended.stderr);
   assert.deepEqual(leftovers(place), []);
   if (what.stores === undefined) assert.equal(sha256Hex(readFileSync(place.output)), digest);
-  else assert.ok(new FolderStore(place.store).images().map(nameOf).includes(what.stores));
+  else assert.ok(new FolderStore(place.store).images().map(imageNameOf).includes(what.stores));
   await done(["verify", place.store]);
   await reset(what, place);
   return ended.took;

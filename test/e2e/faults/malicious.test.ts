@@ -4,7 +4,7 @@ import { existsSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { describe } from "node:test";
-import { isProven } from "../../../src/image/findings.ts";
+import { isVerified } from "../../../src/image/findings.ts";
 import { verifyLayout } from "../../../src/verify/verify.ts";
 import {
   alone,
@@ -355,7 +355,7 @@ describe("taken, in little memory:", () => {
       assert.equal(ran.code, 0, ran.said.slice(0, 2000));
       assert.ok(ran.peak > 0 && ran.peak < MOST, `${ran.peak} MiB`);
     }
-    assert.ok(isProven(await verifyLayout(store, alone())));
+    assert.ok(isVerified(await verifyLayout(store, alone())));
   });
 
   testWith(["time"], "a chain of 3,000 indexes", async (t) => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { DOCKER_NAMES, DOCKER_VALUES, parseDocker } from "../../../src/archive/docker-manifest.ts";
 import { WINDOWS_LIMIT, windowsOf } from "../../../src/base/compression/zstd-windows.ts";
-import { Tally } from "../../../src/base/workers/pool.ts";
+import { Progress } from "../../../src/base/workers/pool.ts";
 import { faultOf } from "../../support/fault.ts";
 import { ascii } from "../../support/images/archive.ts";
 
@@ -28,7 +28,7 @@ describe("Docker's list", () => {
 
 describe("windows of zstd", () => {
   test("that fit into the room are open side by side", async () => {
-    const windows = windowsOf(new Tally(), { waits: false });
+    const windows = windowsOf(new Progress(), { waits: false });
     await windows.open(128 * MIB, "outer");
     await windows.open(16 * MIB, "inner");
     windows.close(16 * MIB);
@@ -36,7 +36,7 @@ describe("windows of zstd", () => {
   });
 
   test("in another one are refused where both do not fit", async () => {
-    const windows = windowsOf(new Tally(), { waits: false });
+    const windows = windowsOf(new Progress(), { waits: false });
     await windows.open(128 * MIB, "outer");
     const facts = await faultOf("unsupported", () => windows.open(128 * MIB, "inner"));
     assert.equal(facts.found, `a zstd window in another one, of ${256 * MIB} bytes together`);
@@ -44,10 +44,10 @@ describe("windows of zstd", () => {
   });
 
   test("of threads wait for each other", async () => {
-    const tally = new Tally();
+    const tally = new Progress();
     const [one, other] = [
       windowsOf(tally, { waits: true }),
-      windowsOf(new Tally(tally.memory), { waits: true }),
+      windowsOf(new Progress(tally.memory), { waits: true }),
     ];
     await one.open(128 * MIB, "one");
     let isOpen = false;
@@ -64,7 +64,7 @@ describe("windows of zstd", () => {
   });
 
   test("are not waited for once all is stopped", async () => {
-    const tally = new Tally();
+    const tally = new Progress();
     const windows = windowsOf(tally, { waits: true });
     await windows.open(128 * MIB, "one");
     tally.stop();

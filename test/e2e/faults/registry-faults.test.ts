@@ -1,10 +1,10 @@
-/** Between client and registry, everything goes wrong that can: what comes out is right, or it is a Fault that says why. */
+/** Between client and registry, everything goes wrong that can: what comes out is right, or it is an IngotError that says why. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Fault } from "../../../src/base/error.ts";
-import { Tally } from "../../../src/base/workers/pool.ts";
+import { IngotError } from "../../../src/base/error.ts";
+import { Progress } from "../../../src/base/workers/pool.ts";
 import type { Digest } from "../../../src/oci/digest.ts";
 import { Registry } from "../../../src/registry/registry.ts";
 import { FolderStore } from "../../../src/store/folder-store.ts";
@@ -46,13 +46,13 @@ async function patiently<T>(host: string, silence: number, act: (it: Registry) =
   }
 }
 
-/** What `act` came to: done, or a Fault that says what went wrong. */
+/** What `act` came to: done, or an IngotError that says what went wrong. */
 async function outcome(act: () => Promise<unknown>): Promise<"done" | "told"> {
   try {
     await act();
     return "done";
   } catch (error) {
-    assert.ok(error instanceof Fault && TOLD.includes(error.code), String(error));
+    assert.ok(error instanceof IngotError && TOLD.includes(error.code), String(error));
     return "told";
   }
 }
@@ -66,7 +66,7 @@ testWith(["docker-registry"], `${RUNS} transfers through all that goes wrong`, a
   const [descriptor] = layout.images();
   assert.ok(descriptor);
   const image = { reference: NAME, descriptor, store: layout };
-  const working = () => ({ entry: undefined, threads: 3, tally: new Tally() });
+  const working = () => ({ entry: undefined, threads: 3, tally: new Progress() });
   const push = (registry: Registry, name: string) =>
     pushImage(image, { to: registry.repository(name), tag: "v1" }, working());
   const archive = async (registry: Registry, at: string) => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { nameOf } from "../../../src/oci/layout.ts";
+import { imageNameOf } from "../../../src/oci/layout.ts";
 import { FolderStore } from "../../../src/store/folder-store.ts";
 import { writeLayout } from "../../support/images/layout.ts";
 import { Child, pause } from "../../support/process/child.ts";
@@ -37,7 +37,7 @@ async function archives(t: Ends): Promise<{ dir: string; store: string; files: s
   return { dir, store: join(dir, "store"), files };
 }
 
-const namesIn = (store: string) => new FolderStore(store).images().map(nameOf);
+const namesIn = (store: string) => new FolderStore(store).images().map(imageNameOf);
 
 function assertClean(store: string): void {
   assert.deepEqual(readdirSync(join(store, ".ingot/work")), []);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Tally } from "../../../src/base/workers/pool.ts";
+import { Progress } from "../../../src/base/workers/pool.ts";
 import { Registry } from "../../../src/registry/registry.ts";
 import { planRemote, writeRemote } from "../../../src/transfer/export-remote.ts";
 import { findRemote } from "../../../src/transfer/remote-image.ts";
@@ -126,7 +126,7 @@ test("export: told to stop where all threads look, in threads and beside them", 
   const out = join(dir, "out");
   mkdirSync(out);
   for (const entry of [undefined, new URL("../../../src/main.ts", import.meta.url)]) {
-    const tally = new Tally();
+    const tally = new Progress();
     const working = { entry, threads: 8, tally };
     const written = writeRemote(plan, images, join(out, "image.tar"), working);
     const stopped = faultOf("internal", () => written);

@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { planArchive, streamArchive } from "../../../src/archive/write.ts";
-import { Tally } from "../../../src/base/workers/pool.ts";
-import type { Working } from "../../../src/jobs/job-context.ts";
+import { Progress } from "../../../src/base/workers/pool.ts";
+import type { JobContext } from "../../../src/jobs/job-context.ts";
 import type { Digest } from "../../../src/oci/digest.ts";
 import type { Descriptor } from "../../../src/oci/manifest.ts";
 import { MemoryStore } from "../../../src/store/memory-store.ts";
 
 /** One thread, nothing shown. */
-export const alone = (): Working => ({ entry: undefined, threads: 1, tally: new Tally() });
+export const alone = (): JobContext => ({ entry: undefined, threads: 1, tally: new Progress() });
 
 export const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../../../src/base/bytes.ts";
-import type { Problem } from "../../../src/base/error.ts";
+import type { Diagnostic } from "../../../src/base/error.ts";
 import {
+  type BuildScope,
   evaluate,
   fromOf,
   neededStages,
-  type Scope,
   type Step,
 } from "../../../src/dockerfile/evaluate/stage.ts";
 import {
@@ -19,7 +19,7 @@ import type { Platform } from "../../../src/oci/platform.ts";
 export const AMD64: Platform = { architecture: "amd64", os: "linux" };
 
 /** The scope of a build for `platform` with these arguments. */
-export function scopeOf(args: Record<string, string> = {}, platform = AMD64): Scope {
+export function scopeOf(args: Record<string, string> = {}, platform = AMD64): BuildScope {
   return { buildArgs: new Map(Object.entries(args)), platform, buildPlatform: platform };
 }
 
@@ -28,7 +28,7 @@ export interface Worked {
   readonly config: ContainerConfig;
   readonly history: readonly History[];
   readonly steps: readonly Step[];
-  readonly problems: readonly Problem[];
+  readonly problems: readonly Diagnostic[];
 }
 
 /** Works out every stage that the target needs; an image that is built on has the config `base`. */
@@ -38,7 +38,7 @@ export function work(
     scope = scopeOf(),
     target,
     base,
-  }: { scope?: Scope; target?: string; base?: ContainerConfig } = {},
+  }: { scope?: BuildScope; target?: string; base?: ContainerConfig } = {},
 ): Worked {
   const file = parseDockerfile(utf8(text), "Dockerfile");
   const made = new Map<number, Worked>();
@@ -71,7 +71,7 @@ export const copiesOf = ({ steps }: Worked) =>
   steps.flatMap((step) => (step.kind === "copy" ? [step.copy] : []));
 
 /** `2:1 error: message [hint]` for each problem. */
-export function shown(problems: readonly Problem[]): string[] {
+export function shown(problems: readonly Diagnostic[]): string[] {
   return problems.map(({ file, line, column, level, message, hint }) => {
     assert.equal(file, "Dockerfile");
     return `${line}:${column} ${level}: ${message}${hint === undefined ? "" : ` [${hint}]`}`;

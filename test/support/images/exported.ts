@@ -1,13 +1,13 @@
 import { planArchive, streamArchive } from "../../../src/archive/write.ts";
-import { Tally } from "../../../src/base/workers/pool.ts";
-import type { Selected } from "../../../src/image/select.ts";
+import { Progress } from "../../../src/base/workers/pool.ts";
+import type { StoredImage } from "../../../src/image/select.ts";
 
 /** The archive of these images, as export streams it. */
-export async function exported(images: readonly Selected[]): Promise<Buffer> {
+export async function exported(images: readonly StoredImage[]): Promise<Buffer> {
   const chunks: Buffer[] = [];
   // A chunk is only valid for a while: it must be copied.
   const sink = { write: async (chunk: Uint8Array) => void chunks.push(Buffer.from(chunk)) };
-  const working = { entry: undefined, threads: 1, tally: new Tally() };
+  const working = { entry: undefined, threads: 1, tally: new Progress() };
   await streamArchive(await planArchive(images), sink, working);
   return Buffer.concat(chunks);
 }

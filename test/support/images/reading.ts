@@ -4,16 +4,16 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { openVolumes } from "../../../src/archive/volumes/find.ts";
 import { formatVolumes } from "../../../src/archive/volumes/format.ts";
-import { Fault } from "../../../src/base/error.ts";
-import { isProven, type Report } from "../../../src/image/findings.ts";
+import { IngotError } from "../../../src/base/error.ts";
+import { isVerified, type VerifyReport } from "../../../src/image/findings.ts";
 import { read } from "../../../src/image/walk.ts";
 import type { Digest } from "../../../src/oci/digest.ts";
 import { type Descriptor, parseConfig } from "../../../src/oci/manifest.ts";
 import { isContainerConfig, isImage } from "../../../src/oci/media-types.ts";
 import type { ArchiveSource } from "../../../src/source/open-archive.ts";
-import { openPlace } from "../../../src/source/source.ts";
+import { openLocation } from "../../../src/source/source.ts";
 import type { FolderStore } from "../../../src/store/folder-store.ts";
-import { fetch, type ReadStore } from "../../../src/store/store.ts";
+import { type ReadStore, readBlob } from "../../../src/store/store.ts";
 import { importArchive } from "../../../src/verify/import.ts";
 import { verifyArchive } from "../../../src/verify/verify.ts";
 import {
@@ -84,10 +84,10 @@ export class Asker {
         bases,
       };
       const report = await verifyArchive(source, exactness, alone());
-      if (!isProven(report)) return { images: undefined, said: said(report) };
+      if (!isVerified(report)) return { images: undefined, said: said(report) };
       // Compressed ones cannot be read where they lie.
       writeFileSync(path, bytes);
-      const store = await openPlace(
+      const store = await openLocation(
         { kind: "archive", path, reference: undefined },
         { deltas: true },
       );
@@ -105,7 +105,7 @@ export class Asker {
       const ours = images.filter((_, i) => one.includes(other[i]!));
       return { images: viewOf(ours, store), said: "" };
     } catch (error) {
-      if (error instanceof Fault && error.code !== "internal")
+      if (error instanceof IngotError && error.code !== "internal")
         return { images: undefined, said: `${error.code} ${JSON.stringify(error.facts)}` };
       throw error;
     }
@@ -130,7 +130,7 @@ export class Asker {
   }
 }
 
-const said = ({ findings, leftOut }: Report) =>
+const said = ({ findings, leftOut }: VerifyReport) =>
   findings
     .filter(({ level }) => level !== "note")
     .map(({ code, at, message }) => `${code} ${at} ${message}`)
@@ -156,7 +156,7 @@ function partsOf(descriptor: Descriptor, store: ReadStore): Part[] {
   const { config, layers } = manifest;
   const isContainer = isContainerConfig(config.mediaType);
   const diffIDs = isContainer
-    ? { diffIDs: parseConfig(fetch(store, config), config.digest).rootfs.diff_ids }
+    ? { diffIDs: parseConfig(readBlob(store, config), config.digest).rootfs.diff_ids }
     : {};
   return [{ config: config.digest, layers: layers.map(({ digest }) => digest), ...diffIDs }];
 }

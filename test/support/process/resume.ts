@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { judgeOwner, owner } from "../../../src/base/fs/process-id.ts";
+import { judgeOwner, processOwner } from "../../../src/base/fs/process-id.ts";
 import { Child } from "./child.ts";
 import { command, ingot, plainEnvironment } from "./ingot.ts";
 
@@ -17,7 +17,7 @@ const within = (at: string): string[] => (existsSync(at) ? readdirSync(at) : [])
 
 /** The name of a process that is certainly gone: it had this one's number before it. */
 export function goneOwner(): string {
-  const gone = owner().replace(/[0-9]+$/, (start) => `${Number(start) + 1}`);
+  const gone = processOwner().replace(/[0-9]+$/, (start) => `${Number(start) + 1}`);
   assert.equal(judgeOwner(gone), "gone");
   return gone;
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { nameOf } from "../../../src/oci/layout.ts";
+import { imageNameOf } from "../../../src/oci/layout.ts";
 import { FolderStore } from "../../../src/store/folder-store.ts";
 import { writeLayout } from "../images/layout.ts";
 import { ingot } from "./ingot.ts";
@@ -55,4 +55,4 @@ export function assertNothingLeft(folder: string): void {
   if (existsSync(work)) assert.deepEqual(readdirSync(work), []);
 }
 
-export const namesIn = (store: string) => new FolderStore(store).images().map(nameOf);
+export const namesIn = (store: string) => new FolderStore(store).images().map(imageNameOf);

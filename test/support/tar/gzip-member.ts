@@ -1,13 +1,17 @@
 import { crc32 } from "node:zlib";
-import { CHUNK, ChunkEncoder, WINDOW } from "../../../src/base/compression/deflate-chunk.ts";
+import {
+  ChunkEncoder,
+  DEFLATE_CHUNK,
+  WINDOW,
+} from "../../../src/base/compression/deflate-chunk.ts";
 
 /** One gzip member that holds `bytes`, put together from its chunks one after the other: what `gzip` is to give. */
 export function gzipMember(bytes: Uint8Array): Buffer {
   const encoder = new ChunkEncoder();
   const parts: Uint8Array[] = [Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff)];
-  for (let at = 0; at === 0 || at < bytes.length; at += CHUNK) {
+  for (let at = 0; at === 0 || at < bytes.length; at += DEFLATE_CHUNK) {
     const before = Math.min(at, WINDOW);
-    const end = Math.min(at + CHUNK, bytes.length);
+    const end = Math.min(at + DEFLATE_CHUNK, bytes.length);
     parts.push(
       encoder.encode(bytes.subarray(at - before, end), before, end === bytes.length).slice(),
     );

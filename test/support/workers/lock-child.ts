@@ -4,7 +4,7 @@
  * lock-child.ts aside FILE               begins to write FILE, creates FILE.begun, and never ends
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { Aside } from "../../../src/base/fs/atomic-file.ts";
+import { AtomicFile } from "../../../src/base/fs/atomic-file.ts";
 import { withLock } from "../../../src/base/fs/lock.ts";
 
 const [mode = "", at = "", file = "", times = "0"] = process.argv.slice(2);
@@ -24,7 +24,7 @@ if (mode === "count") {
     return forever();
   });
 } else {
-  const aside = new Aside(at);
+  const aside = new AtomicFile(at);
   aside.file.write(Buffer.from("half"), 0);
   writeFileSync(`${at}.begun`, "");
   await forever();

@@ -1,5 +1,5 @@
 /** The entry of the threads that test/unit/base/worker-pool.test.ts starts. */
-import { Fault } from "../../../src/base/error.ts";
+import { IngotError } from "../../../src/base/error.ts";
 import { serve } from "../../../src/base/workers/worker.ts";
 
 /** What a thread is to do. */
@@ -9,7 +9,7 @@ export type CrewTask =
   | { readonly leave: true };
 
 serve(async (task: CrewTask) => {
-  if ("fail" in task) throw new Fault("internal", { message: task.fail });
+  if ("fail" in task) throw new IngotError("internal", { message: task.fail });
   if ("leave" in task) {
     setTimeout(() => process.exit(3), 20);
     return -1;

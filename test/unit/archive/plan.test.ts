@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Plan } from "../../../src/archive/plan.ts";
 import { planArchive, streamArchive, writeArchive } from "../../../src/archive/write.ts";
-import { Tally } from "../../../src/base/workers/pool.ts";
-import { CHUNK } from "../../../src/jobs/render.ts";
+import { Progress } from "../../../src/base/workers/pool.ts";
+import { IO_CHUNK } from "../../../src/jobs/render.ts";
 import type { Descriptor } from "../../../src/oci/manifest.ts";
 import { CONFIG, INDEX, LAYER, MANIFEST } from "../../../src/oci/media-types.ts";
 import { FolderStore } from "../../../src/store/folder-store.ts";
@@ -20,10 +20,10 @@ const SIZES = [
   511,
   512,
   513,
-  CHUNK - 1,
-  CHUNK,
-  CHUNK + 1,
-  CHUNK * 2 - 512,
+  IO_CHUNK - 1,
+  IO_CHUNK,
+  IO_CHUNK + 1,
+  IO_CHUNK * 2 - 512,
   9 * 1024 * 1024,
   8 * 1024 * 1024 + 7,
 ];
@@ -57,7 +57,7 @@ function image() {
 async function streamed(plan: Plan): Promise<Buffer> {
   const pieces: Buffer[] = [];
   const sink = { write: async (piece: Uint8Array) => void pieces.push(Buffer.from(piece)) };
-  const tally = new Tally();
+  const tally = new Progress();
   await streamArchive(plan, sink, { entry: undefined, threads: 1, tally });
   assert.equal(tally.bytes, plan.size, "progress ends at the planned size");
   return Buffer.concat(pieces);
@@ -78,7 +78,7 @@ test("a stream, one thread and several threads write the same bytes, from memory
   assert.ok((await streamed(stored)).equals(expected));
   for (const threads of [1, 2, 5]) {
     const at = join(dir, `${threads}.tar`);
-    await writeArchive(stored, at, { entry, threads, tally: new Tally() });
+    await writeArchive(stored, at, { entry, threads, tally: new Progress() });
     assert.ok(readFileSync(at).equals(expected), `${threads} threads`);
   }
 });

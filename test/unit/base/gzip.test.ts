@@ -6,9 +6,13 @@ import { describe, test } from "node:test";
 import { gunzipSync, inflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { type Bytes, sameBytes } from "../../../src/base/bytes.ts";
-import { CHUNK, ChunkEncoder, WINDOW } from "../../../src/base/compression/deflate-chunk.ts";
+import {
+  ChunkEncoder,
+  DEFLATE_CHUNK,
+  WINDOW,
+} from "../../../src/base/compression/deflate-chunk.ts";
 import { encoders, GZIP_FORMAT, gzip } from "../../../src/base/compression/gzip.ts";
-import { isFault } from "../../../src/base/error.ts";
+import { isIngotError } from "../../../src/base/error.ts";
 import { Dice, type Kind, kindNames, make } from "../../support/deflate/corpus.ts";
 import { deflateTwin, encodeTwin } from "../../support/deflate/twin.ts";
 import { root } from "../../support/process/ingot.ts";
@@ -104,7 +108,10 @@ describe("the encoder", () => {
   });
 
   test("refuses what has no room", () => {
-    assert.throws(() => encoder.encode(new Uint8Array(CHUNK + 1), 0, true), /should be at most/);
+    assert.throws(
+      () => encoder.encode(new Uint8Array(DEFLATE_CHUNK + 1), 0, true),
+      /should be at most/,
+    );
     assert.throws(
       () => encoder.encode(new Uint8Array(WINDOW + 1), WINDOW + 1, true),
       /should be at most/,
@@ -113,9 +120,9 @@ describe("the encoder", () => {
   });
 
   test("a full chunk of noise has room, with all that can precede it", () => {
-    const data = make("random", WINDOW + CHUNK, 3);
+    const data = make("random", WINDOW + DEFLATE_CHUNK, 3);
     const encoded = encoder.encode(data, WINDOW, false);
-    assert.ok(encoded.length > CHUNK && encoded.length <= CHUNK + 4096);
+    assert.ok(encoded.length > DEFLATE_CHUNK && encoded.length <= DEFLATE_CHUNK + 4096);
   });
 });
 
@@ -128,7 +135,7 @@ testWith(
 );
 
 describe("gzip", () => {
-  const long = make("mixed", 3 * CHUNK + 12_345, 11);
+  const long = make("mixed", 3 * DEFLATE_CHUNK + 12_345, 11);
 
   test("a member has the fixed header, the checksum, the size, and nothing else", async () => {
     const hex = async (data: Uint8Array) => (await gzipped(data)).toString("hex");
@@ -139,10 +146,10 @@ describe("gzip", () => {
 
   test("is what the twin gives for several chunks", async () => {
     for (const [kind, size] of [
-      ["mixed", 2 * CHUNK + 70_000],
-      ["farPeriod", CHUNK + 1],
-      ["text", 2 * CHUNK],
-      ["copies", CHUNK - 1],
+      ["mixed", 2 * DEFLATE_CHUNK + 70_000],
+      ["farPeriod", DEFLATE_CHUNK + 1],
+      ["text", 2 * DEFLATE_CHUNK],
+      ["copies", DEFLATE_CHUNK - 1],
     ] as const) {
       const data = make(kind, size, size);
       const member = await gzipped(data);
@@ -153,19 +160,19 @@ describe("gzip", () => {
 
   test("finds in one chunk what the one before it ends with", async () => {
     const noise = make("random", 20_000, 5);
-    const data = new Uint8Array(CHUNK + 20_000);
-    data.set(make("random", CHUNK - 20_000, 6));
-    data.set(noise, CHUNK - 20_000);
-    data.set(noise, CHUNK);
+    const data = new Uint8Array(DEFLATE_CHUNK + 20_000);
+    data.set(make("random", DEFLATE_CHUNK - 20_000, 6));
+    data.set(noise, DEFLATE_CHUNK - 20_000);
+    data.set(noise, DEFLATE_CHUNK);
     const member = await gzipped(data);
-    assert.ok(member.length < CHUNK + 1000, `${member.length} bytes`);
+    assert.ok(member.length < DEFLATE_CHUNK + 1000, `${member.length} bytes`);
     same(gunzipSync(member), data, "decoded");
   });
 
   test("the same bytes come out however the input is cut", async () => {
-    const short = long.subarray(CHUNK - 50_000, 2 * CHUNK + 50_000);
+    const short = long.subarray(DEFLATE_CHUNK - 50_000, 2 * DEFLATE_CHUNK + 50_000);
     const expected = gzipMember(short);
-    for (const size of [1, 7, 65_536, CHUNK, short.length]) {
+    for (const size of [1, 7, 65_536, DEFLATE_CHUNK, short.length]) {
       same(await collect(gzip(pieces(short, size))), expected, `pieces of ${size}`);
     }
     const empty = async function* (): Bytes {
@@ -179,7 +186,7 @@ describe("gzip", () => {
       gzipMember(new Uint8Array(0)),
       "nothing",
     );
-    for (const size of [CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK]) {
+    for (const size of [DEFLATE_CHUNK - 1, DEFLATE_CHUNK, DEFLATE_CHUNK + 1, 2 * DEFLATE_CHUNK]) {
       const data = make("records", size, 9);
       same(await collect(gzip(pieces(data, 65_536))), gzipMember(data), `${size} bytes`);
     }
@@ -187,8 +194,8 @@ describe("gzip", () => {
 
   test("the same bytes come out of any number of threads, one after the other used for several", async () => {
     const inputs = [
-      make("mixed", 9 * CHUNK + 77, 21),
-      make("text", 5 * CHUNK, 22),
+      make("mixed", 9 * DEFLATE_CHUNK + 77, 21),
+      make("text", 5 * DEFLATE_CHUNK, 22),
       make("random", 100, 23),
     ];
     const expected = inputs.map(gzipMember);
@@ -210,7 +217,7 @@ describe("gzip", () => {
   });
 
   test("noise grows by no more than 0.02 %", async () => {
-    const data = make("random", 4 * CHUNK, 31);
+    const data = make("random", 4 * DEFLATE_CHUNK, 31);
     const member = await gzipped(data);
     assert.ok(member.length <= data.length * 1.0002, `${member.length} of ${data.length} bytes`);
   });
@@ -218,14 +225,14 @@ describe("gzip", () => {
   test("a thread that fails, a source that fails, a reader that leaves", async () => {
     const crew = encoders({ threads: 2, entry });
     try {
-      const data = make("text", 9 * CHUNK, 41);
+      const data = make("text", 9 * DEFLATE_CHUNK, 41);
       const expected = gzipMember(data);
       const poisoned = data.slice();
-      poisoned.set(Buffer.from("the thread is to fail"), 2 * CHUNK);
+      poisoned.set(Buffer.from("the thread is to fail"), 2 * DEFLATE_CHUNK);
       const failure = collect(gzip(pieces(poisoned, 500_000), { encoders: crew }));
-      await assert.rejects(failure, (error) => isFault(error, "internal"));
+      await assert.rejects(failure, (error) => isIngotError(error, "internal"));
       const breaking = async function* (): Bytes {
-        yield* pieces(data.subarray(0, 7 * CHUNK), 500_000);
+        yield* pieces(data.subarray(0, 7 * DEFLATE_CHUNK), 500_000);
         throw new Error("the source broke");
       };
       await assert.rejects(collect(gzip(breaking(), { encoders: crew })), /the source broke/);
@@ -241,7 +248,7 @@ describe("gzip", () => {
   });
 
   test("is the same in memory that is used again, read one piece behind", async () => {
-    const data = make("mixed", 12 * CHUNK + 5, 43);
+    const data = make("mixed", 12 * DEFLATE_CHUNK + 5, 43);
     const crew = encoders({ threads: 2, entry });
     try {
       for (const encoders of [undefined, crew]) {
@@ -264,7 +271,7 @@ describe("gzip", () => {
     const source = async function* (): Bytes {
       for (;;) {
         read++;
-        yield new Uint8Array(CHUNK);
+        yield new Uint8Array(DEFLATE_CHUNK);
       }
     };
     try {
@@ -311,7 +318,7 @@ describe("golden digests", () => {
 });
 
 describe("other decoders read it", () => {
-  const data = make("mixed", 2 * CHUNK + 999, 51);
+  const data = make("mixed", 2 * DEFLATE_CHUNK + 999, 51);
   const decoders: readonly (readonly [program: string, ...args: string[]])[] = [
     ["gzip", "-dc"],
     ["pigz", "-dc"],

@@ -3,8 +3,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { sha256Hex } from "../../../src/base/hash.ts";
-import { Tally, work } from "../../../src/base/workers/pool.ts";
-import { type Checked, type CheckTask, perform, type Task } from "../../../src/jobs/perform.ts";
+import { Progress, runAll } from "../../../src/base/workers/pool.ts";
+import { type Checked, type CheckTask, type Job, runJob } from "../../../src/jobs/perform.ts";
 import { faultOf } from "../../support/fault.ts";
 import { tempDir } from "../../support/process/temp.ts";
 
@@ -19,9 +19,9 @@ test("threads give the results of this thread, in the order of the tasks", async
     return { kind: "check", extents: [{ path, offset: i, size: 900 }] };
   });
   const run = async (threads: number, from: URL | undefined) => {
-    const tally = new Tally();
-    const results = (await work<Task, unknown>(tasks, {
-      handler: perform,
+    const tally = new Progress();
+    const results = (await runAll<Job, unknown>(tasks, {
+      handler: runJob,
       entry: from,
       threads,
       tally,
@@ -36,15 +36,15 @@ test("threads give the results of this thread, in the order of the tasks", async
 
 test("a failure in a thread arrives as the fault it is, and the others stop", async (t) => {
   const dir = tempDir(t);
-  const task = (name: string): Task => ({
+  const task = (name: string): Job => ({
     kind: "fill",
     to: { parts: [{ path: join(dir, name), size: 1 }], offset: 0 },
     pieces: [Buffer.from("x")],
   });
   const tasks = ["a", "b", "c", "d"].map(task);
-  const tally = new Tally();
+  const tally = new Progress();
   const facts = await faultOf("io", () =>
-    work<Task, unknown>(tasks, { handler: perform, entry, threads: 2, tally }),
+    runAll<Job, unknown>(tasks, { handler: runJob, entry, threads: 2, tally }),
   );
   assert.equal(facts.code, "ENOENT");
   assert.ok(tally.stopped);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { masked } from "../../../src/base/redact.ts";
+import { redactCredentials } from "../../../src/base/redact.ts";
 
 test("who logs in is masked, and nothing else", () => {
   const cases: readonly (readonly [string, string])[] = [
@@ -16,7 +16,7 @@ test("who logs in is masked, and nothing else", () => {
     ["https://$U:s3cret@h", "https://***@h"],
     ["https://${T:-s3cret}@h", "https://***@h"],
   ];
-  for (const [text, shown] of cases) assert.equal(masked(text), shown);
+  for (const [text, shown] of cases) assert.equal(redactCredentials(text), shown);
   for (const text of [
     "https://h/x@v1",
     "https://h?a@b",
@@ -26,5 +26,5 @@ test("who logs in is masked, and nothing else", () => {
     "x:1@sha256:0",
     "a b:c",
   ])
-    assert.equal(masked(text), text);
+    assert.equal(redactCredentials(text), text);
 });

@@ -3,8 +3,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Fault, isFault } from "../../../src/base/error.ts";
-import { run, shellLine, statusText, which } from "../../../src/base/process/run.ts";
+import { type IngotError, isIngotError } from "../../../src/base/error.ts";
+import { runProcess, shellLine, statusText, which } from "../../../src/base/process/run.ts";
 import { testWith } from "../../support/process/needs.ts";
 import { tempDir } from "../../support/process/temp.ts";
 
@@ -12,7 +12,10 @@ const PATH = process.env.PATH ?? "";
 const here = { cwd: "/", env: { PATH } };
 
 testWith(["env"], "run: the environment is the given one and nothing else", async () => {
-  const { stdout, status } = await run(["env"], { cwd: "/", env: { PATH, A: "1 2", B: "" } });
+  const { stdout, status } = await runProcess(["env"], {
+    cwd: "/",
+    env: { PATH, A: "1 2", B: "" },
+  });
   assert.equal(status, 0);
   const lines = stdout.trimEnd().split("\n");
   assert.deepEqual(new Set(lines), new Set([`PATH=${PATH}`, "A=1 2", "B="]));
@@ -20,26 +23,26 @@ testWith(["env"], "run: the environment is the given one and nothing else", asyn
 
 testWith(["printf"], "run: arguments arrive as they are, no shell sees them", async () => {
   const words = ["", "a b", "$HOME", "`id`", "'", '"', "*", ";", "a\nb", "ü", "-n"];
-  const { stdout } = await run(["printf", "<%s>", ...words], here);
+  const { stdout } = await runProcess(["printf", "<%s>", ...words], here);
   assert.equal(stdout, words.map((word) => `<${word}>`).join(""));
 });
 
 testWith(["sh"], "run: the status is an answer, also when a signal ended the program", async () => {
-  const failed = await run(["sh", "-c", "echo out; echo err >&2; exit 7"], here);
+  const failed = await runProcess(["sh", "-c", "echo out; echo err >&2; exit 7"], here);
   assert.deepEqual(failed, { status: 7, stdout: "out\n", stderr: "err\n" });
   assert.equal(statusText(failed.status), "exit status 7");
-  const killed = await run(["sh", "-c", "kill -TERM $$"], here);
+  const killed = await runProcess(["sh", "-c", "kill -TERM $$"], here);
   assert.equal(killed.status, "SIGTERM");
   assert.equal(statusText(killed.status), "killed by SIGTERM");
 });
 
 testWith(["cat"], "run: nothing is on stdin", async () => {
-  assert.deepEqual(await run(["cat"], here), { status: 0, stdout: "", stderr: "" });
+  assert.deepEqual(await runProcess(["cat"], here), { status: 0, stdout: "", stderr: "" });
 });
 
 testWith(["sh", "pwd"], "run: in the folder that is given", async (t) => {
   const cwd = tempDir(t);
-  assert.equal((await run(["pwd"], { ...here, cwd })).stdout, `${cwd}\n`);
+  assert.equal((await runProcess(["pwd"], { ...here, cwd })).stdout, `${cwd}\n`);
 });
 
 testWith(
@@ -47,19 +50,19 @@ testWith(
   "run: of much output, the first and the last part are kept",
   async () => {
     const script = "echo first; yes | head -c 3000000; echo last";
-    const { stdout, status } = await run(["sh", "-c", script], { ...here, keep: 1000 });
+    const { stdout, status } = await runProcess(["sh", "-c", script], { ...here, keep: 1000 });
     assert.equal(status, 0);
     assert.match(stdout, /^first\ny\n/);
     assert.match(stdout, /y\nlast\n$/);
     const left = /\[(\d+) bytes left out\]/.exec(stdout);
     assert.equal(Number(left?.[1]), 3000000 + "first\nlast\n".length - 1000);
-    const whole = await run(["sh", "-c", "yes | head -c 1000"], { ...here, keep: 1000 });
+    const whole = await runProcess(["sh", "-c", "yes | head -c 1000"], { ...here, keep: 1000 });
     assert.equal(whole.stdout, "y\n".repeat(500));
   },
 );
 
 testWith(["sleep"], "run: a program that takes too long is killed", async () => {
-  const { status } = await run(["sleep", "1000"], { ...here, timeout: 20 });
+  const { status } = await runProcess(["sleep", "1000"], { ...here, timeout: 20 });
   assert.equal(status, "timeout");
   assert.equal(statusText(status), "ran out of time");
 });
@@ -72,7 +75,7 @@ testWith(
     const stop = new AbortController();
     // The grandchild keeps the pipes open after its parent is gone; it must not hold us.
     const script = `sleep 1000 & echo $$ $! > ${file}.new && mv ${file}.new ${file}; wait`;
-    const running = run(["sh", "-c", script], { ...here, signal: stop.signal });
+    const running = runProcess(["sh", "-c", script], { ...here, signal: stop.signal });
     const ended = assert.rejects(running, (error) => error === reason);
     while (!existsSync(file)) await new Promise((done) => setTimeout(done, 5));
     const reason = new Error("enough");
@@ -82,39 +85,42 @@ testWith(
     assert.throws(() => process.kill(shell!, 0), { code: "ESRCH" });
     process.kill(sleep!, "SIGKILL");
     await assert.rejects(
-      run(["sleep", "1000"], { ...here, signal: stop.signal }),
+      runProcess(["sleep", "1000"], { ...here, signal: stop.signal }),
       (error) => error === reason,
     );
   },
 );
 
-test("run: a missing program is a Fault that says how to get it", async () => {
-  await assert.rejects(run(["no-such-program", "x"], { ...here, install: "build it" }), (error) => {
-    assert.ok(isFault(error, "program-missing"));
-    assert.deepEqual(error.facts, {
-      program: "no-such-program",
-      needed: "to run no-such-program x",
-      install: "build it",
-    });
-    return true;
-  });
-});
-
-testWith(["true"], "run: a missing folder is a Fault of its own", async (t) => {
-  const cwd = join(tempDir(t), "gone");
+test("run: a missing program is an IngotError that says how to get it", async () => {
   await assert.rejects(
-    run(["true"], { ...here, cwd }),
-    (error) => isFault(error, "not-found") && error.facts.at === cwd,
+    runProcess(["no-such-program", "x"], { ...here, install: "build it" }),
+    (error) => {
+      assert.ok(isIngotError(error, "program-missing"));
+      assert.deepEqual(error.facts, {
+        program: "no-such-program",
+        needed: "to run no-such-program x",
+        install: "build it",
+      });
+      return true;
+    },
   );
 });
 
-test("run: what the system will not start is an io Fault", async (t) => {
+testWith(["true"], "run: a missing folder is an IngotError of its own", async (t) => {
+  const cwd = join(tempDir(t), "gone");
+  await assert.rejects(
+    runProcess(["true"], { ...here, cwd }),
+    (error) => isIngotError(error, "not-found") && error.facts.at === cwd,
+  );
+});
+
+test("run: what the system will not start is an io IngotError", async (t) => {
   const file = join(tempDir(t), "not-a-program");
   writeFileSync(file, "#!/no/such/interpreter\n");
   chmodSync(file, 0o755);
   await assert.rejects(
-    run([file], here),
-    (error: Fault) => isFault(error, "io") && error.facts.doing === "start",
+    runProcess([file], here),
+    (error: IngotError) => isIngotError(error, "io") && error.facts.doing === "start",
   );
 });
 
@@ -137,9 +143,9 @@ test("which: the first executable file in an absolute folder", (t) => {
 
 testWith(["cat", "true"], "a program reads what it is given, or leaves it", async () => {
   const input = "a\n".repeat(100_000);
-  assert.equal((await run(["cat"], { ...here, input })).stdout, input);
-  assert.equal((await run(["cat"], here)).stdout, "");
-  assert.equal((await run(["true"], { ...here, input })).status, 0);
+  assert.equal((await runProcess(["cat"], { ...here, input })).stdout, input);
+  assert.equal((await runProcess(["cat"], here)).stdout, "");
+  assert.equal((await runProcess(["true"], { ...here, input })).status, 0);
 });
 
 testWith(["sh", "printf"], "shellLine: a shell reads back the same words", async () => {
@@ -149,7 +155,7 @@ testWith(["sh", "printf"], "shellLine: a shell reads back the same words", async
   await fc.assert(
     fc.asyncProperty(fc.array(word, { maxLength: 5 }), async (words) => {
       const line = shellLine(["printf", "%s\\0", "-", ...words], { cwd: "/" });
-      const { stdout, stderr } = await run(["sh", "-c", line], here);
+      const { stdout, stderr } = await runProcess(["sh", "-c", line], here);
       assert.equal(stderr, "");
       assert.equal(stdout, ["-", ...words].map((text) => `${text}\0`).join(""));
     }),
@@ -161,5 +167,5 @@ testWith(["sh"], "shellLine: folder and variables", async (t) => {
   const cwd = tempDir(t);
   const line = shellLine(["sh", "-c", 'echo "$X" "$PWD"'], { cwd, variables: { X: "a b" } });
   assert.equal(line, `cd ${cwd} && X='a b' sh -c 'echo "$X" "$PWD"'`);
-  assert.equal((await run(["sh", "-c", line], here)).stdout, `a b ${cwd}\n`);
+  assert.equal((await runProcess(["sh", "-c", line], here)).stdout, `a b ${cwd}\n`);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nearest } from "../../../src/base/suggest.ts";
+import { suggest } from "../../../src/base/suggest.ts";
 
 test("a missing, surplus, wrong or swapped letter is near", () => {
   for (const slip of [
@@ -11,7 +11,7 @@ test("a missing, surplus, wrong or swapped letter is near", () => {
     "Columns.Width",
   ]) {
     assert.deepEqual(
-      nearest(slip, ["template", "columns.width", "json.skip"]),
+      suggest(slip, ["template", "columns.width", "json.skip"]),
       ["columns.width"],
       slip,
     );
@@ -19,15 +19,15 @@ test("a missing, surplus, wrong or swapped letter is near", () => {
 });
 
 test("another word is not, nor is the word itself", () => {
-  assert.deepEqual(nearest("export", ["verify", "export", "list"]), []);
-  assert.deepEqual(nearest("", ["a", "ab"]), []);
-  assert.deepEqual(nearest("h", ["y", "hi"]), []);
+  assert.deepEqual(suggest("export", ["verify", "export", "list"]), []);
+  assert.deepEqual(suggest("", ["a", "ab"]), []);
+  assert.deepEqual(suggest("h", ["y", "hi"]), []);
 });
 
 test("the nearest comes first, and three are enough", () => {
   assert.deepEqual(
-    nearest("abcdefghi", ["abcdefgxx", "abcdefghx", "abcdexxxi", "bbcdefghx", "xbcdefghx"])[0],
+    suggest("abcdefghi", ["abcdefgxx", "abcdefghx", "abcdexxxi", "bbcdefghx", "xbcdefghx"])[0],
     "abcdefghx",
   );
-  assert.equal(nearest("abc", ["abd", "abe", "abf", "abg"]).length, 3);
+  assert.equal(suggest("abc", ["abd", "abe", "abf", "abg"]).length, 3);
 });

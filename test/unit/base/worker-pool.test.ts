@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isFault } from "../../../src/base/error.ts";
-import { Crew } from "../../../src/base/workers/worker-pool.ts";
+import { isIngotError } from "../../../src/base/error.ts";
+import { WorkerPool } from "../../../src/base/workers/worker-pool.ts";
 import type { CrewTask } from "../../support/workers/pool-worker.ts";
 
 const entry = new URL("../../support/workers/pool-worker.ts", import.meta.url);
 
-function crewOf(threads: number): Crew<CrewTask, number> {
+function crewOf(threads: number): WorkerPool<CrewTask, number> {
   const handler = (task: CrewTask) => ("echo" in task ? task.echo : -1);
-  return new Crew({ handler, entry, threads });
+  return new WorkerPool({ handler, entry, threads });
 }
 
 test("each asker gets its own answer, whatever the order of the ends", async () => {
@@ -32,7 +32,7 @@ test("a task that fails concerns its asker alone", async () => {
     const fine = crew.ask({ echo: 1, after: 0 });
     await assert.rejects(
       failed,
-      (error) => isFault(error, "internal") && error.facts.message === "as asked",
+      (error) => isIngotError(error, "internal") && error.facts.message === "as asked",
     );
     assert.equal(await fine, 1);
   } finally {
@@ -45,7 +45,9 @@ test("a thread that has gone is not waited for", async () => {
   try {
     assert.equal(await crew.ask({ leave: true }), -1);
     await new Promise((resolve) => setTimeout(resolve, 500));
-    await assert.rejects(crew.ask({ echo: 1, after: 0 }), (error) => isFault(error, "internal"));
+    await assert.rejects(crew.ask({ echo: 1, after: 0 }), (error) =>
+      isIngotError(error, "internal"),
+    );
   } finally {
     await crew.end();
     await crew.end();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { GLOBALS, type Options } from "../../../src/cli/args/options.ts";
-import { hasFlag, parseArgs, splitCommand } from "../../../src/cli/args/parse.ts";
+import { hasFlag, parseArgs, splitCommandLine } from "../../../src/cli/args/parse.ts";
 import { faultOf } from "../../support/fault.ts";
 
 const options = {
@@ -197,7 +197,7 @@ describe("splitCommand", () => {
   ];
   for (const [words, name, rest] of cases) {
     test(JSON.stringify(words), () => {
-      assert.deepEqual(splitCommand(words, GLOBALS), { name, words: rest });
+      assert.deepEqual(splitCommandLine(words, GLOBALS), { name, words: rest });
     });
   }
 });

@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Fault, type FaultCode, type Faults } from "../../../src/base/error.ts";
-import { alternatives, formatProblem, sentence } from "../../../src/cli/output/error-messages.ts";
+import { type ErrorCode, type ErrorDetails, IngotError } from "../../../src/base/error.ts";
 import {
-  clean,
+  alternatives,
+  describeError,
+  formatProblem,
+} from "../../../src/cli/output/error-messages.ts";
+import {
   cleanLine,
-  count,
+  escapeControl,
   formatBytes,
+  plural,
   quote,
-  quotePlace,
+  quoteSubject,
   table,
 } from "../../../src/cli/output/text.ts";
 
@@ -17,8 +21,8 @@ const B = `sha256:${"b".repeat(64)}`;
 const problem = { file: "gadget.yaml", line: 3, column: 5, message: "no key x", hint: "y?" };
 
 type Samples = {
-  readonly [C in FaultCode]: readonly (readonly [
-    facts: Faults[C],
+  readonly [C in ErrorCode]: readonly (readonly [
+    facts: ErrorDetails[C],
     message: string,
     more?: { readonly hint?: RegExp; readonly details?: readonly string[] },
   ])[];
@@ -290,7 +294,7 @@ describe("the sentence for", () => {
     test(code, () => {
       assert.ok(cases.length > 0);
       for (const [facts, message, more = {}] of cases) {
-        const said = sentence(new Fault(code as FaultCode, facts));
+        const said = describeError(new IngotError(code as ErrorCode, facts));
         assert.equal(said.message, message);
         assert.doesNotMatch(
           `${said.message}${said.hint}`.replace(/undefined$/, ""),
@@ -317,10 +321,10 @@ test("alternatives", () => {
 describe("text", () => {
   test("clean leaves a terminal nothing to obey", () => {
     assert.equal(
-      clean("a\u001b[31mb\u0007\u009b\u202ec\r"),
+      escapeControl("a\u001b[31mb\u0007\u009b\u202ec\r"),
       "a\\u001b[31mb\\u0007\\u009b\\u202ec\\u000d",
     );
-    assert.equal(clean("a\tb\nä 文 🦊"), "a\tb\nä 文 🦊");
+    assert.equal(escapeControl("a\tb\nä 文 🦊"), "a\tb\nä 文 🦊");
   });
 
   test("cleanLine leaves one line", () => {
@@ -329,8 +333,8 @@ describe("text", () => {
 
   test("quote keeps what is quoted", () => {
     assert.deepEqual([quote("a"), quote('"a"'), quote('a"b')], ['"a"', '"a"', '"a\\"b"']);
-    assert.equal(quotePlace("a in b"), '"a" in "b"');
-    assert.equal(quotePlace("standard input"), "standard input");
+    assert.equal(quoteSubject("a in b"), '"a" in "b"');
+    assert.equal(quoteSubject("standard input"), "standard input");
   });
 
   test("formatBytes", () => {
@@ -350,7 +354,7 @@ describe("text", () => {
 
   test("count", () => {
     assert.deepEqual(
-      [count(0, "image"), count(1, "image"), count(2, "image")],
+      [plural(0, "image"), plural(1, "image"), plural(2, "image")],
       ["0 images", "1 image", "2 images"],
     );
   });

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { utf8 } from "../../../src/base/bytes.ts";
 import { quoted, quotedList } from "../../../src/dockerfile/image/go-format.ts";
 import { BadSubstitution, expand } from "../../../src/dockerfile/lexer/expand.ts";
-import { jsonStrings, splitCommand, splitQuoted } from "../../../src/dockerfile/lexer/split.ts";
+import { jsonStrings, splitInstruction, splitQuoted } from "../../../src/dockerfile/lexer/split.ts";
 import { replaceMatches, trimMatch } from "../../../src/dockerfile/lexer/substitute.ts";
 import { parseDockerfile } from "../../../src/dockerfile/read.ts";
 import { formatDuration, parseDuration } from "../../../src/dockerfile/syntax/duration.ts";
@@ -84,7 +84,7 @@ test("signals", () => {
 
 test("words know where they stand", () => {
   const line = { text: '  COPY --a="b c" -- --d  e ', at: 0 };
-  const { name, flags, rest } = splitCommand(line, "\\");
+  const { name, flags, rest } = splitInstruction(line, "\\");
   assert.deepEqual(name, { text: "COPY", at: 2 });
   assert.deepEqual(flags, [{ text: "--a=b c", at: 7 }]);
   assert.deepEqual(rest, { text: "--d  e", at: 20 });

@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { utf8 } from "../../../src/base/bytes.ts";
-import { parseRecipe, type Recipe } from "../../../src/gadget/spec/build-file.ts";
+import { type BuildFile, parseBuildFile } from "../../../src/gadget/spec/build-file.ts";
 import { shown } from "../../support/gadget-problems.ts";
 
 const parse = (source: string) => {
-  const { value, problems } = parseRecipe(utf8(source), "build.yaml");
+  const { value, problems } = parseBuildFile(utf8(source), "build.yaml");
   return { value, shown: shown(problems, "build.yaml") };
 };
 
 test("a recipe is read, and what is left out is left to the defaults", () => {
-  const cases: [string, Recipe][] = [
+  const cases: [string, BuildFile][] = [
     ["", {}],
     ["# nothing yet\n", {}],
     ["{}\n", {}],
@@ -32,7 +32,7 @@ test("a recipe is read, and what is left out is left to the defaults", () => {
 
 test("mistakes in a recipe are reported at their place", () => {
   const knows = "it knows ebpfsource, wasm, metadata";
-  const cases: [string, Recipe, string[]][] = [
+  const cases: [string, BuildFile, string[]][] = [
     [
       "wsam: a.go\n",
       {},

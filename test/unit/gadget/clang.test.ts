@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Arch, compileProgram, type Program } from "../../../src/gadget/compile/clang.ts";
+import { type Arch, compileProgram, type EbpfProgram } from "../../../src/gadget/compile/clang.ts";
 import { faultOf } from "../../support/fault.ts";
 import { testWith } from "../../support/process/needs.ts";
 import { run } from "../../support/process/run.ts";
@@ -43,7 +43,7 @@ char LICENSE[] SEC("license") = "GPL";
 };
 
 /** The program of `FILES` under `at`, for the gadget in its folder `gadget`. */
-function programAt(at: string, workDir: string, more: Partial<Program> = {}): Program {
+function programAt(at: string, workDir: string, more: Partial<EbpfProgram> = {}): EbpfProgram {
   return {
     root: join(at, "gadget"),
     source: "src/program.bpf.c",
@@ -61,8 +61,8 @@ function programAt(at: string, workDir: string, more: Partial<Program> = {}): Pr
 function single(
   t: Parameters<typeof tempDir>[0],
   source: string,
-  more: Partial<Program> = {},
-): Program {
+  more: Partial<EbpfProgram> = {},
+): EbpfProgram {
   const root = tempDir(t);
   writeFileSync(join(root, "program.bpf.c"), source);
   return {
@@ -265,7 +265,7 @@ testWith(CLANG, "a folder of headers that is none", async (t) => {
   ];
   writeFileSync(file, "");
   mkdirSync(odd);
-  const compile = (more: Partial<Program>) => () => compileProgram(single(t, "", more));
+  const compile = (more: Partial<EbpfProgram>) => () => compileProgram(single(t, "", more));
   assert.equal((await faultOf("not-found", compile({ includes: [missing] }))).at, `-I ${missing}`);
   assert.equal((await faultOf("not-found", compile({ headers: file }))).at, `--headers ${file}`);
   await faultOf("unsupported", compile({ includes: [odd] }));

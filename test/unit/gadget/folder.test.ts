@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { isFault } from "../../../src/base/error.ts";
+import { isIngotError } from "../../../src/base/error.ts";
 import { readGadgetFolder } from "../../../src/gadget/folder.ts";
 import { lastCommit, newestChange } from "../../../src/gadget/source-epoch.ts";
 import { faultOf } from "../../support/fault.ts";
@@ -164,12 +164,13 @@ testWith(["git"], "lastCommit: of what goes in, however the caller's git is set 
   const usage = async (folderOf: typeof folder, message: RegExp) =>
     assert.rejects(
       lastCommit(folderOf, work),
-      (error) => isFault(error, "usage") && message.test(error.facts.message),
+      (error) => isIngotError(error, "usage") && message.test(error.facts.message),
     );
 
   await assert.rejects(
     lastCommit(folder, work),
-    (error) => isFault(error, "program-failed") && /no git checkout/.test(error.facts.hint ?? ""),
+    (error) =>
+      isIngotError(error, "program-failed") && /no git checkout/.test(error.facts.hint ?? ""),
   );
   await git(0, "init", "-q");
   await git(900, "commit", "-q", "--allow-empty", "-m", "empty");

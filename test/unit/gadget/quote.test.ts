@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf8 } from "../../../src/base/bytes.ts";
 import { parseMetadata } from "../../../src/gadget/spec/metadata.ts";
-import { quote, tame } from "../../../src/gadget/yaml/quote.ts";
+import { quoteForeign, tame } from "../../../src/gadget/yaml/quote.ts";
 import { shown } from "../../support/gadget-problems.ts";
 
 test("foreign text is quoted on one line, cut, and without what steers a terminal", () => {
@@ -15,7 +15,7 @@ test("foreign text is quoted on one line, cut, and without what steers a termina
     ["x".repeat(61), `"${"x".repeat(60)}…"`],
     [`${"x".repeat(59)}😀`, `"${"x".repeat(59)}\\ud83d…"`],
   ];
-  for (const [text, expected] of cases) assert.equal(quote(text), expected);
+  for (const [text, expected] of cases) assert.equal(quoteForeign(text), expected);
 });
 
 test("a sentence with foreign text in it is cut and without what steers a terminal", () => {

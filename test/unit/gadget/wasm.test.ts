@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { makeWasm } from "../../../examples/gadget/hello/make-wasm.ts";
-import { isFault } from "../../../src/base/error.ts";
+import { isIngotError } from "../../../src/base/error.ts";
 import { buildWasm } from "../../../src/gadget/compile/wasm.ts";
 import { checkModule } from "../../../src/gadget/compile/wasm-module.ts";
 import { faultOf } from "../../support/fault.ts";
@@ -31,7 +31,7 @@ function refusal(bytes: readonly number[] | Uint8Array): string | undefined {
     checkModule(Uint8Array.from(bytes), "x.wasm");
     return undefined;
   } catch (error) {
-    assert.ok(isFault(error, "malformed"));
+    assert.ok(isIngotError(error, "malformed"));
     return `${error.facts.why}${error.facts.hint === undefined ? "" : ` (${error.facts.hint})`}`;
   }
 }

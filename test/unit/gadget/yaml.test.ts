@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { utf8 } from "../../../src/base/bytes.ts";
-import type { Problem } from "../../../src/base/error.ts";
-import { type Node, YAML_LIMITS } from "../../../src/gadget/yaml/tree.ts";
+import type { Diagnostic } from "../../../src/base/error.ts";
+import { YAML_LIMITS, type YamlNode } from "../../../src/gadget/yaml/tree.ts";
 import { readYaml } from "../../../src/gadget/yaml/yaml.ts";
 
 const read = (source: string | Uint8Array) =>
   readYaml(typeof source === "string" ? utf8(source) : source, "f.yaml");
 
 /** `2:1 message [hint]`; every problem of a file that cannot be read is an error. */
-const shown = (problems: readonly Problem[]) =>
+const shown = (problems: readonly Diagnostic[]) =>
   problems.map(({ file, line, column, level, message, hint }) => {
     assert.equal(file, "f.yaml");
     assert.equal(level, "error");
@@ -18,7 +18,7 @@ const shown = (problems: readonly Problem[]) =>
   });
 
 /** The tree without places, as JSON would have it. */
-function plain(node: Node): unknown {
+function plain(node: YamlNode): unknown {
   if (node.kind === "scalar") return node.text;
   if (node.kind === "list") return node.items.map(plain);
   return Object.fromEntries(
@@ -26,7 +26,7 @@ function plain(node: Node): unknown {
   );
 }
 
-function treeOf(source: string | Uint8Array): Node {
+function treeOf(source: string | Uint8Array): YamlNode {
   const { root, problems } = read(source);
   assert.deepEqual(shown(problems), []);
   assert.ok(root);

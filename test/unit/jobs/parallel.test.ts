@@ -1,8 +1,8 @@
 /** Many things at a time: how they end together. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isFault } from "../../../src/base/error.ts";
-import { inParallel, stopped } from "../../../src/jobs/parallel.ts";
+import { isIngotError } from "../../../src/base/error.ts";
+import { mapConcurrent, stopped } from "../../../src/jobs/parallel.ts";
 
 /** Ends when it is told to, and not before. */
 const stopping = (stop: AbortSignal): Promise<never> =>
@@ -12,7 +12,7 @@ test("the results are in the order of the items, whoever is first, and no more a
   const ends = Array.from({ length: 7 }, () => Promise.withResolvers<void>());
   let under = 0;
   let most = 0;
-  const doubled = inParallel(ends.keys(), 3, async (i) => {
+  const doubled = mapConcurrent(ends.keys(), 3, async (i) => {
     most = Math.max(most, ++under);
     // Each waits for the one after it, where that is under way as well.
     if (i % 3 !== 2 && i < 6) await ends[i + 1]?.promise;
@@ -27,12 +27,12 @@ test("the results are in the order of the items, whoever is first, and no more a
 test("the first failure is the one that is told; the others stop, and no more begin", async () => {
   const seen: string[] = [];
   const first = new Error("first");
-  const all = inParallel(["waits", "fails", "waits", "never"], 3, async (item, stop) => {
+  const all = mapConcurrent(["waits", "fails", "waits", "never"], 3, async (item, stop) => {
     seen.push(item);
     if (item === "fails") throw first;
     await stopping(stop).catch((error: unknown) => {
       seen.push("stopped");
-      assert.ok(isFault(error, "internal"));
+      assert.ok(isIngotError(error, "internal"));
       throw error;
     });
   });
@@ -44,12 +44,12 @@ test("what one of many does in parallel stops with it", async () => {
   const first = new Error("first");
   const begun = Promise.withResolvers<void>();
   const ended: string[] = [];
-  const all = inParallel(["outer", "fails"], 2, async (item, stop) => {
+  const all = mapConcurrent(["outer", "fails"], 2, async (item, stop) => {
     if (item === "fails") {
       await begun.promise;
       throw first;
     }
-    const inner = inParallel(
+    const inner = mapConcurrent(
       [1, 2, 3],
       2,
       (i, end) => {
@@ -67,6 +67,6 @@ test("what one of many does in parallel stops with it", async () => {
 test("what is to stop before it begins does not begin, and says why", async () => {
   const reason = stopped();
   const act = async () => assert.fail("it began");
-  const all = inParallel([1, 2], 2, act, AbortSignal.abort(reason));
+  const all = mapConcurrent([1, 2], 2, act, AbortSignal.abort(reason));
   await assert.rejects(all, (error) => error === reason);
 });

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { entriesOf } from "../../../src/layer/pack/entries.ts";
 import { type Changes, countChanges } from "../../../src/layer/tree/changes.ts";
 import type { Entry, Node } from "../../../src/layer/tree/entry.ts";
-import { join, memberName, nameOf, parentOf } from "../../../src/layer/tree/path.ts";
+import { baseName, join, memberName, parentOf } from "../../../src/layer/tree/path.ts";
 import type { Times } from "../../../src/layer/tree/times.ts";
 import { Tree } from "../../../src/layer/tree/tree.ts";
 import { applyLayer } from "../../../src/layer/unpack/apply.ts";
@@ -286,7 +286,7 @@ test("every difference has its entry, and no other path but the folders on the w
       const all = differences(changes);
       const entries = new Set(entriesOf(changes, KEEP).map(({ path }) => path));
       const wanted = [...all].map(([path, what]) => {
-        const name = what === "removed" ? `.wh.${nameOf(path)}` : nameOf(path);
+        const name = what === "removed" ? `.wh.${baseName(path)}` : baseName(path);
         return join(parentOf(path), name);
       });
       for (const path of wanted) assert.ok(entries.delete(path), path);

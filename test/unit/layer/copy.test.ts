@@ -6,16 +6,16 @@ import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { concat } from "../../../src/base/bytes.ts";
-import { isFault } from "../../../src/base/error.ts";
+import { isIngotError } from "../../../src/base/error.ts";
 import { type CopyRequest, copyInto } from "../../../src/layer/copy/copy.ts";
-import { makeDirectory } from "../../../src/layer/copy/workdir.ts";
+import { addWorkdir } from "../../../src/layer/copy/workdir.ts";
 import { entriesOf } from "../../../src/layer/pack/entries.ts";
 import { pack } from "../../../src/layer/pack/pack.ts";
 import { countChanges } from "../../../src/layer/tree/changes.ts";
 import { diskTree } from "../../../src/layer/tree/disk-tree.ts";
 import type { Node } from "../../../src/layer/tree/entry.ts";
 import { parentOf } from "../../../src/layer/tree/path.ts";
-import { Recorder } from "../../../src/layer/tree/recorder.ts";
+import { TrackedTree } from "../../../src/layer/tree/recorder.ts";
 import type { ReadTree, Tree } from "../../../src/layer/tree/tree.ts";
 import { applyLayer } from "../../../src/layer/unpack/apply.ts";
 import { faultOf } from "../../support/fault.ts";
@@ -650,7 +650,7 @@ test("whatever is copied: the layer, put over what was there, gives what is ther
         await applyLayer(before, members(entries));
         copied += entries.length;
       } catch (error) {
-        if (isFault(error, "not-found") || isFault(error, "unsupported")) return;
+        if (isIngotError(error, "not-found") || isIngotError(error, "unsupported")) return;
         throw error;
       }
       assert.deepEqual(unlinked(show(before)), unlinked(show(image)));
@@ -664,7 +664,7 @@ test("whatever is copied: the layer, put over what was there, gives what is ther
 /** A tar of these. */
 async function tarOf(nodes: Nodes): Promise<Uint8Array> {
   const tree = treeOf({});
-  const recorder = new Recorder(tree);
+  const recorder = new TrackedTree(tree);
   for (const path of pathsOf(treeOf(nodes))) recorder.set(path, treeOf(nodes).get(path)!);
   const pieces: Uint8Array[] = [];
   for await (const piece of pack(entriesOf(recorder.changes, KEEP))) pieces.push(piece.slice());
@@ -798,7 +798,7 @@ testWith(["tar", "gzip"], "ADD gives what GNU tar has packed: the tree that it w
 describe("WORKDIR", () => {
   const made = async (image: Nodes, path: string, user?: string) => {
     const tree = treeOf(image);
-    const changes = await makeDirectory(tree, path, user);
+    const changes = await addWorkdir(tree, path, user);
     const entries = entriesOf(changes, KEEP);
     assert.equal(
       entries.filter(({ path }) => !changes.before.get(path)).length,

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Fault } from "../../../src/base/error.ts";
-import { stage } from "../../../src/build/container-stages.ts";
+import type { IngotError } from "../../../src/base/error.ts";
+import { evaluateTarget } from "../../../src/build/container-stages.ts";
 import { parseDockerfile } from "../../../src/dockerfile/read.ts";
 import { copyInto } from "../../../src/layer/copy/copy.ts";
-import { makeDirectory } from "../../../src/layer/copy/workdir.ts";
+import { addWorkdir } from "../../../src/layer/copy/workdir.ts";
 import { entriesOf } from "../../../src/layer/pack/entries.ts";
 import { pack } from "../../../src/layer/pack/pack.ts";
 import { countChanges } from "../../../src/layer/tree/changes.ts";
 import type { Entry } from "../../../src/layer/tree/entry.ts";
 import { BuildMembers, checkMembers, checkPath } from "../../../src/layer/tree/limits.ts";
-import { Recorder } from "../../../src/layer/tree/recorder.ts";
+import { TrackedTree } from "../../../src/layer/tree/recorder.ts";
 import { Tree } from "../../../src/layer/tree/tree.ts";
 import { unpack } from "../../../src/layer/unpack/unpack.ts";
 import { DEPTH_LIMIT, LAYER_MEMBERS, PATH_LIMIT } from "../../../src/tar/limits.ts";
@@ -26,7 +26,7 @@ const long = (bytes: number) =>
     .slice(0, bytes - 1)
     .concat("z");
 
-const tooLarge = async (act: () => unknown): Promise<Partial<Fault<"too-large">["facts"]>> => {
+const tooLarge = async (act: () => unknown): Promise<Partial<IngotError<"too-large">["facts"]>> => {
   const { at, ...facts } = await faultOf("too-large", act);
   assert.ok(at.length <= 61, `the message has all of the path: ${at.length}`);
   return facts;
@@ -75,7 +75,7 @@ describe("a path of a layer", () => {
   });
 
   test("at its bounds is read back", async () => {
-    const recorder = new Recorder(new Tree("the image"));
+    const recorder = new TrackedTree(new Tree("the image"));
     for (const path of [deep(DEPTH_LIMIT), long(PATH_LIMIT - 1), "é".repeat(127)]) {
       const parts = path.split("/");
       for (let i = 1; i <= parts.length; i++) recorder.set(parts.slice(0, i).join("/"), node("/"));
@@ -98,7 +98,7 @@ describe("a path of a layer", () => {
     gone.remove(name);
     const facts = await tooLarge(() => entriesOf({ before: tree, after: gone }, KEEP));
     assert.deepEqual(facts, { what: "a name in the path", actual: 256, limit: 255 });
-    const below = new Recorder(tree);
+    const below = new TrackedTree(tree);
     below.set(`${"m".repeat(256)}/new`, node("x"));
     await tooLarge(() => entriesOf(below.changes, KEEP));
   });
@@ -107,10 +107,10 @@ describe("a path of a layer", () => {
 describe("a destination", () => {
   test("of WORKDIR is as deep as it may be, or refused before anything is made", async () => {
     const tree = new Tree("the image");
-    const made = await makeDirectory(tree, `/${deep(DEPTH_LIMIT)}`);
+    const made = await addWorkdir(tree, `/${deep(DEPTH_LIMIT)}`);
     assert.equal(countChanges(made), DEPTH_LIMIT);
     const empty = new Tree("the image");
-    const facts = await tooLarge(() => makeDirectory(empty, `/${deep(DEPTH_LIMIT + 1)}`));
+    const facts = await tooLarge(() => addWorkdir(empty, `/${deep(DEPTH_LIMIT + 1)}`));
     assert.deepEqual(facts, {
       what: "the destination (WORKDIR)",
       actual: 257,
@@ -123,7 +123,7 @@ describe("a destination", () => {
   test("a hundred thousand folders deep is a fault like any other", async () => {
     const path = `/${deep(100_000)}`;
     const bytes = { actual: 200_001, limit: 4096 };
-    assert.deepEqual(await tooLarge(() => makeDirectory(new Tree("the image"), path)), {
+    assert.deepEqual(await tooLarge(() => addWorkdir(new Tree("the image"), path)), {
       what: "the destination (WORKDIR)",
       ...bytes,
     });
@@ -136,7 +136,7 @@ describe("a destination", () => {
 
   test("and what is put there are too deep together", async () => {
     const from = new Tree("the context");
-    await makeDirectory(from, `/${deep(200)}`);
+    await addWorkdir(from, `/${deep(200)}`);
     const into = new Tree("the image");
     const fit = await copying(from, `/${deep(56)}/`, into.copy());
     assert.equal(entriesOf(fit, KEEP).length, 256);
@@ -154,7 +154,7 @@ describe("the number of members", () => {
   });
 
   test("of a layer stops an instruction while it copies", async () => {
-    const recorder = new Recorder(new Tree("the image"));
+    const recorder = new TrackedTree(new Tree("the image"));
     const file = node("x");
     let made = 0;
     const { actual } = await tooLarge(() => {
@@ -165,7 +165,7 @@ describe("the number of members", () => {
   });
 
   test("of a layer is not how often something was set", async () => {
-    const recorder = new Recorder(treeOf({ a: "x" }));
+    const recorder = new TrackedTree(treeOf({ a: "x" }));
     const [one, other] = [node("x"), node("y")];
     for (let set = 0; set < LAYER_MEMBERS; set++) recorder.set(`${set % 3}`, one);
     for (let set = 0; set < 300_000; set++) recorder.set("a", set % 2 === 0 ? one : other);
@@ -187,7 +187,7 @@ describe("the number of members", () => {
 
   const build = (text: string, members: BuildMembers) => {
     const platform = { os: "linux", architecture: "amd64" };
-    return stage({
+    return evaluateTarget({
       file: parseDockerfile(Buffer.from(text), "Dockerfile"),
       target: undefined,
       scope: { buildArgs: new Map(), platform, buildPlatform: platform },

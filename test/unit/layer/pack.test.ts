@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { Bytes } from "../../../src/base/bytes.ts";
-import { gather } from "../../../src/base/fs/read-ranges.ts";
-import { stampOf } from "../../../src/base/fs/unchanged-file.ts";
+import { readRanges } from "../../../src/base/fs/read-ranges.ts";
+import { snapshotOf } from "../../../src/base/fs/unchanged-file.ts";
 import { sortedBy } from "../../../src/base/order.ts";
-import { Crew } from "../../../src/base/workers/worker-pool.ts";
+import { WorkerPool } from "../../../src/base/workers/worker-pool.ts";
 import { Fingerprint, fingerprintOf } from "../../../src/layer/pack/fingerprint.ts";
 import { headerBytes, pack, packedSize } from "../../../src/layer/pack/pack.ts";
-import { Contents, readNode } from "../../../src/layer/tree/contents.ts";
+import { FileReaders, readNode } from "../../../src/layer/tree/contents.ts";
 import type { Entry, FileNode, Meta, Packed } from "../../../src/layer/tree/entry.ts";
 import { unpack } from "../../../src/layer/unpack/unpack.ts";
 import { faultOf } from "../../support/fault.ts";
@@ -63,7 +63,7 @@ function onDisk(path: string): FileNode {
     kind: "file",
     meta: meta(),
     size: stat.size,
-    source: { kind: "disk", path, stamp: stampOf(stat) },
+    source: { kind: "disk", path, stamp: snapshotOf(stat) },
   };
 }
 
@@ -224,7 +224,7 @@ describe("packed", () => {
       assert.ok((await packed(entries)).equals(expected));
       for (const threads of [1, 3]) {
         const entry = new URL("../../support/workers/gather-worker.ts", import.meta.url);
-        const readers = new Crew({ handler: gather, entry, threads });
+        const readers = new WorkerPool({ handler: readRanges, entry, threads });
         try {
           assert.ok((await bytesOf(pack(entries, { readers }))).equals(expected));
           const gone: Entry = { path: "z", node: { ...onDisk(import.meta.filename), size: 5 } };
@@ -502,7 +502,7 @@ describe("files of an archive", () => {
     seen.opened = 0;
     seen.ended = 0;
     const wanted = turn.map((i) => nodes[i]!);
-    const reader = new Contents(wanted, window);
+    const reader = new FileReaders(wanted, window);
     for (const [k, node] of wanted.entries()) {
       const body = await reader.next(archive);
       const got: Uint8Array[] = [];

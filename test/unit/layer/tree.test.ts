@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { byBytes } from "../../../src/base/order.ts";
-import { clean, follow, join, nameOf, parentOf } from "../../../src/layer/tree/path.ts";
+import { baseName, follow, join, normalizePath, parentOf } from "../../../src/layer/tree/path.ts";
 import { Tree } from "../../../src/layer/tree/tree.ts";
 import { faultOf } from "../../support/fault.ts";
 import {
@@ -116,9 +116,9 @@ test("every path that a tree lists is there, sorted within its folder", () => {
 
 test("paths are taken apart, put together and cleaned by their text", () => {
   assert.deepEqual(["a", "a/b/c", ""].map(parentOf), ["", "a/b", ""]);
-  assert.deepEqual(["a", "a/b/c", ""].map(nameOf), ["a", "c", ""]);
+  assert.deepEqual(["a", "a/b/c", ""].map(baseName), ["a", "c", ""]);
   assert.deepEqual([join("", "a"), join("a", "b"), join("a", "")], ["a", "a/b", "a"]);
-  assert.deepEqual(["/a//b/./c/", ".", "../../a", "a/../b", "a/b/.."].map(clean), [
+  assert.deepEqual(["/a//b/./c/", ".", "../../a", "a/../b", "a/b/.."].map(normalizePath), [
     "a/b/c",
     "",
     "a",

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { isFault } from "../../../src/base/error.ts";
+import { isIngotError } from "../../../src/base/error.ts";
 import { sortedBy } from "../../../src/base/order.ts";
 import { pack } from "../../../src/layer/pack/pack.ts";
 import { readNode } from "../../../src/layer/tree/contents.ts";
@@ -656,7 +656,7 @@ describe("an archive", () => {
       if (between.includes(length)) continue;
       await assert.rejects(
         paths(bytes.subarray(0, length)),
-        (error) => isFault(error, "malformed") || isFault(error, "size-differs"),
+        (error) => isIngotError(error, "malformed") || isIngotError(error, "size-differs"),
         `at ${length}`,
       );
     }
@@ -736,7 +736,7 @@ describe("an archive", () => {
         try {
           for (const entry of await unpacked(bad)) assert.ok(!entry.path.split("/").includes(".."));
         } catch (error) {
-          assert.ok(error instanceof Error && isFault(error), `${error}`);
+          assert.ok(error instanceof Error && isIngotError(error), `${error}`);
           assert.notEqual(error.code, "internal");
         }
       }),

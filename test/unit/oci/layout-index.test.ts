@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isFault } from "../../../src/base/error.ts";
+import { isIngotError } from "../../../src/base/error.ts";
 import { formatLayoutIndex } from "../../../src/oci/layout.ts";
 import { parseLayoutIndex } from "../../../src/oci/layout-index.ts";
 import { type Descriptor, INDEX_LIMIT, parseIndex } from "../../../src/oci/manifest.ts";
@@ -41,7 +41,7 @@ function outcome(read: () => unknown): unknown {
   try {
     return JSON.parse(JSON.stringify(read()));
   } catch (error) {
-    if (isFault(error)) return error.code;
+    if (isIngotError(error)) return error.code;
     throw error;
   }
 }

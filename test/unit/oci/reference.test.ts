@@ -3,13 +3,13 @@ import { test } from "node:test";
 import fc from "fast-check";
 import {
   formatReference,
-  type Kind,
+  parseQuery,
   parseReference,
-  parseWanted,
+  type ReferenceKind,
 } from "../../../src/oci/reference.ts";
 import { faultOf } from "../../support/fault.ts";
 
-const complete = (text: string, kind: Kind) => formatReference(parseReference(text, kind));
+const complete = (text: string, kind: ReferenceKind) => formatReference(parseReference(text, kind));
 
 test("short names are completed by the kind of image", () => {
   const table: [string, string, string][] = [
@@ -65,22 +65,26 @@ test("a complete name is its own completion", () => {
     fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,20}$/),
   );
   fc.assert(
-    fc.property(name, fc.constantFrom<Kind>("gadget", "container"), ([parts, tag], kind) => {
-      const once = complete(`${parts.join("/")}:${tag}`, kind);
-      assert.equal(complete(once, kind), once);
-    }),
+    fc.property(
+      name,
+      fc.constantFrom<ReferenceKind>("gadget", "container"),
+      ([parts, tag], kind) => {
+        const once = complete(`${parts.join("/")}:${tag}`, kind);
+        assert.equal(complete(once, kind), once);
+      },
+    ),
   );
 });
 
 test("what is looked up may be a name, a digest, or both", () => {
   const digest = `sha256:${"a".repeat(64)}` as const;
-  assert.deepEqual(parseWanted("x"), {
+  assert.deepEqual(parseQuery("x"), {
     references: ["ghcr.io/inspektor-gadget/gadget/x:latest", "docker.io/library/x:latest"],
   });
-  assert.deepEqual(parseWanted("x", ["container"]), { references: ["docker.io/library/x:latest"] });
-  assert.deepEqual(parseWanted("example.com/x:1"), { references: ["example.com/x:1"] });
-  assert.deepEqual(parseWanted(digest), { references: [], digest });
-  assert.deepEqual(parseWanted(`example.com/x:1@${digest}`), {
+  assert.deepEqual(parseQuery("x", ["container"]), { references: ["docker.io/library/x:latest"] });
+  assert.deepEqual(parseQuery("example.com/x:1"), { references: ["example.com/x:1"] });
+  assert.deepEqual(parseQuery(digest), { references: [], digest });
+  assert.deepEqual(parseQuery(`example.com/x:1@${digest}`), {
     references: ["example.com/x:1"],
     digest,
   });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { parsePlace, parseRule, Renaming } from "../../../src/oci/rename.ts";
+import { NameMapping, parseMirrorTarget, parseRenameRule } from "../../../src/oci/rename.ts";
 import { faultOf } from "../../support/fault.ts";
 
 const renamed = (name: string, to: string, ...rules: string[]) =>
-  new Renaming(parsePlace(to), rules.map(parseRule)).of(name);
+  new NameMapping(parseMirrorTarget(to), rules.map(parseRenameRule)).of(name);
 
 test("the place takes the registry's stead, and a rule goes before it", () => {
   const app = "ghcr.io/me/app:v1";
@@ -46,18 +46,27 @@ test("the place takes the registry's stead, and a rule goes before it", () => {
 
 test("what is no place, no rule or no name is refused, in words", async () => {
   for (const [act, said] of [
-    [() => parsePlace("registry/mirror"), /does not begin with a registry's host/],
-    [() => parsePlace("mirror"), /should be HOST or HOST\/PREFIX/],
-    [() => parsePlace("far.example/a:v1"), /has a tag or a digest/],
-    [() => parsePlace("far.example/A"), /is not valid: "A" is not a valid part of a repository/],
-    [() => parsePlace("far.example//a"), /is not valid: "" is not a valid part/],
-    [() => parsePlace("https://far.example"), /is a URL or says who logs in, should be HOST/],
-    [() => parsePlace("u:secret@far.example/a"), /place "\*\*\*@far\.example\/a" is a URL or says/],
-    [() => parseRule("ghcr.io"), /expected OLD=NEW/],
-    [() => parseRule("=a"), /expected OLD=NEW/],
-    [() => parseRule("/=a"), /expected OLD=NEW/],
-    [() => parseRule("a=b=c"), /expected OLD=NEW/],
-    [() => parseRule("docker://a=b"), /expected OLD=NEW/],
+    [() => parseMirrorTarget("registry/mirror"), /does not begin with a registry's host/],
+    [() => parseMirrorTarget("mirror"), /should be HOST or HOST\/PREFIX/],
+    [() => parseMirrorTarget("far.example/a:v1"), /has a tag or a digest/],
+    [
+      () => parseMirrorTarget("far.example/A"),
+      /is not valid: "A" is not a valid part of a repository/,
+    ],
+    [() => parseMirrorTarget("far.example//a"), /is not valid: "" is not a valid part/],
+    [
+      () => parseMirrorTarget("https://far.example"),
+      /is a URL or says who logs in, should be HOST/,
+    ],
+    [
+      () => parseMirrorTarget("u:secret@far.example/a"),
+      /place "\*\*\*@far\.example\/a" is a URL or says/,
+    ],
+    [() => parseRenameRule("ghcr.io"), /expected OLD=NEW/],
+    [() => parseRenameRule("=a"), /expected OLD=NEW/],
+    [() => parseRenameRule("/=a"), /expected OLD=NEW/],
+    [() => parseRenameRule("a=b=c"), /expected OLD=NEW/],
+    [() => parseRenameRule("docker://a=b"), /expected OLD=NEW/],
     [() => renamed("a.b/x:v1", "far.example", "a.b=c", "a.b/=d"), /two rules for a\.b/],
     [
       () => renamed("a.b/x:v1", "far.example", "a.b=UPPER"),
@@ -70,7 +79,10 @@ test("what is no place, no rule or no name is refused, in words", async () => {
 });
 
 test("a rule that fits no name is told of", () => {
-  const renaming = new Renaming(parsePlace("far.example"), ["a.b=x", "c.d=y"].map(parseRule));
+  const renaming = new NameMapping(
+    parseMirrorTarget("far.example"),
+    ["a.b=x", "c.d=y"].map(parseRenameRule),
+  );
   assert.equal(renaming.of("a.b/p:v1"), "far.example/x/p:v1");
   assert.deepEqual(
     renaming.unused.map(({ text }) => text),

@@ -166,6 +166,6 @@ test("a list that ends within is not taken for a short one", async (t) => {
     });
     const { digest } = registry.put(image).descriptor;
     const repository = registry.client().repository("x");
-    await assert.rejects(repository.referrers(digest), { name: "Fault" }, name);
+    await assert.rejects(repository.referrers(digest), { name: "IngotError" }, name);
   }
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { describe, test } from "node:test";
-import { Tally } from "../../../src/base/workers/pool.ts";
+import { Progress } from "../../../src/base/workers/pool.ts";
 import { registryName } from "../../../src/cli/args/registry-name.ts";
 import type { Digest } from "../../../src/oci/digest.ts";
 import { INDEX, MANIFEST } from "../../../src/oci/media-types.ts";
@@ -465,7 +465,7 @@ describe("a registry", () => {
           response.writeHead(403).end(refused.resolve);
         } else request.resume().on("end", () => response.writeHead(201).end());
       });
-      const working = { entry: undefined, threads: 3, tally: new Tally() };
+      const working = { entry: undefined, threads: 3, tally: new Progress() };
       const image = { reference: "r/x:v1", descriptor, store };
       const { code } = await faultOf("registry", () =>
         pushImage(image, { to: repository, tag: "v1" }, working),

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { Digest } from "../../../src/oci/digest.ts";
 import {
   apiOf,
-  blobPath,
+  blobUrlPath,
   manifestPath,
   parseProxy,
   referrersPath,
@@ -21,7 +21,7 @@ test("the paths of the distribution specification, below the API of a registry",
   const paths: Readonly<Record<string, string>> = {
     [manifestPath("a/b", "v1")]: "a/b/manifests/v1",
     [manifestPath("a/b", DIGEST)]: `a/b/manifests/${DIGEST}`,
-    [blobPath("a/b", DIGEST)]: `a/b/blobs/${DIGEST}`,
+    [blobUrlPath("a/b", DIGEST)]: `a/b/blobs/${DIGEST}`,
     [uploadPath("a/b")]: "a/b/blobs/uploads/",
     [referrersPath("a/b", DIGEST)]: `a/b/referrers/${DIGEST}`,
     [tagsPath("a/b", 1000)]: "a/b/tags/list?n=1000",

@@ -14,10 +14,10 @@ import { join } from "node:path";
 import { describe, it, test } from "node:test";
 import { pruneStore } from "../../../src/image/prune.ts";
 import { type Digest, digestOf } from "../../../src/oci/digest.ts";
-import { nameOf } from "../../../src/oci/layout.ts";
+import { imageNameOf } from "../../../src/oci/layout.ts";
 import { FolderStore } from "../../../src/store/folder-store.ts";
 import { MemoryStore } from "../../../src/store/memory-store.ts";
-import { resolve } from "../../../src/store/store.ts";
+import { resolveName } from "../../../src/store/store.ts";
 import { faultOf } from "../../support/fault.ts";
 import { INDEX, MANIFEST, putBlob, putImage, writeLayout } from "../../support/images/layout.ts";
 import { tempDir, tidily } from "../../support/process/temp.ts";
@@ -48,7 +48,7 @@ async function filled(
   return { store, digest: root.digest };
 }
 
-const namesIn = (at: string) => new FolderStore(at).images().map(nameOf);
+const namesIn = (at: string) => new FolderStore(at).images().map(imageNameOf);
 const blobsIn = (at: string) =>
   readdirSync(join(at, "blobs/sha256")).sort((a, b) => (a < b ? -1 : 1));
 
@@ -93,8 +93,8 @@ test("a layout of another version, or with a broken index, is refused and not to
 test("a session's blobs are in the store with its names, and nothing of the session stays", async (t) => {
   const at = join(tempDir(t), "store");
   const { store, digest } = await filled(at, ["r.test/b:1", "r.test/a:1"]);
-  assert.deepEqual(store.images().map(nameOf), ["r.test/a:1", "r.test/b:1"]);
-  assert.equal(resolve(store, "r.test/a:1").descriptor.digest, digest);
+  assert.deepEqual(store.images().map(imageNameOf), ["r.test/a:1", "r.test/b:1"]);
+  assert.equal(resolveName(store, "r.test/a:1").descriptor.digest, digest);
   assert.equal(blobsIn(at).length, 3);
   assert.deepEqual(readdirSync(join(at, ".ingot/work")), []);
   assert.deepEqual(readdirSync(join(at, ".ingot/lock")), []);
@@ -148,8 +148,8 @@ test("a name goes to the image that got it last; untag leaves the others", async
   const at = join(tempDir(t), "store");
   const first = await filled(at, ["r.test/a:1", "r.test/b:1"], "one");
   const second = await filled(at, ["r.test/a:1"], "two");
-  assert.equal(resolve(new FolderStore(at), "r.test/a:1").descriptor.digest, second.digest);
-  assert.equal(resolve(new FolderStore(at), "r.test/b:1").descriptor.digest, first.digest);
+  assert.equal(resolveName(new FolderStore(at), "r.test/a:1").descriptor.digest, second.digest);
+  assert.equal(resolveName(new FolderStore(at), "r.test/b:1").descriptor.digest, first.digest);
   await second.store.untag(["r.test/a:1", "r.test/not-there:1"]);
   assert.deepEqual(namesIn(at), ["r.test/b:1"]);
 });
@@ -193,7 +193,7 @@ test("what others put into a layout's index stays: nameless images, names that s
   const store = new FolderStore(at);
   await store.tag([{ reference: "r.test/new:1", descriptor: roots[0] as never }]);
   const after = new FolderStore(at).images();
-  assert.deepEqual(after.map(nameOf), ["r.test/new:1", "x:1", "x:1", undefined]);
+  assert.deepEqual(after.map(imageNameOf), ["r.test/new:1", "x:1", "x:1", undefined]);
   assert.deepEqual(
     new Set(after.map(({ digest }) => digest)),
     new Set(roots.map(({ digest }) => digest)),
@@ -340,14 +340,17 @@ describe("a blob that comes again", () => {
 test("a store of ten thousand images", async (t) => {
   const at = join(tempDir(t), "store");
   const { store, digest } = await filled(at, ["r.test/a:1"]);
-  const { descriptor } = resolve(store, "r.test/a:1");
+  const { descriptor } = resolveName(store, "r.test/a:1");
   await store.tag(
     Array.from({ length: 10_000 }, (_, i) => ({
       reference: `r.test/many/image-${i}:v1`,
       descriptor,
     })),
   );
-  assert.equal(resolve(new FolderStore(at), "r.test/many/image-7777:v1").descriptor.digest, digest);
+  assert.equal(
+    resolveName(new FolderStore(at), "r.test/many/image-7777:v1").descriptor.digest,
+    digest,
+  );
   assert.equal(new FolderStore(at).images().length, 10_001);
 });
 

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { pack } from "tar-stream";
 import { openRead } from "../../../src/base/fs/file.ts";
 import { decodeHeader, decodePax, fieldAt, paxSize } from "../../../src/tar/canonical/decode.ts";
-import { scan } from "../../../src/tar/canonical/scan.ts";
+import { scanTar } from "../../../src/tar/canonical/scan.ts";
 import { headerWriter, PAX_SIZE, padding, paxRecord } from "../../../src/tar/header.ts";
 import { FileInput } from "../../../src/tar/input.ts";
 import { faultOf } from "../../support/fault.ts";
@@ -163,7 +163,7 @@ describe("members around 8 GiB are read by", () => {
     const file = openRead(path);
     t.after(() => file.close());
     const found = [];
-    for await (const member of scan(new FileInput(file, path), writer)) {
+    for await (const member of scanTar(new FileInput(file, path), writer)) {
       assert.equal(member.deviation, undefined);
       found.push([member.name, member.size]);
     }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { openRead } from "../../../src/base/fs/file.ts";
-import { type End, type Member, scan } from "../../../src/tar/canonical/scan.ts";
+import { type ArchiveEnd, scanTar, type TarMember } from "../../../src/tar/canonical/scan.ts";
 import { headerWriter } from "../../../src/tar/header.ts";
 import { FileInput, type Input, StreamInput } from "../../../src/tar/input.ts";
 import { cleanName } from "../../../src/tar/member-name.ts";
@@ -30,14 +30,14 @@ import { readUstar } from "../../support/tar/ustar.ts";
 const writer = await headerWriter();
 
 interface Scanned {
-  readonly members: readonly (Member & { readonly body: string })[];
-  readonly end: End;
+  readonly members: readonly (TarMember & { readonly body: string })[];
+  readonly end: ArchiveEnd;
 }
 
 /** Everything that is in an archive, the bodies as text. */
 async function all(input: Input): Promise<Scanned> {
-  const members: (Member & { body: string })[] = [];
-  const scanned = scan(input, writer);
+  const members: (TarMember & { body: string })[] = [];
+  const scanned = scanTar(input, writer);
   for (;;) {
     const next = await scanned.next();
     if (next.done === true) return { members, end: next.value };
@@ -230,7 +230,7 @@ describe("scan", () => {
           const bodies = list.map(({ size }, i) => ({ name: `m${i}`, body: noise(size, i) }));
           const input = new StreamInput(pieces(rawTar(bodies), length), "x");
           let i = 0;
-          for await (const { name, size } of scan(input, writer)) {
+          for await (const { name, size } of scanTar(input, writer)) {
             assert.equal(name, `m${i}`);
             const taken = Math.floor(size * (list[i]?.taken ?? 0));
             const part = Buffer.from(await input.take(taken));

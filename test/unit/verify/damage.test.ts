@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { Fault } from "../../../src/base/error.ts";
-import { isProven } from "../../../src/image/findings.ts";
+import { IngotError } from "../../../src/base/error.ts";
+import { isVerified } from "../../../src/image/findings.ts";
 import { FolderStore } from "../../../src/store/folder-store.ts";
 import { importArchive } from "../../../src/verify/import.ts";
 import { verifyArchive, verifyLayout } from "../../../src/verify/verify.ts";
@@ -167,15 +167,15 @@ async function damagedArchives(count: number, seed: number): Promise<Damaged[]> 
 
 const damaged = await damagedArchives(200, 20260);
 
-/** Whether verify says yes. A Fault is none. */
+/** Whether verify says yes. An IngotError is none. */
 async function proves(bytes: Uint8Array, file: string | undefined, exactly: boolean) {
   const source = file === undefined ? { bytes: pieces(bytes), at: "stream" } : { path: file };
   try {
     const report = await verifyArchive(source, { canonical: exactly }, alone());
-    assert.ok(isProven(report) || report.findings.length > 0, "a no without a finding");
-    return isProven(report) && report.canonical !== false;
+    assert.ok(isVerified(report) || report.findings.length > 0, "a no without a finding");
+    return isVerified(report) && report.canonical !== false;
   } catch (error) {
-    assert.ok(error instanceof Fault && error.code !== "internal", String(error));
+    assert.ok(error instanceof IngotError && error.code !== "internal", String(error));
     return false;
   }
 }
@@ -279,14 +279,14 @@ describe("import", () => {
       const store = new FolderStore(at);
       writeFileSync(file, bytes);
       for (const source of [{ path: file }, { bytes: pieces(bytes), at: "stream" }]) {
-        await assert.rejects(importArchive(source, store, alone()), Fault, what);
+        await assert.rejects(importArchive(source, store, alone()), IngotError, what);
         assert.deepEqual(store.images(), [], what);
         assert.deepEqual(readdirSync(join(at, ".ingot/work")), [], what);
         assert.deepEqual(falseBlobs(at), [], what);
       }
       await importArchive({ bytes: pieces(whole), at: "stream" }, store, alone());
       assert.equal(store.images().length, 2, what);
-      assert.ok(isProven(await verifyLayout(at, alone())), what);
+      assert.ok(isVerified(await verifyLayout(at, alone())), what);
     }
   });
 });

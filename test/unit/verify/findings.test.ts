@@ -5,8 +5,8 @@ import { describe, type TestContext, test } from "node:test";
 import {
   type Finding,
   type FindingCode,
-  isProven,
-  type Report,
+  isVerified,
+  type VerifyReport,
 } from "../../../src/image/findings.ts";
 import type { Descriptor } from "../../../src/oci/manifest.ts";
 import { verifyArchive, verifyLayout } from "../../../src/verify/verify.ts";
@@ -40,14 +40,14 @@ const brief = ({ code, level, at }: Finding) =>
   level === "note" ? `${code} ${at} (note)` : `${code} ${at}`;
 
 /** The report on these bytes, the same from a file and from a stream but for the name of the whole. */
-async function report(t: TestContext, bytes: Uint8Array, exactly = false): Promise<Report> {
+async function report(t: TestContext, bytes: Uint8Array, exactly = false): Promise<VerifyReport> {
   const path = join(tempDir(t), "a.tar");
   writeFileSync(path, bytes);
   const options = { canonical: exactly };
   const fromFile = await verifyArchive({ path }, options, alone());
   const fromStream = await verifyArchive({ bytes: pieces(bytes), at: path }, options, alone());
   // A stream's blobs are hashed first, a file's last.
-  const sorted = ({ findings, ...rest }: Report) => [rest, findings.map(brief).sort()];
+  const sorted = ({ findings, ...rest }: VerifyReport) => [rest, findings.map(brief).sort()];
   assert.deepEqual(sorted(fromStream), sorted(fromFile));
   return {
     ...fromFile,
@@ -57,11 +57,11 @@ async function report(t: TestContext, bytes: Uint8Array, exactly = false): Promi
 
 type Says = readonly string[];
 
-async function finds(t: TestContext, bytes: Uint8Array, expected: Says): Promise<Report> {
+async function finds(t: TestContext, bytes: Uint8Array, expected: Says): Promise<VerifyReport> {
   const found = await report(t, bytes);
   assert.deepEqual(found.findings.map(brief), expected, JSON.stringify(found.findings, null, 1));
   const grave = found.findings.some(({ level }) => level === "finding");
-  assert.equal(isProven(found), !grave);
+  assert.equal(isVerified(found), !grave);
   return found;
 }
 
@@ -150,7 +150,7 @@ describe("of a foreign archive, verify finds", () => {
     const found = await report(t, foreign(blobs, [odd]));
     const [first] = found.findings.map(brief);
     assert.equal(first, `size-differs ${manifest.digest}`);
-    assert.equal(isProven(found), false);
+    assert.equal(isVerified(found), false);
   });
 
   test("type-differs: a manifest that says it is something else", async (t) => {
@@ -257,7 +257,7 @@ describe("of a foreign archive, verify finds", () => {
     writeFileSync(join(folder, blobName(program)), blobs.get(program.digest) ?? "");
     const found = await verifyLayout(folder, alone());
     assert.deepEqual(found.findings.map(brief), [`unreachable ${blobName(orphan)} (note)`]);
-    assert.ok(isProven(found));
+    assert.ok(isVerified(found));
   });
 
   test("duplicate-member: a note where all that have a name are the same", async (t) => {
@@ -311,7 +311,7 @@ describe("of a foreign archive, verify finds", () => {
     assert.deepEqual(found.findings.map(brief), [`type-differs ${manifest.digest}`]);
     const alone = await report(t, foreign(blobs, [typo]));
     assert.ok(alone.findings.map(brief).includes("nothing index.json"));
-    assert.equal(isProven(alone), false);
+    assert.equal(isVerified(alone), false);
   });
 
   test("member-missing: no oci-layout, no index.json", async (t) => {
@@ -320,7 +320,7 @@ describe("of a foreign archive, verify finds", () => {
     await finds(t, but("oci-layout"), ["member-missing oci-layout"]);
     const found = await report(t, but("index.json"));
     assert.equal(brief(found.findings[0] as Finding), "member-missing index.json");
-    assert.equal(isProven(found), false);
+    assert.equal(isVerified(found), false);
   });
 
   test("malformed: an oci-layout or index.json that is none", async (t) => {
@@ -337,7 +337,7 @@ describe("of a foreign archive, verify finds", () => {
     for (const body of ["", "{}", '{"schemaVersion":1,"manifests":[]}', '{"schemaVersion":2}']) {
       const found = await report(t, but("index.json", body));
       assert.equal(brief(found.findings[0] as Finding), "malformed index.json");
-      assert.equal(isProven(found), false);
+      assert.equal(isVerified(found), false);
     }
   });
 
@@ -526,7 +526,7 @@ describe("not-canonical names the first member, and in it the field, that differ
     const findings = found.findings.filter(({ level }) => level === "finding");
     assert.deepEqual(findings.map(brief), [`${expected} ${at}`]);
     assert.match(findings[0]?.message ?? "", message);
-    assert.deepEqual([found.canonical, isProven(found)], [false, false]);
+    assert.deepEqual([found.canonical, isVerified(found)], [false, false]);
   };
 
   test("where nothing differs, it is canonical", async (t) => {

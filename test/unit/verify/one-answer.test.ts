@@ -4,9 +4,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { isFault } from "../../../src/base/error.ts";
-import type { Report } from "../../../src/image/findings.ts";
-import { isProven, isUnchecked } from "../../../src/image/findings.ts";
+import { isIngotError } from "../../../src/base/error.ts";
+import type { VerifyReport } from "../../../src/image/findings.ts";
+import { isUnchecked, isVerified } from "../../../src/image/findings.ts";
 import type { Descriptor } from "../../../src/oci/manifest.ts";
 import { FolderStore } from "../../../src/store/folder-store.ts";
 import { type Imported, importArchive } from "../../../src/verify/import.ts";
@@ -79,12 +79,12 @@ function unsupported(from: Blobs): Descriptor {
 
 type Verdict = "yes" | "no" | "unchecked";
 
-const verdictOf = (report: Report): Verdict =>
+const verdictOf = (report: VerifyReport): Verdict =>
   report.findings.some(({ level }) => level === "finding")
     ? "no"
     : isUnchecked(report)
       ? "unchecked"
-      : isProven(report)
+      : isVerified(report)
         ? "yes"
         : "no";
 
@@ -104,7 +104,7 @@ async function answers(t: Ends, bytes: Uint8Array) {
       taken.push(done);
       said.push(done.warnings.some(({ level }) => level === "unchecked") ? "unchecked" : "yes");
     } catch (error) {
-      if (!isFault(error, "unproven")) throw error;
+      if (!isIngotError(error, "unproven")) throw error;
       const levels = error.facts.findings.map((found) => (found as { level?: string }).level);
       said.push(levels.every((level) => level === "unchecked") ? "unchecked" : "no");
       assert.deepEqual(store.images(), []);

@@ -13,21 +13,21 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Asides } from "../../../../src/base/fs/atomic-files.ts";
-import { cleanUp } from "../../../../src/base/fs/exit-hooks.ts";
-import { owner } from "../../../../src/base/fs/process-id.ts";
-import { Parts } from "../../../../src/base/fs/segmented-file.ts";
+import { AtomicFiles } from "../../../../src/base/fs/atomic-files.ts";
+import { runExitHooks } from "../../../../src/base/fs/exit-hooks.ts";
+import { processOwner } from "../../../../src/base/fs/process-id.ts";
+import { SegmentedFile } from "../../../../src/base/fs/segmented-file.ts";
 import { faultOf } from "../../../support/fault.ts";
 import { tempDir } from "../../../support/process/temp.ts";
 
 const quiet = { isWorth: () => false, left: () => assert.fail("nothing stays") };
-const begin = (at: string, size: number) => new Asides([{ at, size }], quiet);
-const write = (asides: Asides, text: string) => {
-  const parts = new Parts(asides.parts);
+const begin = (at: string, size: number) => new AtomicFiles([{ at, size }], quiet);
+const write = (asides: AtomicFiles, text: string) => {
+  const parts = new SegmentedFile(asides.parts);
   parts.write(Buffer.from(text), 0);
   parts.close();
 };
-const finish = (asides: Asides) => {
+const finish = (asides: AtomicFiles) => {
   asides.sync();
   asides.place();
   asides.drop();
@@ -36,7 +36,7 @@ const finish = (asides: Asides) => {
 test("files are there together, whole, and not before", (t) => {
   const dir = tempDir(t);
   const files = ["a.001", "a.002"].map((name) => ({ at: join(dir, name), size: 3 }));
-  const asides = new Asides(files, { ...quiet, stem: join(dir, "a") });
+  const asides = new AtomicFiles(files, { ...quiet, stem: join(dir, "a") });
   assert.equal(asides.found.size, 0);
   write(asides, "abcdef");
   assert.ok(files.every(({ at }) => !existsSync(at)));
@@ -63,7 +63,7 @@ test("what another run left of that size is taken over, once; all else is remove
   const dir = tempDir(t);
   const at = join(dir, "a.tar");
   // No process has this number.
-  const gone = owner().replace(/\.[0-9]+\.[0-9]+$/, ".4194999.1");
+  const gone = processOwner().replace(/\.[0-9]+\.[0-9]+$/, ".4194999.1");
   for (const name of [`${gone}.1`, "free.x.1", "free.short"])
     writeFileSync(join(dir, `.a.tar.partial.${name}`), name === "free.short" ? "1234" : "12345");
   writeFileSync(join(dir, ".a.tar.002.partial.free.x.1"), "of a volume");
@@ -88,11 +88,11 @@ test("of volumes, each takes over its own", (t) => {
   for (const stem of ["a", `${"long ".repeat(40)}name`]) {
     const files = ["001", "002", "003"].map((n) => ({ at: join(dir, `${stem}.${n}`), size: 4 }));
     const options = { isWorth: () => true, left: () => {}, stem: join(dir, stem) };
-    const first = new Asides(files, options);
+    const first = new AtomicFiles(files, options);
     write(first, "1111222");
     first.leave();
     rmSync(join(dir, readdirSync(dir).find((name) => name.includes(".003.partial."))!));
-    const asides = new Asides(files, { ...quiet, stem: join(dir, stem) });
+    const asides = new AtomicFiles(files, { ...quiet, stem: join(dir, stem) });
     assert.deepEqual([...asides.found], asides.parts.slice(0, 2));
     assert.deepEqual(
       asides.parts.map(({ path }) => readFileSync(path, "utf8")),
@@ -131,8 +131,8 @@ test("what is worth it stays when it is left, and when the program is told to st
   const said: string[] = [];
   let worth = true;
   const start = () =>
-    new Asides([{ at, size: 5 }], { isWorth: () => worth, left: (of) => said.push(of) });
-  const stays = (end: (asides: Asides) => void, text: string) => {
+    new AtomicFiles([{ at, size: 5 }], { isWorth: () => worth, left: (of) => said.push(of) });
+  const stays = (end: (asides: AtomicFiles) => void, text: string) => {
     const asides = start();
     const taken = asides.found.size;
     write(asides, text);
@@ -154,12 +154,12 @@ test("what is worth it stays when it is left, and when the program is told to st
   assert.deepEqual(said, [at, at]);
   // Threads may still write: it keeps our name until we are gone.
   assert.deepEqual(
-    stays(() => cleanUp(), "third"),
+    stays(() => runExitHooks(), "third"),
     { taken: 1, isFree: false },
   );
   assert.deepEqual(said, [at, at, at]);
   worth = false;
-  for (const end of [(it: Asides) => it.leave(), () => cleanUp()]) end(start());
+  for (const end of [(it: AtomicFiles) => it.leave(), () => runExitHooks()]) end(start());
   assert.equal(readdirSync(dir).length, 1);
   assert.equal(said.length, 3);
 });

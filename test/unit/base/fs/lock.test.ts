@@ -10,7 +10,7 @@ import {
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { withLock } from "../../../../src/base/fs/lock.ts";
-import { judgeOwner, owner } from "../../../../src/base/fs/process-id.ts";
+import { judgeOwner, processOwner } from "../../../../src/base/fs/process-id.ts";
 import { faultOf } from "../../../support/fault.ts";
 import { Child, pause, script, until } from "../../../support/process/child.ts";
 import { tempDir } from "../../../support/process/temp.ts";
@@ -92,7 +92,7 @@ test("a holder that was killed is displaced at once, by one of many", async (t) 
 });
 
 test("a process is known by more than its number", () => {
-  const own = owner();
+  const own = processOwner();
   assert.equal(judgeOwner(own), "alive");
   const [boot, namespace, pid, began] = own.split(".") as [string, string, string, string];
   assert.equal(judgeOwner([boot, namespace, pid, Number(began) + 1].join(".")), "gone");
@@ -122,7 +122,7 @@ test("a process that has ended is gone, also before its parent has noticed", asy
     const began = status()
       .slice(status().lastIndexOf(")") + 2)
       .split(" ")[19];
-    const [boot, namespace] = owner().split(".");
+    const [boot, namespace] = processOwner().split(".");
     assert.equal(
       judgeOwner([boot, namespace, readFileSync(file, "utf8").trim(), began].join(".")),
       "gone",
@@ -136,7 +136,7 @@ test("a process that has ended is gone, also before its parent has noticed", asy
 test("the number of a process that is gone, given to another, does not keep the lock", async (t) => {
   const at = join(tempDir(t), "lock");
   mkdirSync(at);
-  const parts = owner().split(".");
+  const parts = processOwner().split(".");
   parts[3] = String(Number(parts[3]) + 1);
   writeFileSync(join(at, `${parts.join(".")}.1`), "");
   assert.equal(await withLock(at, () => "held", 0), "held");

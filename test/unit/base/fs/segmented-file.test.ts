@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Parts, placeIn } from "../../../../src/base/fs/segmented-file.ts";
+import { rangeIn, SegmentedFile } from "../../../../src/base/fs/segmented-file.ts";
 import { faultOf } from "../../../support/fault.ts";
 import { tempDir } from "../../../support/process/temp.ts";
 
@@ -19,14 +19,14 @@ test("files that are one: what is written anywhere is read anywhere, also of a s
         writeFileSync(join(dir, `${i}`), Buffer.alloc(size));
         return { path: join(dir, `${i}`), size };
       });
-      const all = new Parts(parts);
+      const all = new SegmentedFile(parts);
       for (const [i, [from, most]] of stretches.entries()) {
         const position = from % total;
         const bytes = Buffer.alloc(Math.min(most, total - position), i + 1);
         bytes.copy(whole, position);
-        const { parts: some, offset } = placeIn(parts, position, bytes.length);
+        const { parts: some, offset } = rangeIn(parts, position, bytes.length);
         assert.ok(bytes.length === 0 || offset < some[0]!.size);
-        const alone = new Parts(some);
+        const alone = new SegmentedFile(some);
         if (i % 2 === 0) alone.write(bytes, offset);
         else all.write(bytes, position);
         const back = Buffer.alloc(bytes.length);
@@ -47,7 +47,7 @@ test("a file that is shorter than it should be ends what is read; behind the end
   const dir = tempDir(t);
   writeFileSync(join(dir, "a"), "abc");
   writeFileSync(join(dir, "b"), "d");
-  const parts = new Parts([
+  const parts = new SegmentedFile([
     { path: join(dir, "a"), size: 3 },
     { path: join(dir, "b"), size: 3 },
   ]);
@@ -56,6 +56,6 @@ test("a file that is shorter than it should be ends what is read; behind the end
   assert.equal(`${into.subarray(0, 3)}`, "bcd");
   await faultOf("internal", () => parts.write(Buffer.from("x"), 6));
   parts.close();
-  const gone = new Parts([{ path: join(dir, "none"), size: 1 }]);
+  const gone = new SegmentedFile([{ path: join(dir, "none"), size: 1 }]);
   assert.equal((await faultOf("io", () => gone.write(into.subarray(0, 1), 0))).code, "ENOENT");
 });
