@@ -2,6 +2,7 @@ import { type ErrorDetails, IngotError } from "../base/error.ts";
 import { excerpt } from "../base/json/json.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { ReferrerKind } from "../oci/referrer.ts";
+import type { ImageVerdict } from "../trust/verdict.ts";
 import type { Summary } from "./layer-list.ts";
 
 /** What can be wrong with an archive, a layout or an image. */
@@ -32,7 +33,10 @@ export type FindingCode =
   | "platform-absent"
   | "elsewhere"
   | "unsupported"
-  | "not-canonical";
+  | "not-canonical"
+  | "unsigned"
+  | "not-trusted"
+  | "signature-differs";
 
 /** One thing that is not so. A note is worth knowing and no reason for a no; `unchecked` is what nobody could say. */
 export interface Finding {
@@ -136,6 +140,8 @@ export interface VerifyReport {
   readonly canonical?: boolean;
   /** Of a delta: what it relies on. */
   readonly base?: Summary;
+  /** Who signed the images; undefined when that was not asked. */
+  readonly trust?: readonly ImageVerdict[];
   /** How many layers of its base were not looked at: nobody can say whether they are there. */
   readonly leftOut?: number;
 }

@@ -26,7 +26,9 @@ import { adoptDocker } from "../source/docker-save.ts";
 import { type ArchiveSource, openSource, scanSource } from "../source/open-archive.ts";
 import { sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
+import type { TrustJudge } from "../trust/verdict.ts";
 import { type Concluding, conclude, judgeParts } from "./conclude.ts";
+import { judgeSignatures, type TrustReport } from "./judge-signatures.ts";
 
 /** What of an archive is to be proven beside its digests. */
 export interface VerifyOptions {
@@ -42,10 +44,15 @@ export interface VerifyOptions {
   readonly foreign?: boolean;
   /** The repository of images that have a tag alone. */
   readonly repository?: string | undefined;
+  /** Who says whether the images are signed as they should be; undefined = nobody asks. */
+  readonly trust?: TrustJudge | undefined;
 }
 
 /** What of a layout or a stored image is to be proven. */
-export type VerifyScope = Pick<VerifyOptions, "layers" | "platforms" | "foreign" | "repository">;
+export type VerifyScope = Pick<
+  VerifyOptions,
+  "layers" | "platforms" | "foreign" | "repository" | "trust"
+>;
 
 /**
  * Proves an archive, reading each byte once: its form, every blob's size and digest, every descriptor's target, and with
@@ -56,16 +63,10 @@ export type VerifyScope = Pick<VerifyOptions, "layers" | "platforms" | "foreign"
  */
 export async function verifyArchive(
   archive: ArchiveSource,
-  {
-    canonical,
-    layers = false,
-    bases = [],
-    platforms = [],
-    foreign = false,
-    repository,
-  }: VerifyOptions,
+  how: VerifyOptions,
   working: JobContext,
 ): Promise<VerifyReport> {
+  const { canonical, layers = false, bases = [], platforms = [], foreign = false } = how;
   const { source, compression } = await openSource(archive, working.tally);
   const inventory =
     "path" in source ? await scanFile(source.path) : await scanSource(source, { layers }, working);
@@ -78,7 +79,7 @@ export async function verifyArchive(
     layers,
     platforms,
     foreign,
-    repository,
+    repository: how.repository,
     hasBase: bases.length > 0,
   });
   const isAsked = canonical || inventory.isOwn;
@@ -94,11 +95,13 @@ export async function verifyArchive(
     canonical && compression !== undefined
       ? [finding("not-canonical", inventory.at, `it is compressed with ${compression}`)]
       : [];
+  const { trust, findings } = judgedIn(inventory, how);
   const judged = {
     ...report,
+    ...(trust && { trust }),
     ...(compression && { compression }),
     ...("volumes" in source && { volumes: volumeSummary(source.volumes) }),
-    findings: [...report.findings, ...packed, ...deviations],
+    findings: [...report.findings, ...packed, ...deviations, ...findings],
   };
   const isCanonical = isFormed && deviations.length + packed.length === 0;
   return canonical ? { ...judged, canonical: isCanonical } : judged;
@@ -114,7 +117,21 @@ export async function verifyLayout(
 ): Promise<VerifyReport> {
   const inventory = scanLayout(directory);
   await hashAll(inventory, inventory.blobs.keys(), working, how.layers);
-  return reportOn(inventory, how);
+  const report = reportOn(inventory, how);
+  const { trust, findings } = judgedIn(inventory, how);
+  return { ...report, ...(trust && { trust }), findings: [...report.findings, ...findings] };
+}
+
+/** What is said of the signatures of an inventory's images, once it was judged. */
+function judgedIn(
+  inventory: ScannedArchive,
+  { trust, platforms = [] }: VerifyScope,
+): Partial<TrustReport> & Pick<TrustReport, "findings"> {
+  if (trust === undefined) return { findings: [] };
+  const images = inventory.roots
+    .filter((root) => refersOf(root) === undefined)
+    .map((root) => ({ reference: imageNameOf(root) ?? "", descriptor: root, store: inventory }));
+  return judgeSignatures(images, trust, platforms);
 }
 
 /**
@@ -137,6 +154,8 @@ export async function verifyImage(
     if (content !== undefined) inventory.blobs.set(digest, { size: sizeOf(content), content });
   }
   await hashAll(inventory, reached, working, how.layers);
+  const { trust: judge, platforms = [] } = how;
+  const said = judge && judgeSignatures([image], judge, platforms);
   return {
     at: reference,
     images: [{ reference, digest: descriptor.digest }],
@@ -152,7 +171,9 @@ export async function verifyImage(
       ...inventory.findings,
       ...checkClaims(inventory, claims),
       ...checkSubjects(entries, store),
+      ...(said?.findings ?? []),
     ]),
+    ...(said && { trust: said.trust }),
     absent,
     present: sortedUnique([...present]),
   };

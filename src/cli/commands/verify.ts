@@ -7,6 +7,7 @@ import { openSources, parseSource } from "../../source/source.ts";
 import type { FolderStore } from "../../store/folder-store.ts";
 import type { ReadStore } from "../../store/store.ts";
 import { openBaseStores } from "../../transfer/delta-bases.ts";
+import type { TrustJudge } from "../../trust/verdict.ts";
 import { verifyArchive, verifyImage, verifyLayout } from "../../verify/verify.ts";
 import { type Context, defineCommand, type ExitCode } from "../args/define-command.ts";
 import { describeError, findingJson, formatFinding } from "../output/error-messages.ts";
@@ -24,6 +25,7 @@ import {
   readJobs,
   withProgress,
 } from "../shared/task.ts";
+import { KEY, readTrustFlags, THRESHOLD, trustJson } from "../shared/trust-flags.ts";
 import { codeOf, printVerdict, reportPartial, unsaid, VERDICTS } from "../shared/verdict.ts";
 import { archiveOf, groupVolumes, type VerifyTarget } from "../shared/volume-args.ts";
 
@@ -56,6 +58,8 @@ export const verifyCommand = defineCommand({
       description:
         "deltas: prove what they leave out where it is, in an archive, a layout or the store",
     },
+    key: KEY,
+    threshold: THRESHOLD,
     jobs: JOBS,
   },
   notes: [
@@ -63,6 +67,7 @@ export const verifyCommand = defineCommand({
     "Of an archive that has some platforms of an image, as docker save and ctr images export write it, --platform names those that must be\nhere; without it all must.",
     "A delta alone is checked in itself; whether its images are complete can be checked only together with its base.",
     "Of an archive in volumes, its list (FILE.volumes.json) stands for the whole archive, and so do all volumes together; other\nvolumes stand for themselves: each is what the list beside it says, or not.",
+    "--key asks as well whether every image is signed with one of these keys (PEM: ECDSA P-256, P-384 and P-521, RSA, Ed25519): by cosign's signatures\nunder a tag or with a subject, and by sigstore bundles, which are to be here too. What signs an index signs all that it names. Without\nsignatures by enough of the keys, and with a wrong one, the answer is no. Nothing is asked of a network: certificates and entries of\ntransparency logs are not checked, and listed so.",
   ],
   examples: [
     { line: "ingot verify trace.tar", does: "an archive" },
@@ -73,11 +78,19 @@ export const verifyCommand = defineCommand({
     { line: "ingot verify trace:v1 oci:/srv/layout", does: "a stored image and a layout" },
     { line: "ingot verify big.tar.volumes.json", does: "an archive in volumes" },
     { line: "ingot verify /media/a/big.tar.002", does: "one volume alone, by the list beside it" },
+    {
+      line: "ingot verify trace.tar --key cosign.pub",
+      does: "that it is signed with this key, and every byte of it here",
+    },
+    {
+      line: "ingot verify trace:v1 --key a.pub --key b.pub --key c.pub --threshold 2",
+      does: "that two of three keys signed a stored image",
+    },
     { line: "ingot verify v1-to-v2.tar --base app-v1.tar", does: "a delta with what it relies on" },
   ],
   no: "no: something is not what it says; every finding is listed",
   document:
-    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}],\n "referrers": [{"kind", "subject", "digest"}], "blobs", "bytes",\n "list"?, "volumes"?, "compression"?, "canonical"?, "base"?, "absent": [{"platform", "digest"}],\n "findings": [{"code", "level", "at", "message"}]}]};\n an archive in volumes has the path of their "list" and the number of "volumes"; one volume has\n "list", "volume": {"number", "count", "size", "digest"} instead of images and blobs; a source that nobody could judge has "error" instead',
+    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}],\n "referrers": [{"kind", "subject", "digest"}], "blobs", "bytes",\n "list"?, "volumes"?, "compression"?, "canonical"?, "base"?, "trust"?, "absent": [{"platform", "digest"}],\n "findings": [{"code", "level", "at", "message"}]}]};\n an archive in volumes has the path of their "list" and the number of "volumes"; one volume has\n "list", "volume": {"number", "count", "size", "digest"} instead of images and blobs; with --key, "trust" has for each image\n {"reference", "digest", "verdict": "yes" | "no" | "unknown",\n  "targets": [{"digest", "platform"?, "verdict", "keys": [{"name", "id"}], "over": [digest], "reason"?}],\n  "signatures": [{"at", "subject", "form", "status", "key"?, "scheme"?, "predicateType"?, "name"?, "reason"?, "unchecked"}]}; a source that nobody could judge has "error" instead',
   async run(words, context) {
     const { source: sources, layers, canonical, base, platform, jobs, store: folder } = words;
     const { reporter } = context;
@@ -88,16 +101,28 @@ export const verifyCommand = defineCommand({
       });
     const asked = groupVolumes(sources);
     for (const { kind, text } of asked) {
-      if (kind === "volume") mustBeAsked(text, { layers, canonical, base: base.length > 0 });
+      if (kind === "volume")
+        mustBeAsked(text, { layers, canonical, base: base.length > 0, key: words.key.length > 0 });
       if (canonical) mustBeArchive(text, "--canonical");
       if (base.length > 0) mustBeArchive(text, "--base");
     }
+    const trust = await readTrustFlags(words);
     const openStore = lazyStore(context, folder);
     const bases = await openBaseStores(base, openStore);
     const platforms = parsePlatformFlag(platform);
     const foreign = words["allow-missing-foreign"];
     const { repository } = words;
-    const how = { layers, canonical, bases, platforms, foreign, repository, threads, openStore };
+    const how = {
+      layers,
+      canonical,
+      bases,
+      platforms,
+      foreign,
+      repository,
+      trust,
+      threads,
+      openStore,
+    };
     let worst: ExitCode = 0;
     const documents: JsonAnswer[] = [];
     for (const one of asked) {
@@ -143,6 +168,7 @@ interface Options {
   readonly repository: string | undefined;
   readonly canonical: boolean;
   readonly bases: readonly ReadStore[];
+  readonly trust: TrustJudge | undefined;
   readonly threads: number;
   readonly openStore: () => FolderStore;
 }
@@ -172,6 +198,7 @@ async function judge(
       compression,
       canonical,
       base,
+      trust,
       findings,
       absent = [],
     } = report;
@@ -189,6 +216,7 @@ async function judge(
         compression,
         canonical,
         base: base && summaryJson(base),
+        trust: trust?.map(trustJson),
         absent: absentJson(absent),
         findings: findings.map((found) => ({ ...findingJson(found), level: found.level })),
       },
@@ -239,12 +267,12 @@ async function judgeVolume(
 
 async function prove(
   judged: VerifyTarget,
-  { layers, platforms, foreign, repository, canonical, bases, threads, openStore }: Options,
+  { layers, platforms, foreign, repository, canonical, bases, trust, threads, openStore }: Options,
   context: Context,
 ): Promise<VerifyReport> {
   const { text } = judged;
   const label = `verify ${text}`;
-  const how = { layers, platforms, foreign, repository };
+  const how = { layers, platforms, foreign, repository, trust };
   const archive = async (...files: readonly [string, ...string[]]) => {
     const { source, total } = await archiveOf(files, context, threads);
     return withProgress(context, { label, total, threads }, (working) =>

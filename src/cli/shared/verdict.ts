@@ -6,6 +6,7 @@ import { formatBytes, plural, quoteSubject } from "../output/text.ts";
 import { absentWords } from "./absent-platforms.ts";
 import { referrerCount } from "./referrer-flags.ts";
 import { imageLine } from "./task.ts";
+import { trustLines } from "./trust-flags.ts";
 
 export const VERDICTS: Readonly<Record<ExitCode, string>> = {
   0: "OK",
@@ -57,6 +58,7 @@ export function printVerdict(
     compression,
     canonical,
     base,
+    trust = [],
     findings,
   }: VerifyReport,
   verdict: string,
@@ -70,7 +72,12 @@ export function printVerdict(
   reporter.print(
     `${verdict} ${source}: ${checked}${cut}${packed}${canonical === undefined ? "" : canonical ? ", canonical" : ", not canonical"}`,
   );
-  for (const image of images) reporter.print(`  ${imageLine(image)}`);
+  const verdicts = new Map(trust.map((one) => [imageLine(one), one]));
+  for (const image of images) {
+    const line = imageLine(image);
+    const verdict = verdicts.get(line);
+    for (const said of verdict ? trustLines(verdict) : [line]) reporter.print(`  ${said}`);
+  }
   for (const image of base?.images ?? []) reporter.print(`  relies on ${imageLine(image)}`);
   for (const found of findings) reporter.print(`  ${found.level}: ${formatFinding(found)}`);
 }

@@ -1,0 +1,96 @@
+/** What is asked of whoever judges signatures, and what comes back. Types alone: what needs them does not load the judge. */
+import type { Digest } from "../oci/digest.ts";
+import type { Annotations } from "../oci/manifest.ts";
+
+/** Something that came with a manifest and may be a signature of it. */
+export type SignatureEvidence = {
+  /** The manifest or the layer that it is, for verdicts. */
+  readonly at: Digest;
+} & (
+  | {
+      readonly kind: "simple signing";
+      readonly bytes: Uint8Array;
+      readonly annotations: Annotations;
+    }
+  | { readonly kind: "bundle" | "envelope"; readonly bytes: Uint8Array }
+  /** A signature of a form that is not read here, as notation's. */
+  | { readonly kind: "foreign"; readonly what: string }
+  /** What could not be read. */
+  | { readonly kind: "unreadable"; readonly why: string }
+);
+
+/** A manifest or an index that may be signed. */
+export interface SignableManifest {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+  readonly evidence: readonly SignatureEvidence[];
+  /** `linux/amd64`, where an index or a config says so. */
+  readonly platform?: string | undefined;
+  /** The indexes that name it, up to the image itself: what signs one of these signs it. */
+  readonly within: readonly Digest[];
+  /** Whether it must be signed, itself or by what it is in. */
+  readonly isAsked: boolean;
+}
+
+/** An image, and all of it that may be signed: itself first. */
+export interface SignableImage {
+  readonly reference: string;
+  readonly digest: Digest;
+  readonly targets: readonly SignableManifest[];
+}
+
+/** What is known of one signature. */
+export interface SignatureVerdict {
+  readonly at: Digest;
+  readonly subject: Digest;
+  readonly form: string;
+  /**
+   * `verified` counts; an `attestation` is by a given key, about this manifest, and says something else than that it is signed; a `wrong` one
+   * names a given key and is not by it, or is by a given key and about something else; `other` ones say nothing of the keys; `unchecked` ones
+   * may be anything.
+   */
+  readonly status: "verified" | "attestation" | "wrong" | "other" | "unchecked";
+  /** Who made it, and how. */
+  readonly key?: { readonly name: string; readonly id: string };
+  readonly scheme?: string;
+  readonly predicateType?: string;
+  /** The name that whoever signed gave the image. */
+  readonly name?: string;
+  readonly reason?: string;
+  /** What comes with it and was not checked. */
+  readonly unchecked: readonly string[];
+}
+
+/** What is known of a manifest or an index that was asked about. */
+export interface ManifestVerdict {
+  readonly digest: Digest;
+  readonly platform?: string | undefined;
+  readonly verdict: TrustVerdict;
+  /** The keys that signed it. */
+  readonly keys: readonly { readonly name: string; readonly id: string }[];
+  /** What was signed: itself, or indexes that it is in. */
+  readonly over: readonly Digest[];
+  readonly reason?: string;
+}
+
+export type TrustVerdict = "yes" | "no" | "unknown";
+
+/** Why an image is not signed as it should be. */
+export type TrustFault = "unsigned" | "not-trusted" | "signature-differs" | "unchecked";
+
+export interface ImageVerdict {
+  readonly reference: string;
+  readonly digest: Digest;
+  readonly verdict: TrustVerdict;
+  readonly targets: readonly ManifestVerdict[];
+  readonly signatures: readonly SignatureVerdict[];
+  /** Every reason against a yes. */
+  readonly faults: readonly {
+    readonly code: TrustFault;
+    readonly at: Digest;
+    readonly why: string;
+  }[];
+}
+
+/** Judges an image by what it was made for: keys, and how many of them. */
+export type TrustJudge = (image: SignableImage) => ImageVerdict;
