@@ -31,6 +31,8 @@ export const directories: readonly string[] = [
   "gadget",
   "gadget/spec",
   "gadget/compile",
+  "gadget/object",
+  "gadget/object/format",
   "gadget/yaml",
   "layer/copy",
   "layer/unpack",

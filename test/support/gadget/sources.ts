@@ -1,0 +1,102 @@
+/** eBPF programs in C that need no header, and their objects as compilers leave them. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { which } from "../process/needs.ts";
+
+/** The clang and llvm-strip that may be installed, by version: Debian's names of them. */
+export const COMPILERS = [
+  { version: 14, clang: "clang-14", strip: "llvm-strip-14" },
+  { version: 19, clang: "clang-19", strip: "llvm-strip-19" },
+  { version: 22, clang: "clang-22", strip: "llvm-strip-22" },
+] as const;
+
+/** Those of `COMPILERS` that are here. */
+export const installed = () =>
+  COMPILERS.filter(({ clang, strip }) => [clang, strip].every((name) => which(name)));
+
+export const HEAD = `typedef unsigned char __u8;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef _Bool bool;
+#define SEC(name) __attribute__((section(name), used))
+#define __uint(name, value) int (*name)[value]
+#define __type(name, value) typeof(value) *name
+static long (*bpf_map_lookup_elem)(void *, const void *) = (void *)1;
+static __u64 (*bpf_ktime_get_ns)(void) = (void *)5;
+`;
+
+/** Something of each thing that an object may hold. */
+export const RICH = `${HEAD}
+enum color { RED, GREEN = 5, BLUE = -1 };
+union both { __u32 a; char b[8]; };
+struct inner { __u32 x; struct { __u64 y; }; union both u; };
+struct event {
+	__u64 timestamp;
+	__u32 pid : 20, flags : 12;
+	char comm[16];
+	enum color color;
+	struct inner inner;
+	void *pointer;
+	int matrix[2][3];
+	int (*callback)(void *, __u32, ...);
+};
+struct opaque;
+struct task { int pid; struct task *parent; } __attribute__((preserve_access_index));
+
+struct { __uint(type, 27); __uint(max_entries, 4096); } events SEC(".maps");
+struct { __uint(type, 1); __uint(max_entries, 64); __type(key, __u32); __type(value, struct event); } table SEC(".maps");
+struct { __uint(type, 12); __uint(max_entries, 2); __uint(key_size, 4);
+	struct { __uint(type, 2); __uint(max_entries, 7); __uint(key_size, 4); __uint(value_size, 8); } *values[]; } nested SEC(".maps");
+
+const void *gadget_tracer_open___events___event __attribute__((unused));
+const void *gadget_param_limit __attribute__((unused));
+const volatile int limit = 42;
+static const volatile bool hidden = 1;
+volatile __u64 counter = 7;
+__u32 zeros[4];
+struct opaque *far_away;
+
+extern int kernel_function(int) __attribute__((section(".ksyms")));
+extern int maybe(int) __attribute__((section(".ksyms"), weak));
+extern int CONFIG_HZ __attribute__((section(".kconfig")));
+extern int nobody(int);
+
+static __attribute__((noinline)) int helper(int x) { return x * bpf_ktime_get_ns(); }
+
+SEC("kprobe/do_sys_open") int on_open(struct task *task)
+{
+	__u32 key = limit + hidden;
+	struct event *event = (void *)bpf_map_lookup_elem(&table, &key);
+	if (bpf_map_lookup_elem(&nested, &key) || bpf_map_lookup_elem(&events, &key)) return 3;
+	if (event) counter += event->pid;
+	zeros[1]++;
+	return helper(key) + task->parent->pid;
+}
+SEC("?tracepoint/sched/sched_process_exec") int on_exec(void *ctx)
+{
+	return nobody(kernel_function(CONFIG_HZ)) + (maybe ? maybe(1) : 0) + helper(2) + (far_away != 0);
+}
+SEC("iter/task") int each(void *ctx) { return 0; }
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+`;
+
+/** The object that `source` compiles to, stripped of its debug information as gadgets are. */
+export function compileObject(
+  source: string,
+  { clang, strip }: { clang: string; strip: string },
+  { keepDebug = false, flags = [] }: { keepDebug?: boolean; flags?: readonly string[] } = {},
+): Uint8Array {
+  const dir = mkdtempSync(join(tmpdir(), "ingot-object-"));
+  try {
+    writeFileSync(join(dir, "program.bpf.c"), source);
+    const run = (program: string, ...args: string[]) =>
+      execFileSync(program, args, { cwd: dir, stdio: ["ignore", "pipe", "pipe"] });
+    run(clang, "-target", "bpf", "-g", "-O2", ...flags, "-c", "program.bpf.c", "-o", "program.o");
+    if (!keepDebug) run(strip, "-g", "program.o");
+    return new Uint8Array(readFileSync(join(dir, "program.o")));
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
