@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { compileProgram } from "../../src/gadget/compile/clang.ts";
+import type { Tools } from "../../src/gadget/compile/toolchain.ts";
+import { COMPILERS, manyStructs } from "../support/gadget/sources.ts";
 import { ingot, root } from "../support/process/ingot.ts";
 import { testUnless, testWith, which } from "../support/process/needs.ts";
 import { run, succeed } from "../support/process/run.ts";
@@ -22,8 +25,43 @@ async function hindrance(): Promise<string | undefined> {
 }
 
 const reason = await hindrance();
-if (reason === undefined) testWith(["bpftool", "clang", "llvm-strip"], NAME, load);
-else testUnless(reason, NAME, load);
+const onKernel = (programs: readonly string[], name: string, body: (t: Ends) => Promise<void>) =>
+  reason === undefined
+    ? testWith(["bpftool", ...programs], name, body)
+    : testUnless(reason, name, body);
+
+onKernel(["clang", "llvm-strip"], NAME, load);
+for (const { version, clang, strip } of COMPILERS) {
+  onKernel(
+    [clang, strip],
+    `the kernel loads objects in their normal form, of clang ${version}`,
+    (t) => loadNormal(t, { clang, "llvm-strip": strip }),
+  );
+}
+
+/** An object with forward declarations, whose types and maps the kernel checks. */
+async function loadNormal(t: Ends, commands: Tools["commands"]): Promise<void> {
+  const dir = tempDir(t);
+  writeFileSync(join(dir, "program.bpf.c"), manyStructs());
+  const tools = { commands, environment: process.env };
+  const { object } = await compileProgram({
+    ...{ root: dir, source: "program.bpf.c", arch: "amd64", includes: [] },
+    ...{ tools, epoch: 0, workDir: dir },
+  });
+  const path = join(dir, "normal.o");
+  writeFileSync(path, object);
+  const pins = `/sys/fs/bpf/${dir.split("/").at(-1)}-normal`;
+  try {
+    await succeed(["bpftool", "prog", "loadall", path, pins]);
+    const shown = await succeed(["bpftool", "--json", "prog", "show", "pinned", `${pins}/on_exec`]);
+    const { name, btf_id } = JSON.parse(`${shown.stdout}`);
+    assert.equal(name, "on_exec");
+    const dumped = await succeed(["bpftool", "btf", "dump", "id", `${btf_id}`]);
+    assert.match(`${dumped.stdout}`, /FWD 's\d+' fwd_kind=struct/);
+  } finally {
+    await run(["rm", "-rf", pins]);
+  }
+}
 
 async function load(t: Ends): Promise<void> {
   const dir = tempDir(t);

@@ -2,6 +2,7 @@
 import * as path from "node:path";
 import { IngotError } from "../../base/error.ts";
 import { readFile, realPath, stat } from "../../base/fs/file.ts";
+import { normalizeObject } from "../object/normal-form.ts";
 import { type CompilerInput, runTool, safeOperand } from "./toolchain.ts";
 
 export type Arch = "amd64" | "arm64";
@@ -15,6 +16,7 @@ export interface EbpfProgram extends CompilerInput {
 }
 
 export interface Compiled {
+  /** In its normal form (docs/gadget-objects.md). */
   readonly object: Uint8Array;
   /** What the compiler said though it succeeded; empty when nothing. */
   readonly warnings: string;
@@ -66,7 +68,11 @@ export async function compileProgram(program: EbpfProgram): Promise<Compiled> {
     },
     program,
   );
-  return { object: readFile(object, OBJECT_LIMIT), warnings: stderr.trimEnd() };
+  const compiled = readFile(object, OBJECT_LIMIT);
+  return {
+    object: normalizeObject(compiled, `what ${program.source} compiled to`),
+    warnings: stderr.trimEnd(),
+  };
 }
 
 /**

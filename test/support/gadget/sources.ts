@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { which } from "../process/needs.ts";
+import { chance } from "./mutate.ts";
 
 /** The clang and llvm-strip that may be installed, by version: Debian's names of them. */
 export const COMPILERS = [
@@ -81,6 +82,38 @@ SEC("?tracepoint/sched/sched_process_exec") int on_exec(void *ctx)
 SEC("iter/task") int each(void *ctx) { return 0; }
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 `;
+
+/**
+ * A program of many structs that name each other, most of them only by pointers: its BTF ends with forward declarations, which
+ * compilers since LLVM 17 order by addresses in their memory, that is by lengths of paths and variables. The same text each time.
+ */
+export function manyStructs(count = 600): string {
+  const random = chance(5);
+  const below = (limit: number) => Math.floor(random() * limit);
+  const structs = Array.from({ length: count }, (_, i) => {
+    const members = Array.from({ length: 1 + below(25) }, (_, j) =>
+      random() < 0.6
+        ? `\t${random() < 0.1 ? "union u" : "struct s"}${below(count)} *f${j}_${"x".repeat(1 + below(30))};`
+        : `\t__u64 g${j}_${"y".repeat(1 + below(30))};`,
+    );
+    return `struct s${i} {\n${members.join("\n")}\n};\nunion u${i} { struct s${i} *s; };`;
+  });
+  const taken = Array.from({ length: 40 }, (_, i) => `\tstruct s${(i * 37) % count} p${i};`);
+  return `${HEAD}
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+${Array.from({ length: count }, (_, i) => `struct s${i}; union u${i};`).join(" ")}
+${structs.join("\n")}
+#pragma clang attribute pop
+struct event {\n${taken.join("\n")}\n\tint s7, u9;\n};
+struct { __uint(type, 1); __uint(max_entries, 1); __type(key, __u32); __type(value, struct event); } m SEC(".maps");
+SEC("tracepoint/sched/sched_process_exec") int on_exec(struct s5 *context)
+{
+	__u32 key = 0;
+	return bpf_map_lookup_elem(&m, &key) ? 1 : 0;
+}
+char LICENSE[] SEC("license") = "GPL";
+`;
+}
 
 /** The object that `source` compiles to, stripped of its debug information as gadgets are. */
 export function compileObject(
