@@ -1,5 +1,6 @@
 import { IngotError } from "../base/error.ts";
 import { byBytes, sortedBy } from "../base/order.ts";
+import { within } from "../base/subject.ts";
 import { completeNames } from "../image/complete-name.ts";
 import { type BaseLayers, formatBaseLayers, omittedLayers } from "../image/layer-list.ts";
 import { platformOf, type StoredImage } from "../image/select.ts";
@@ -168,7 +169,7 @@ function locate(
   if (content === undefined) throw missingBlob(descriptor, store.at, root.digest);
   if (sizeOf(content) !== size)
     throw new IngotError("size-differs", {
-      at: `${digest} in ${store.at}`,
+      at: within(digest, store.at),
       expected: size,
       actual: sizeOf(content),
     });

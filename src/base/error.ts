@@ -4,6 +4,8 @@
  * (What *is* wrong with an archive is no IngotError but a Finding: it is returned, not thrown.)
  */
 
+import { type Subject, subjectText } from "./subject.ts";
+
 /** Every code with its facts. `at` names the file, blob or member in question, as a person would. */
 export interface ErrorDetails {
   /** The command line, an environment variable or an option is not usable as given. */
@@ -16,19 +18,19 @@ export interface ErrorDetails {
    */
   "not-found": {
     what: string;
-    at: string;
+    at: Subject;
     as?: readonly string[];
     near?: readonly string[];
     hint?: string;
   };
   /** A name fits several things; `matches` lists them. */
-  ambiguous: { what: string; at: string; matches: readonly string[] };
+  ambiguous: { what: string; at: Subject; matches: readonly string[] };
   /** The bytes of a blob are not those its descriptor promises. */
-  "digest-differs": { at: string; expected: string; actual: string; hint?: string };
+  "digest-differs": { at: Subject; expected: string; actual: string; hint?: string };
   /** A blob, member or file has another size than it should. */
-  "size-differs": { at: string; expected: number; actual: number; hint?: string };
+  "size-differs": { at: Subject; expected: number; actual: number; hint?: string };
   /** A blob that an image needs is not where it should be. */
-  "blob-missing": { digest: string; at: string; neededBy?: string; hint?: string };
+  "blob-missing": { digest: string; at: Subject; neededBy?: string; hint?: string };
   /** Of an archive's volumes, those that are not there whole; `found` is a file that has the name and another size. Bytes. */
   "volumes-missing": {
     at: string;
@@ -43,15 +45,15 @@ export interface ErrorDetails {
     folders: readonly string[];
   };
   /** Content that is not well formed: JSON, YAML, a tar header, a reference, a wasm file. */
-  malformed: { what: string; at: string; why: string; hint?: string };
+  malformed: { what: string; at: Subject; why: string; hint?: string };
   /** Content that exceeds a bound that protects memory, time or disk. Without `actual` nobody knows by how much. */
-  "too-large": { what: string; at: string; actual?: number; limit: number; unit?: string };
+  "too-large": { what: string; at: Subject; actual?: number; limit: number; unit?: string };
   /** Well formed, but of a kind that is not handled. */
-  unsupported: { what: string; at: string; found: string; expected: string; hint?: string };
+  unsupported: { what: string; at: Subject; found: string; expected: string; hint?: string };
   /** A file is no longer what it was when it was looked at. */
-  changed: { at: string; why: string };
+  changed: { at: Subject; why: string };
   /** A source file (build.yaml, gadget.yaml, …) has errors; each is one printable finding with its place. */
-  source: { what: string; at: string; problems: readonly Diagnostic[] };
+  source: { what: string; at: Subject; problems: readonly Diagnostic[] };
   /** A program that is needed is not there. */
   "program-missing": { program: string; needed: string; install: string };
   /** A program ran and failed. `command` is what a person could type; `output` is what it said. */
@@ -63,17 +65,24 @@ export interface ErrorDetails {
     hint?: string;
   };
   /** There is not enough room on the disk for what is about to be written. Bytes. */
-  "no-space": { at: string; needed: number; free: number };
+  "no-space": { at: Subject; needed: number; free: number };
   /**
    * A registry says no, or cannot be heard. `doing` is a verb phrase. `code` is the HTTP status, or what happened to the
    * connection: a system's code, "tls", "cut", "timeout", "redirect", "answer". `after` = seconds until it wants to be asked again.
    */
-  registry: { doing: string; at: string; code: string; why: string; after?: number; hint?: string };
+  registry: {
+    doing: string;
+    at: string;
+    code: string;
+    why: string;
+    after?: number;
+    hint?: string;
+  };
   /** Another process holds what is needed. */
-  busy: { what: string; at: string; holder: string };
+  busy: { what: string; at: Subject; holder: string };
   /** The archive that was to be imported is not so; every finding is listed. */
   unproven: {
-    at: string;
+    at: Subject;
     findings: readonly { code: string; at: string; message: string }[];
     hint?: string;
   };
@@ -97,11 +106,26 @@ export class IngotError<C extends ErrorCode = ErrorCode> extends Error {
   readonly code: C;
   readonly facts: ErrorDetails[C];
   constructor(code: C, facts: ErrorDetails[C], options?: { cause?: unknown }) {
-    super(`${code} ${JSON.stringify(facts)}`, options);
+    super(messageOf(code, facts), options);
     this.name = "IngotError";
     this.code = code;
     this.facts = facts;
   }
+}
+
+/** What an error says where no table of messages is at hand: in a stack trace or a test. */
+function messageOf(code: string, facts: ErrorDetails[ErrorCode]): string {
+  const { at, why, message, expected, actual } = facts as {
+    readonly at?: Subject;
+    readonly [fact: string]: unknown;
+  };
+  const compared =
+    expected === undefined ? [] : [`expected ${expected}, got ${actual ?? "another"}`];
+  const parts = [
+    at === undefined ? [] : subjectText(at, JSON.stringify),
+    why ?? message ?? compared,
+  ];
+  return [code, ...parts.flat()].join(": ");
 }
 
 /** Whether `error` is an IngotError, of `code` when one is given. */
@@ -125,7 +149,7 @@ export function serializeError(error: unknown): SerializedError {
   return { code: "internal", facts: { message } };
 }
 
-/** The IngotError that `packFault` packed. */
+/** The IngotError that `serializeError` was given. */
 export function deserializeError(data: SerializedError): IngotError {
   return new IngotError(data.code, data.facts);
 }

@@ -1,7 +1,9 @@
 /** The image that FROM or COPY --from names: what that name means, wherever the Dockerfile is built. */
+
 import * as path from "node:path";
 import { type ErrorDetails, IngotError, isIngotError } from "../base/error.ts";
 import { realPath, stat } from "../base/fs/file.ts";
+import { within } from "../base/subject.ts";
 import { readEntries } from "../image/entries.ts";
 import { isGadget, type StoredImage } from "../image/select.ts";
 import { hexOf, isDigest } from "../oci/digest.ts";
@@ -57,7 +59,7 @@ async function find(
       hint: `an archive is named oci-archive:${text}, the folder of a layout oci:${text}`,
     });
   const store = openStore();
-  return named(text, store, (near) => ({ what, at: `${complete(text)} in ${store.at}`, near }));
+  return named(text, store, (near) => ({ what, at: within(complete(text), store.at), near }));
 }
 
 /** Where an archive or layout is, complete. @throws not-found, unsupported where it is the other one */
@@ -94,7 +96,7 @@ function pick(store: ReadStore, reference: string | undefined, what: string): St
   const list = images.map((image) => `${imageNameOf(image) ?? "(no name)"} ${image.digest}`);
   const hint = list.length === 0 ? "its index names none" : `there is ${list.join(", ")}`;
   if (reference !== undefined)
-    return named(reference, store, (near) => ({ what, at: `${reference} in ${at}`, near, hint }));
+    return named(reference, store, (near) => ({ what, at: within(reference, at), near, hint }));
   const [first] = images;
   if (first === undefined) throw new IngotError("not-found", { what, at, hint });
   if (images.some(({ digest }) => digest !== first.digest))

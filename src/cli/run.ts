@@ -1,6 +1,7 @@
 /** From words to an exit code. */
 import { isatty } from "node:tty";
 import { IngotError } from "../base/error.ts";
+import { type Subject, subjectText } from "../base/subject.ts";
 import { suggest } from "../base/suggest.ts";
 import type { Command, ExitCode } from "./args/define-command.ts";
 import { commandHelp, overview } from "./args/help.ts";
@@ -122,10 +123,15 @@ function fail(error: unknown, reporter: Reporter, debug: boolean): ExitCode {
       code,
       message: said.message,
       hint: said.hint ?? null,
-      facts: JSON.parse(JSON.stringify(facts)),
+      facts: JSON.parse(JSON.stringify({ ...facts, ...subjectOf(facts) })),
     },
   });
   return 2;
+}
+
+/** The subject of an error as JSON has it: as text. */
+function subjectOf(facts: { readonly at?: Subject }): { readonly at?: string } {
+  return facts.at === undefined ? {} : { at: subjectText(facts.at) };
 }
 
 /** Where an error arose, and what caused it. */

@@ -1,5 +1,6 @@
 import { IngotError, isIngotError } from "../base/error.ts";
 import { redactCredentials } from "../base/redact.ts";
+import { within } from "../base/subject.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { imageNameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
@@ -80,7 +81,7 @@ function noName({ reference, descriptor, store }: StoredImage): IngotError {
   const tag = isTagOnly(reference) ? reference : undefined;
   return new IngotError("not-found", {
     what: "the name of an image",
-    at: `${descriptor.digest} in ${store.at}`,
+    at: within(descriptor.digest, store.at),
     hint:
       tag === undefined
         ? "its index does not name it: copy it to a name (ingot copy SOURCE REPOSITORY:TAG), or import it with --name"

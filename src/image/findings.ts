@@ -1,5 +1,6 @@
 import { type ErrorDetails, IngotError } from "../base/error.ts";
 import { excerpt } from "../base/json/json.ts";
+import { subjectText } from "../base/subject.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { ReferrerKind } from "../oci/referrer.ts";
 import type { ImageVerdict } from "../trust/verdict.ts";
@@ -162,24 +163,28 @@ type Wrong = { [C in keyof ErrorDetails]?: (facts: ErrorDetails[C]) => Finding }
 /** IngotErrors that say something about the content; every other one means that nobody could say. */
 const WRONG: Wrong = {
   "digest-differs": ({ at, expected, actual }) =>
-    finding("digest-differs", at, `its bytes are ${actual}, not ${expected}`),
+    finding("digest-differs", subjectText(at), `its bytes are ${actual}, not ${expected}`),
   "size-differs": ({ at, expected, actual }) =>
-    finding("size-differs", at, `it has ${actual} bytes, not ${expected}`),
+    finding("size-differs", subjectText(at), `it has ${actual} bytes, not ${expected}`),
   "blob-missing": ({ digest, neededBy }) =>
     finding(
       "blob-missing",
       digest,
       `it is not here${neededBy ? `, and ${neededBy} needs it` : ""}`,
     ),
-  malformed: ({ what, at, why }) => finding("malformed", at, `${what} is not well formed: ${why}`),
+  malformed: ({ what, at, why }) =>
+    finding("malformed", subjectText(at), `${what} is not well formed: ${why}`),
   "too-large": ({ what, at, actual, limit, unit = "bytes" }) =>
     finding(
       "malformed",
-      at,
+      subjectText(at),
       `${what} has ${actual === undefined ? `more than the ${limit} ${unit}` : `${actual} ${unit}, more than the ${limit}`} that are read`,
     ),
   unsupported: ({ at, found, expected }) =>
-    unchecked(at, `it has ${found}, and what is supported is ${expected}: it was not checked`),
+    unchecked(
+      subjectText(at),
+      `it has ${found}, and what is supported is ${expected}: it was not checked`,
+    ),
 };
 
 /** What `error` says about the content, as a Finding. @throws `error` itself when it says nothing about it */

@@ -1,9 +1,11 @@
 /** Lists of layers and of the images that have them: what a delta relies on, and what the far side has (docs/delta-archive.md). */
+
 import * as v from "valibot";
 import { sameBytes, utf8 } from "../base/bytes.ts";
 import { IngotError } from "../base/error.ts";
 import { formatJson, parseJson } from "../base/json/json.ts";
 import { sortedBy } from "../base/order.ts";
+import type { Subject } from "../base/subject.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { checkIndexSize } from "../oci/layout.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
@@ -103,7 +105,7 @@ export function summaryOf(holdings: BaseLayers): Summary {
  * The one form of a list: a function of what it says, with its own digest at its end, so that nothing in it changes unnoticed.
  * @param at what it is, for messages @throws too-large for one that nobody would read back
  */
-export function formatBaseLayers(holdings: BaseLayers, at: string): Uint8Array {
+export function formatBaseLayers(holdings: BaseLayers, at: Subject): Uint8Array {
   const { images } = summaryOf(holdings);
   const places = new Map(images.map((image, i) => [keyOf(image), i]));
   const blobs = sortedBy(holdings, ([digest]) => digest).map(([digest, { size, owners }]) => ({
@@ -129,7 +131,7 @@ const LIST = v.strictObject({
 });
 
 /** Reads a list. It must be, to the byte, what `formatHoldings` makes of what it says. @throws malformed, too-large */
-export function parseBaseLayers(bytes: Uint8Array, at: string): BaseLayers {
+export function parseBaseLayers(bytes: Uint8Array, at: Subject): BaseLayers {
   const found = v.safeParse(LIST, parseJson(bytes, at, { bytes: INDEX_LIMIT }));
   const wrong = (why: string) =>
     new IngotError("malformed", { what: "the list of layers", at, why });

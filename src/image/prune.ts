@@ -1,4 +1,5 @@
 import { IngotError, isIngotError } from "../base/error.ts";
+import { within } from "../base/subject.ts";
 import type { Digest } from "../oci/digest.ts";
 import { imageNameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
@@ -44,6 +45,6 @@ function withName(error: unknown, name: string): unknown {
     isIngotError(error, "malformed") ||
     isIngotError(error, "too-large");
   if (!isDamage) return error;
-  const facts = { ...error.facts, at: `${error.facts.at} in ${name}` };
+  const facts = { ...error.facts, at: within(error.facts.at, name) };
   return new IngotError(error.code, facts, { cause: error });
 }

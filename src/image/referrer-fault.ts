@@ -1,5 +1,7 @@
 /** Failures that are about a referrer, and not about the image that somebody asked for. */
+
 import { IngotError, isIngotError } from "../base/error.ts";
+import { subjectText } from "../base/subject.ts";
 import type { StoredImage } from "./select.ts";
 import { walk } from "./walk.ts";
 
@@ -54,7 +56,7 @@ function isOfReferrer(error: unknown, images: readonly StoredImage[]): boolean {
 function placeOf(error: Damage): string {
   if (isIngotError(error, "blob-missing")) return error.facts.digest;
   if (isIngotError(error, "digest-differs")) return error.facts.expected;
-  return error.facts.at;
+  return subjectText(error.facts.at);
 }
 
 /** The digests of all that an image needs; of one that cannot be read, its own. */

@@ -2,6 +2,7 @@ import { utf8 } from "../base/bytes.ts";
 import { IngotError } from "../base/error.ts";
 import { formatJson, type Json, parseJson } from "../base/json/json.ts";
 import { sortedUnique } from "../base/order.ts";
+import { within } from "../base/subject.ts";
 import { digestOf } from "../oci/digest.ts";
 import { type Descriptor, MANIFEST_LIMIT, parseConfig } from "../oci/manifest.ts";
 import {
@@ -160,7 +161,7 @@ function missing(
   const names = sortedUnique(there.flatMap((one) => (one ? formatPlatform(one) : [])));
   return new IngotError("not-found", {
     what: "the platform",
-    at: `${wanted.map(formatPlatform).join(", ")} in ${reference}`,
+    at: within(wanted.map(formatPlatform).join(", "), reference),
     hint:
       names.length > 0
         ? `there is ${names.join(", ")}`

@@ -1,4 +1,5 @@
 import { text } from "../base/bytes.ts";
+import type { Subject } from "../base/subject.ts";
 import { isDigest } from "./digest.ts";
 import { type Descriptor, INDEX_LIMIT, type Index, parseAnyIndex } from "./manifest.ts";
 import { INDEX, REF_NAME, SUBJECT } from "./media-types.ts";
@@ -16,7 +17,7 @@ export interface LayoutIndex {
  * for every command. Any other goes the long way; both give the same.
  * @throws malformed, too-large
  */
-export function parseLayoutIndex(bytes: Uint8Array, at: string): LayoutIndex {
+export function parseLayoutIndex(bytes: Uint8Array, at: Subject): LayoutIndex {
   const own = parseOwn(bytes);
   if (own !== undefined) return { manifests: own.manifests, unsupported: [] };
   const { manifests } = parseAnyIndex(bytes, at, INDEX_LIMIT);

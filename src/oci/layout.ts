@@ -3,6 +3,7 @@ import { utf8 } from "../base/bytes.ts";
 import { IngotError } from "../base/error.ts";
 import { formatJson, type Json } from "../base/json/json.ts";
 import { parseShaped } from "../base/json/shape.ts";
+import type { Subject } from "../base/subject.ts";
 import { type Digest, digestOf, hexOf } from "./digest.ts";
 import { type Descriptor, INDEX_LIMIT } from "./manifest.ts";
 import { INDEX, LIST_DIGEST, REF_NAME } from "./media-types.ts";
@@ -33,7 +34,7 @@ export function digestAt(name: string): Digest | undefined {
 export const LAYOUT_LIMIT = 4096;
 
 /** Checks the bytes of an `oci-layout` file. @throws malformed, unsupported for another version */
-export function checkLayout(bytes: Uint8Array, at: string): void {
+export function checkLayout(bytes: Uint8Array, at: Subject): void {
   const found = v.safeParse(
     v.looseObject({ imageLayoutVersion: v.string() }),
     parseShaped(bytes, at, { bytes: LAYOUT_LIMIT }, LAYOUT_SHAPE),
@@ -86,7 +87,7 @@ function indexBytes(members: { readonly [key: string]: Json }): Uint8Array {
 }
 
 /** @throws too-large for a list of images that is longer than any that is read */
-export function checkIndexSize({ length }: Uint8Array, at: string): void {
+export function checkIndexSize({ length }: Uint8Array, at: Subject): void {
   if (length > INDEX_LIMIT)
     throw new IngotError("too-large", {
       what: "the list of images",

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { IngotError } from "../base/error.ts";
 import { excerpt } from "../base/json/json.ts";
 import { parseShaped, type Struct } from "../base/json/shape.ts";
+import type { Subject } from "../base/subject.ts";
 import { type Digest, isDigest, isOtherDigest } from "./digest.ts";
 import type { Platform } from "./platform.ts";
 import { DOCUMENT, IMAGE_CONFIG } from "./shape.ts";
@@ -101,26 +102,26 @@ const config = v.looseObject({
 });
 
 /** Reads an image manifest. @param at what the bytes are, for the message @throws malformed, too-large, unsupported for digests of other algorithms */
-export function parseManifest(bytes: Uint8Array, at: string): Manifest {
+export function parseManifest(bytes: Uint8Array, at: Subject): Manifest {
   const found = shaped(manifest, DOCUMENT, bytes, { at, what: "an image manifest" }) as Manifest;
   mustBeSupported([found.config, ...found.layers, ...(found.subject ? [found.subject] : [])], at);
   return found;
 }
 
 /** Reads an image index, by default one inside an image. @throws malformed, too-large, unsupported for digests of other algorithms */
-export function parseIndex(bytes: Uint8Array, at: string, limit = MANIFEST_LIMIT): Index {
+export function parseIndex(bytes: Uint8Array, at: Subject, limit = MANIFEST_LIMIT): Index {
   const found = parseAnyIndex(bytes, at, limit);
   mustBeSupported([...found.manifests, ...(found.subject ? [found.subject] : [])], at);
   return found;
 }
 
 /** The same, whose entries may have digests of other algorithms, whatever their type says. @throws malformed, too-large */
-export function parseAnyIndex(bytes: Uint8Array, at: string, limit: number): Index {
+export function parseAnyIndex(bytes: Uint8Array, at: Subject, limit: number): Index {
   return shaped(index, DOCUMENT, bytes, { at, what: "an image index", limit }) as Index;
 }
 
 /** Reads a container's config. @throws malformed, too-large */
-export function parseConfig(bytes: Uint8Array, at: string): Config {
+export function parseConfig(bytes: Uint8Array, at: Subject): Config {
   return shaped(config, IMAGE_CONFIG, bytes, { at, what: "an image config" }) as Config;
 }
 
@@ -141,7 +142,7 @@ export function conflictIn(document: object): string | undefined {
 }
 
 /** @throws unsupported for a digest of another algorithm than sha256 */
-function mustBeSupported(descriptors: readonly Descriptor[], at: string): void {
+function mustBeSupported(descriptors: readonly Descriptor[], at: Subject): void {
   const other = descriptors.find(({ digest }) => !isDigest(digest));
   if (other === undefined) return;
   throw new IngotError("unsupported", {
@@ -156,7 +157,7 @@ function shaped(
   schema: v.GenericSchema,
   shape: Struct,
   bytes: Uint8Array,
-  { at, what, limit = MANIFEST_LIMIT }: { at: string; what: string; limit?: number },
+  { at, what, limit = MANIFEST_LIMIT }: { at: Subject; what: string; limit?: number },
 ): unknown {
   const json = parseShaped(bytes, at, { bytes: limit }, shape);
   const found = v.safeParse(schema, json, { abortEarly: true });

@@ -3,6 +3,7 @@ import { requireOneFile } from "../archive/volumes/classify.ts";
 import { IngotError, isIngotError } from "../base/error.ts";
 import { readFile, stat } from "../base/fs/file.ts";
 import { redactCredentials } from "../base/redact.ts";
+import { within } from "../base/subject.ts";
 import { Progress } from "../base/workers/pool.ts";
 import { withOmitted } from "../check/delta.ts";
 import { scanFile } from "../check/scan.ts";
@@ -197,7 +198,7 @@ async function openArchive(
 function wholeOf(archive: Archive, deltas: boolean): ReadStore {
   const base = archive.base();
   if (base === undefined) return archive;
-  if (deltas) return withOmitted(archive, parseBaseLayers(base, `${BASE_FILE} in ${archive.at}`));
+  if (deltas) return withOmitted(archive, parseBaseLayers(base, within(BASE_FILE, archive.at)));
   throw new IngotError("unsupported", {
     what: "the archive",
     at: archive.at,

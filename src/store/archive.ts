@@ -1,6 +1,7 @@
 import * as path from "node:path";
 import { IngotError } from "../base/error.ts";
 import { openRead } from "../base/fs/file.ts";
+import { within } from "../base/subject.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
   BASE_FILE,
@@ -62,10 +63,10 @@ export class Archive implements ReadStore {
   }
 
   static #of(members: ReadonlyMap<string, FileExtent>, at: string): Archive {
-    checkLayout(need(members, LAYOUT_FILE, at, 4096), `${LAYOUT_FILE} in ${at}`);
+    checkLayout(need(members, LAYOUT_FILE, at, 4096), within(LAYOUT_FILE, at));
     const index = parseLayoutIndex(
       need(members, INDEX_FILE, at, INDEX_LIMIT),
-      `${INDEX_FILE} in ${at}`,
+      within(INDEX_FILE, at),
     );
     return new Archive(at, members, index.manifests);
   }
@@ -78,7 +79,7 @@ export class Archive implements ReadStore {
 
   /** The bytes of the list of what the archive leaves out, if it is a delta. @throws too-large */
   base(): Uint8Array | undefined {
-    return this.#base && readBytes(this.#base, INDEX_LIMIT, `${BASE_FILE} in ${this.at}`);
+    return this.#base && readBytes(this.#base, INDEX_LIMIT, within(BASE_FILE, this.at));
   }
 
   digests(): Iterable<Digest> {
@@ -86,7 +87,7 @@ export class Archive implements ReadStore {
   }
 
   indexFile(): Uint8Array | undefined {
-    return this.#index && readBytes(this.#index, INDEX_LIMIT, `${INDEX_FILE} in ${this.at}`);
+    return this.#index && readBytes(this.#index, INDEX_LIMIT, within(INDEX_FILE, this.at));
   }
 
   images(): readonly Descriptor[] {
@@ -134,14 +135,14 @@ function need(
   if (extent === undefined) {
     throw new IngotError("not-found", {
       what: "the member",
-      at: `${name} in ${at}`,
+      at: within(name, at),
       hint: "the file is not an OCI archive, or is incomplete",
     });
   }
   if (extent.size > limit)
     throw new IngotError("too-large", {
       what: "the member",
-      at: `${name} in ${at}`,
+      at: within(name, at),
       actual: extent.size,
       limit,
     });

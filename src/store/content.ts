@@ -1,6 +1,7 @@
 import { sameBytes } from "../base/bytes.ts";
 import { IngotError } from "../base/error.ts";
 import { openRead } from "../base/fs/file.ts";
+import type { Subject } from "../base/subject.ts";
 import { digestOf } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 
@@ -70,7 +71,7 @@ function pieceOf(content: Content, at: number): Uint8Array {
 }
 
 /** All bytes of a content of at most `limit` bytes, as they are. @throws too-large, size-differs, io */
-export function readBytes(content: Content, limit: number, at: string): Uint8Array {
+export function readBytes(content: Content, limit: number, at: Subject): Uint8Array {
   if (content instanceof Uint8Array) return content;
   if (content.size > limit)
     throw new IngotError("too-large", { what: "the file", at, actual: content.size, limit });

@@ -1,5 +1,6 @@
 import { IngotError } from "../base/error.ts";
 import { sortedUnique } from "../base/order.ts";
+import { within } from "../base/subject.ts";
 import { suggest } from "../base/suggest.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { imageNameOf } from "../oci/layout.ts";
@@ -76,7 +77,7 @@ export function resolveName(store: ReadStore, text: string, kind?: ReferenceKind
   const as = completed(text, kind).filter((name) => name !== text);
   throw new IngotError("not-found", {
     what: "the image",
-    at: `${text} in ${store.at}`,
+    at: within(text, store.at),
     ...(as.length > 0 && { as }),
     near: similar(text, names),
   });

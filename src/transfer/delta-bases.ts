@@ -3,6 +3,7 @@
 import { requireOneFile } from "../archive/volumes/classify.ts";
 import { IngotError } from "../base/error.ts";
 import { readFile } from "../base/fs/file.ts";
+import { within } from "../base/subject.ts";
 import { completeNames } from "../image/complete-name.ts";
 import {
   type BaseLayers,
@@ -134,7 +135,7 @@ function mustBeThere(
     throw new IngotError("blob-missing", { digest, at, neededBy: image.descriptor.digest });
   if (sizeOf(content) !== size)
     throw new IngotError("size-differs", {
-      at: `${digest} in ${at}`,
+      at: within(digest, at),
       expected: size,
       actual: sizeOf(content),
     });

@@ -3,6 +3,7 @@ import { IngotError, isIngotError } from "../base/error.ts";
 import { openRead } from "../base/fs/file.ts";
 import { Sha256 } from "../base/hash.ts";
 import { sortedUnique } from "../base/order.ts";
+import { within } from "../base/subject.ts";
 import type { StoredImage } from "../image/select.ts";
 import {
   absentIn,
@@ -153,7 +154,7 @@ async function putBlob(
   if (content === undefined) throw missingBlob(descriptor, store.at, image.descriptor.digest);
   if (sizeOf(content) !== descriptor.size)
     throw new IngotError("size-differs", {
-      at: `${descriptor.digest} in ${store.at}`,
+      at: within(descriptor.digest, store.at),
       expected: descriptor.size,
       actual: sizeOf(content),
     });

@@ -2,6 +2,7 @@
 
 import { concat } from "../base/bytes.ts";
 import { IngotError } from "../base/error.ts";
+import { within } from "../base/subject.ts";
 import { KEPT_LIMIT } from "../check/scan.ts";
 import { type StoredImage, select } from "../image/select.ts";
 import {
@@ -108,7 +109,7 @@ function mustHave(
   if (away.length > 0)
     throw new IngotError("not-found", {
       what: "the platform",
-      at: `${away.map(formatPlatform).join(", ")} in ${reference}`,
+      at: within(away.map(formatPlatform).join(", "), reference),
       hint: "the index names it, and the registry does not have its manifest: choose other platforms with --platform, or push the image there again",
     });
 }

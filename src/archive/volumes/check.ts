@@ -1,6 +1,8 @@
 /** Whether volumes, what their list says, and the archive that they are, fit together. */
+
 import { deserializeError, IngotError } from "../../base/error.ts";
 import { stat } from "../../base/fs/file.ts";
+import { within } from "../../base/subject.ts";
 import { runAll } from "../../base/workers/pool.ts";
 import type { ScannedArchive } from "../../check/inventory.ts";
 import { type Finding, finding } from "../../image/findings.ts";
@@ -97,7 +99,7 @@ export async function verifyVolume(path: string, working: JobContext): Promise<V
   if (volume === undefined)
     throw new IngotError("not-found", {
       what: `the volume that ${path} is`,
-      at: `${digest} in ${list.at}`,
+      at: within(digest ?? path, list.at),
       hint: "it is damaged, or of another archive: copy it again, under the name that it had",
     });
   const findings = checkVolume(list, place, { path, size, ...(digest && { digest }) });

@@ -1,6 +1,7 @@
 import { text } from "../bytes.ts";
 import { IngotError } from "../error.ts";
 import { countParsed } from "../heap.ts";
+import type { Subject } from "../subject.ts";
 
 /** A value that JSON can say. `undefined` members are left out when written. */
 export type Json =
@@ -69,7 +70,7 @@ export interface JsonBounds {
  * No value is ever quoted, also where it cannot be read.
  * @param at what the bytes are, for the message
  */
-export function parseJson(bytes: Uint8Array, at: string, bounds: JsonBounds): unknown {
+export function parseJson(bytes: Uint8Array, at: Subject, bounds: JsonBounds): unknown {
   if (bytes.length > bounds.bytes) {
     throw new IngotError("too-large", {
       what: "JSON",
@@ -122,7 +123,7 @@ const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 
 /** Counts levels and values without building anything. @returns how many keys stand there, in valid JSON: a colon outside of strings follows each */
-function checkBounds(bytes: Uint8Array, at: string, maxDepth: number, maxValues: number): number {
+function checkBounds(bytes: Uint8Array, at: Subject, maxDepth: number, maxValues: number): number {
   let depth = 0;
   let values = 1;
   let keys = 0;

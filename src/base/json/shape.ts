@@ -1,6 +1,8 @@
 /** JSON that clients written in Go decode into structs: read so that there is one way to read it. */
+
 import { text } from "../bytes.ts";
 import { IngotError } from "../error.ts";
+import type { Subject } from "../subject.ts";
 import { foldKey, foldsAlike } from "./fold.ts";
 import { excerpt, type JsonBounds, parseJson } from "./json.ts";
 import { hasOddValue, oddValues } from "./odd.ts";
@@ -40,7 +42,7 @@ export const map = (shape: Shape): Shape => ({ map: shape });
  */
 export function parseShaped(
   bytes: Uint8Array,
-  at: string,
+  at: Subject,
   bounds: JsonBounds,
   shape: Shape,
 ): unknown {

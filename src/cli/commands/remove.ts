@@ -1,5 +1,6 @@
 import { IngotError } from "../../base/error.ts";
 import { sortedBy } from "../../base/order.ts";
+import { within } from "../../base/subject.ts";
 import { type NamedReferrer, readEntries } from "../../image/entries.ts";
 import { orphanedBy, separateReferrers } from "../../image/orphans.ts";
 import { isDigest } from "../../oci/digest.ts";
@@ -83,7 +84,7 @@ function namesOf(store: FolderStore, text: string): NamedDescriptor[] {
   if (names.length > 0) return names;
   throw new IngotError("unsupported", {
     what: "the image",
-    at: `${text} in ${store.at}`,
+    at: within(text, store.at),
     found: "no name",
     expected: "a name: ingot tag can give it one",
   });

@@ -1,4 +1,5 @@
 /** Text for terminals: quoting, sizes, tables. */
+import { type Subject, subjectText } from "../../base/subject.ts";
 
 /** What moves a terminal's cursor, changes its colours or turns its text around (C0 and C1 except \t \n, Unicode's bidi controls). */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -19,12 +20,9 @@ export function quote(text: string): string {
   return /^".*"$/s.test(text) ? text : JSON.stringify(text);
 }
 
-/** A place as faults name it: a file, or `blob in file`, each quoted; standard streams are no names. */
-export function quoteSubject(at: string): string {
-  const place = (part: string) =>
-    /^standard (?:input|output|error)$/.test(part) ? part : quote(part);
-  return at.split(" in ").map(place).join(" in ");
-}
+/** What an error is about: a file, or `blob in file`, each quoted; standard streams are no names. */
+export const quoteSubject = (at: Subject): string =>
+  subjectText(at, (name) => (/^standard (?:input|output|error)$/.test(name) ? name : quote(name)));
 
 const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 

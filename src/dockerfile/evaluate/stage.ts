@@ -1,5 +1,6 @@
 import { Diagnostics } from "../../base/diagnostics.ts";
 import { IngotError } from "../../base/error.ts";
+import { within } from "../../base/subject.ts";
 import { suggest } from "../../base/suggest.ts";
 import { type ContainerConfig, emptyConfig } from "../image/config.ts";
 import type { Dockerfile } from "../syntax/instruction.ts";
@@ -108,5 +109,5 @@ function targetOf({ stages, file }: Dockerfile, target: string | undefined): num
       ? `its stages are ${names.join(", ")}`
       : "its stages have no names; without --target its last one is built";
   const near = suggest(target, names);
-  throw new IngotError("not-found", { what: "the stage", at: `${target} in ${file}`, near, hint });
+  throw new IngotError("not-found", { what: "the stage", at: within(target, file), near, hint });
 }

@@ -2,6 +2,7 @@ import type { Bytes } from "../../base/bytes.ts";
 import { decompressed } from "../../base/compression/decompress.ts";
 import { isIngotError } from "../../base/error.ts";
 import { UnchangedFile } from "../../base/fs/unchanged-file.ts";
+import { type Subject, subjectText } from "../../base/subject.ts";
 import { BLOCK, checksum } from "../../tar/header.ts";
 import { FileReaders } from "../tree/contents.ts";
 import type { FileNode, Packed } from "../tree/entry.ts";
@@ -18,7 +19,7 @@ export interface AddInto {
   readonly owner: FileOwner | undefined;
   readonly place: string;
   /** The archive, for messages; they have the place as well. */
-  readonly at: string;
+  readonly at: Subject;
 }
 
 /**
@@ -33,7 +34,7 @@ export interface AddInto {
  */
 export async function addArchive(file: FileNode, into: AddInto): Promise<boolean> {
   const { tree, dest, owner, place } = into;
-  const at = `${into.at} (${place})`;
+  const at = `${subjectText(into.at)} (${place})`;
   const archive: Packed = { at, open: () => decompressed(bytesOf(file), at) };
   if (!(await isTar(archive))) return false;
   const root = landing(tree, dest, place);

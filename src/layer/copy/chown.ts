@@ -1,5 +1,7 @@
 /** Who something is to belong to: numbers, or names of the image's own users and groups. */
+
 import { IngotError } from "../../base/error.ts";
+import { within } from "../../base/subject.ts";
 import { suggest } from "../../base/suggest.ts";
 import { readNode } from "../tree/contents.ts";
 import { follow } from "../tree/path.ts";
@@ -74,7 +76,7 @@ async function lineOf(
   if (found !== undefined) return found;
   throw new IngotError("not-found", {
     what: `${what} ${JSON.stringify(name)} of ${place}`,
-    at: `/${file} in ${tree.at}`,
+    at: within(`/${file}`, tree.at),
     near: suggest(name, new Set(known.map(([first = ""]) => first))),
     hint: `a number needs no such file: 1000:1000, each at most ${LARGEST}`,
   });

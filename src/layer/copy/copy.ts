@@ -1,5 +1,6 @@
 import { IngotError } from "../../base/error.ts";
 import { hasWildcard } from "../../base/glob/pattern.ts";
+import { within } from "../../base/subject.ts";
 import type { Changes } from "../tree/changes.ts";
 import type { FileNode, Meta, Node } from "../tree/entry.ts";
 import { baseName, follow, join, normalizePath, parentOf } from "../tree/path.ts";
@@ -152,7 +153,7 @@ class Copy {
 
   #unpacked(file: FileNode, path: string): Promise<boolean> {
     const { from, dest, place } = this.#request;
-    const at = `${path} in ${from.at}`;
+    const at = within(path, from.at);
     return addArchive(file, { tree: this.#into, dest, owner: this.#owner, place, at });
   }
 

@@ -1,7 +1,9 @@
 /** What the sources of a COPY mean. */
+
 import { IngotError } from "../../base/error.ts";
 import { PatternMemory } from "../../base/glob/matcher.ts";
 import { BadPattern, hasWildcard, partMatcher } from "../../base/glob/pattern.ts";
+import { within } from "../../base/subject.ts";
 import { suggest } from "../../base/suggest.ts";
 import { baseName, follow, join, normalizePath, parentOf } from "../tree/path.ts";
 import type { ReadTree } from "../tree/tree.ts";
@@ -78,7 +80,7 @@ export function missing(
   const near = suggest(baseName(lost), from.list(parentOf(lost)));
   return new IngotError("not-found", {
     what: `the source ${JSON.stringify(text)} of ${place}`,
-    at: `${path} in ${from.at}`,
+    at: within(path, from.at),
     near: near.map((name) => join(parentOf(lost), name)),
     ...(from.leavesOut?.(lost) && {
       hint: `it is there, but .dockerignore leaves it out: add the line !${path} at its end`,

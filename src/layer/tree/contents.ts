@@ -1,5 +1,6 @@
 import { IngotError } from "../../base/error.ts";
 import { UnchangedFile } from "../../base/fs/unchanged-file.ts";
+import { within } from "../../base/subject.ts";
 import { StreamInput } from "../../tar/input.ts";
 import type { FileNode, Packed } from "./entry.ts";
 
@@ -134,7 +135,7 @@ class Passes {
 
   #cut(expected: number, actual: number): IngotError {
     return new IngotError("size-differs", {
-      at: `a file in ${this.#archive.at}`,
+      at: within("a file", this.#archive.at),
       expected,
       actual,
     });

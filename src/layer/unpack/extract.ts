@@ -1,4 +1,5 @@
 import { IngotError } from "../../base/error.ts";
+import type { Subject } from "../../base/subject.ts";
 import type { DirectoryNode, Entry, Meta, Node } from "../tree/entry.ts";
 import { baseName, follow, join, parentOf } from "../tree/path.ts";
 
@@ -13,7 +14,7 @@ export interface ExtractTarget {
 
 export interface ExtractOptions {
   /** What is being unpacked, for messages. */
-  readonly at: string;
+  readonly at: Subject;
   /** The folder that is the archive's root, and that of the links in it. */
   readonly root?: string;
   /** What every member gets in the place of its own owner. */

@@ -1,6 +1,7 @@
 import { concat, isZero, sameBytes, text } from "../../base/bytes.ts";
 import { IngotError, isIngotError } from "../../base/error.ts";
 import { countParsed } from "../../base/heap.ts";
+import { within } from "../../base/subject.ts";
 import { BLOCK, type HeaderWriter, padding } from "../header.ts";
 import type { Input } from "../input.ts";
 import {
@@ -240,7 +241,7 @@ async function readExtended(input: Input, size: number, at: string): Promise<Uin
 
 /** What a member is when the archive is over before its body is: `actual` bytes of it are there. */
 export const cutBody = (name: string, size: number, actual: number, at: string) =>
-  new IngotError("size-differs", { at: `${name} in ${at}`, expected: size, actual });
+  new IngotError("size-differs", { at: within(name, at), expected: size, actual });
 
 const cut = (input: Input) =>
   new IngotError("malformed", {

@@ -1,4 +1,5 @@
 import { IngotError } from "../../base/error.ts";
+import type { Subject } from "../../base/subject.ts";
 import { bytesText } from "../text.ts";
 
 /** What PAX records say of a member; undefined: nothing, so that its header holds. */
@@ -64,7 +65,7 @@ function addRecord(key: string, value: Uint8Array, into: Extended, at: string): 
 }
 
 /** The IngotError for a file of which only the parts that are not zero are in the archive. */
-export const sparse = (at: string) =>
+export const sparse = (at: Subject) =>
   new IngotError("unsupported", {
     what: "the archive",
     at,

@@ -1,5 +1,6 @@
 import { isZero } from "../../base/bytes.ts";
 import { IngotError } from "../../base/error.ts";
+import { within } from "../../base/subject.ts";
 import { BLOCK, padding } from "../header.ts";
 import type { StreamInput } from "../input.ts";
 import { DEPTH_LIMIT, LAYER_MEMBERS, PATH_LIMIT } from "../limits.ts";
@@ -76,7 +77,7 @@ export async function* scanEntries(
     if (input.position < offset + whole) {
       const actual = Math.min(size, input.position - offset);
       if (actual === size) throw cut(input.at);
-      const at = `${entry.path.toWellFormed()} in ${input.at}`;
+      const at = within(entry.path.toWellFormed(), input.at);
       throw new IngotError("size-differs", { at, expected: size, actual });
     }
   }
@@ -157,7 +158,7 @@ function member(raw: RawEntry, said: Extended, start: number, input: StreamInput
   for (const text of [name, said.target ?? ""])
     if (text.length > PATH_LIMIT)
       throw tooLarge("the name of a member", input, text.length, PATH_LIMIT);
-  const place = `${JSON.stringify(name)} in ${at}`;
+  const place = within(name, at);
   if (raw.flag === "S") throw sparse(place);
   const known = TYPES.get(raw.flag);
   if (known === undefined)
