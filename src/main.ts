@@ -1,5 +1,7 @@
 /** The entry of the program, and of every worker thread it starts. */
+
 import { isMainThread } from "node:worker_threads";
+import type { Job } from "./jobs/perform.ts";
 
 if (isMainThread) {
   const [{ crash, runCli }, { onFirstHook, runExitHooks }] = await Promise.all([
@@ -29,5 +31,5 @@ if (isMainThread) {
     import("./base/workers/worker.ts"),
     import("./jobs/perform.ts"),
   ]);
-  serve(runJob);
+  serve<Job, unknown>(runJob);
 }

@@ -2,12 +2,11 @@
 import { IngotError } from "../base/error.ts";
 import type { AtomicFiles } from "../base/fs/atomic-files.ts";
 import { type FileSegment, rangeIn, SegmentedFile } from "../base/fs/segmented-file.ts";
-import { runAll } from "../base/workers/pool.ts";
 import type { RemoteBlob } from "../jobs/fetch-blob.ts";
 import { FetchPool } from "../jobs/fetch-pool.ts";
 import { BATCH_BYTES, type JobContext, threadsForBytes } from "../jobs/job-context.ts";
 import { mapConcurrent } from "../jobs/parallel.ts";
-import { type FillTask, runJob } from "../jobs/perform.ts";
+import { type FillTask, runJobs } from "../jobs/perform.ts";
 import type { RenderPiece } from "../jobs/render.ts";
 import { type ExpectedMember, hasBegun, type Resumed, type ResumeTask } from "../jobs/resume.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -46,11 +45,7 @@ export async function fillArchive(
   const whole = members.filter((member) => begun.get(member)?.isWhole);
   const missing = members.filter((member) => !begun.get(member)?.isWhole);
   const here = missing.filter((member) => !isAway(member, away));
-  await runAll(fillTasks(here, size, parts), {
-    ...working,
-    threads: threadsForBytes(sum(here), working),
-    handler: runJob,
-  });
+  await runJobs(fillTasks(here, size, parts), working, threadsForBytes(sum(here), working));
   const there = missing.filter((member) => isAway(member, away));
   return sum(whole) + (await fetchAll(there, { away, parts, begun }, working));
 }
@@ -132,11 +127,7 @@ async function resumeAll(
       members: members.map((member) => wantedOf(member, away)),
     }),
   );
-  const results = (await runAll(tasks, {
-    ...working,
-    threads: threadsForBytes(sum(members), working),
-    handler: runJob,
-  })) as Resumed[][];
+  const results = await runJobs(tasks, working, threadsForBytes(sum(members), working));
   return new Map(all.flatMap(({ members }, i) => members.map((it, j) => [it, results[i]![j]!])));
 }
 

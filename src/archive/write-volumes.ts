@@ -4,9 +4,8 @@ import { deserializeError, IngotError } from "../base/error.ts";
 import { AtomicFile, checkPlace } from "../base/fs/atomic-file.ts";
 import type { AtomicFiles, FileSpec } from "../base/fs/atomic-files.ts";
 import { discard, lstat, readFile, remove, syncDirectory } from "../base/fs/file.ts";
-import { runAll } from "../base/workers/pool.ts";
 import type { JobContext } from "../jobs/job-context.ts";
-import { type Checked, type CheckTask, runJob } from "../jobs/perform.ts";
+import { type CheckTask, runJobs } from "../jobs/perform.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
 import type { Plan } from "./plan.ts";
 import {
@@ -54,7 +53,7 @@ export async function hashVolumes({ parts }: AtomicFiles, working: JobContext): 
   const tasks = parts.map(
     ({ path, size }): CheckTask => ({ kind: "check", extents: [{ path, offset: 0, size }] }),
   );
-  const results = (await runAll(tasks, { ...working, handler: runJob })) as Checked[][];
+  const results = await runJobs(tasks, working);
   return results.map(([checked], i) => {
     if (checked !== undefined && "digest" in checked)
       return { digest: checked.digest, size: parts[i]!.size };

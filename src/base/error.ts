@@ -136,22 +136,30 @@ export function isIngotError<C extends ErrorCode>(
   return error instanceof IngotError && (code === undefined || error.code === code);
 }
 
-/** An IngotError as plain data, to cross a thread. */
-export interface SerializedError {
-  readonly code: ErrorCode;
-  readonly facts: ErrorDetails[ErrorCode];
+/** Ended early because it was told to stop. What it was stopped for is what people are told. */
+export class AbortError extends Error {
+  constructor() {
+    super("stopped");
+    this.name = "AbortError";
+  }
 }
+
+/** An error as plain data, to cross a thread. */
+export type SerializedError =
+  | { readonly code: ErrorCode; readonly facts: ErrorDetails[ErrorCode] }
+  | { readonly code: "aborted" };
 
 /** What `error` says as plain data; anything that is no IngotError becomes an `internal` one. */
 export function serializeError(error: unknown): SerializedError {
   if (error instanceof IngotError) return { code: error.code, facts: error.facts };
+  if (error instanceof AbortError) return { code: "aborted" };
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { code: "internal", facts: { message } };
 }
 
-/** The IngotError that `serializeError` was given. */
-export function deserializeError(data: SerializedError): IngotError {
-  return new IngotError(data.code, data.facts);
+/** The error that `serializeError` was given. */
+export function deserializeError(data: SerializedError): Error {
+  return data.code === "aborted" ? new AbortError() : new IngotError(data.code, data.facts);
 }
 
 interface SystemError {

@@ -1,7 +1,5 @@
-/** Whether what is known of a layer is so. */
-import { runAll } from "../base/workers/pool.ts";
 import { type JobContext, threadsForBytes } from "../jobs/job-context.ts";
-import { type Checked, runJob } from "../jobs/perform.ts";
+import { runJobs } from "../jobs/perform.ts";
 import type { KnownLayer } from "../store/layer-cache.ts";
 import type { ReadStore } from "../store/store.ts";
 
@@ -15,7 +13,6 @@ export async function isVerifiedBlob(
   if (content === undefined || content instanceof Uint8Array || content.size !== size) return false;
   const tasks = [{ kind: "check", extents: [content] }] as const;
   const threads = threadsForBytes(size, working);
-  const [checked] = await runAll(tasks, { ...working, threads, handler: runJob });
-  const [found] = checked as Checked[];
+  const [[found] = []] = await runJobs(tasks, working, threads);
   return found !== undefined && "digest" in found && found.digest === digest;
 }

@@ -1,6 +1,5 @@
 import { deserializeError } from "../base/error.ts";
 import { countParsed } from "../base/heap.ts";
-import { runAll } from "../base/workers/pool.ts";
 import { type Finding, finding, toFinding, unchecked } from "../image/findings.ts";
 import {
   type InflateTask,
@@ -9,7 +8,7 @@ import {
   type LayerDigests,
 } from "../jobs/diff-id.ts";
 import { batches, type JobContext, threadsForBytes } from "../jobs/job-context.ts";
-import { type Checked, type CheckTask, runJob } from "../jobs/perform.ts";
+import { type Checked, type CheckTask, runJobs } from "../jobs/perform.ts";
 import { type Digest, isOtherDigest } from "../oci/digest.ts";
 import { compressionIn, isEncrypted } from "../oci/media-types.ts";
 import type { FileExtent } from "../store/content.ts";
@@ -49,11 +48,8 @@ export async function hashAll(
   const total = items.reduce((sum, { content }) => sum + content.size, 0);
   const most = threadsForBytes(total, working);
   const extents = items.map(({ content }) => content);
-  const results = (await runAll(tasks, {
-    ...working,
-    threads: layers ? inflatingThreads(extents, most) : most,
-    handler: runJob,
-  })) as (Checked | LayerDigests)[][];
+  const threads = layers ? inflatingThreads(extents, most) : most;
+  const results = await runJobs(tasks, working, threads);
   for (const [i, group] of groups.entries())
     for (const [j, item] of group.entries()) settle(inventory, item, results[i]![j]!);
 }

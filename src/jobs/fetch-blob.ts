@@ -1,11 +1,10 @@
 /** Blobs of registries, written where they belong as they come. */
-import { IngotError, isIngotError } from "../base/error.ts";
+import { AbortError, IngotError, isIngotError } from "../base/error.ts";
 import { SegmentedFile, type SegmentedRange } from "../base/fs/segmented-file.ts";
 import { Sha256 } from "../base/hash.ts";
 import type { Progress } from "../base/workers/pool.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { Repository, type RepositorySnapshot } from "../registry/registry.ts";
-import { stopped } from "./parallel.ts";
 import { addProgress, IO_CHUNK } from "./render.ts";
 
 /** A blob, and where it is. */
@@ -37,7 +36,7 @@ export class StopWatcher {
 
   constructor(tally: Progress) {
     const look = () => {
-      if (tally.stopped) this.#own.abort(stopped());
+      if (tally.stopped) this.#own.abort(new AbortError());
     };
     look();
     this.#timer = setInterval(look, LOOK);
@@ -71,7 +70,7 @@ export async function fetchTask(task: FetchTask, tally: Progress): Promise<numbe
 /**
  * Writes the blob into files. Afterwards it is there, proven, and not synced. Of what is there already only the rest is asked for; where
  * that does not make the blob, all of it is, once. What fails is not counted.
- * @returns how many bytes came @throws digest-differs, size-differs, blob-missing, registry, io; `internal` when told to stop
+ * @returns how many bytes came @throws digest-differs, size-differs, blob-missing, registry, io; AbortError when told to stop
  */
 export async function fetchInto(
   { descriptor, from }: RemoteBlob,

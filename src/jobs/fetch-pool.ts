@@ -29,7 +29,7 @@ export class FetchPool {
     this.#crew = new WorkerPool({
       ...working,
       threads: Math.min(MOST, working.threads),
-      handler: (task, tally) => runJob(task, tally) as Promise<number>,
+      handler: runJob,
     });
   }
 

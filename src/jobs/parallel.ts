@@ -1,5 +1,5 @@
 /** Many things that wait for others, some at a time. */
-import { IngotError } from "../base/error.ts";
+import { AbortError } from "../base/error.ts";
 
 /**
  * Does `act` for all items, `most` at a time; the results in the order of the items. At the first failure no more are
@@ -25,7 +25,7 @@ export async function mapConcurrent<T, R>(
         results[at] = await act(all[at] as T, stop);
       } catch (error) {
         failure ??= { error };
-        own.abort(stopped());
+        own.abort(new AbortError());
       }
     }
   };
@@ -34,6 +34,3 @@ export async function mapConcurrent<T, R>(
   stop.throwIfAborted();
   return results;
 }
-
-/** What ends in it was told to stop. Nobody is told of it: what it was stopped for comes first. */
-export const stopped = () => new IngotError("internal", { message: "stopped" });

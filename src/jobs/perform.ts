@@ -1,9 +1,12 @@
 /** What threads do: move bytes from stretches of files to where they belong, each blob checked on the way. */
+
+import type { EncodeTask } from "../base/compression/deflate-chunk.ts";
 import { type SerializedError, serializeError } from "../base/error.ts";
+import type { ReadRangesTask } from "../base/fs/read-ranges.ts";
 import { SegmentedFile, type SegmentedRange } from "../base/fs/segmented-file.ts";
 import { SyncQueue } from "../base/fs/sync-queue.ts";
 import { type HashTask, hashTask } from "../base/workers/hash-worker.ts";
-import type { Progress } from "../base/workers/pool.ts";
+import { type Progress, runAll } from "../base/workers/pool.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type BlobTarget, BlobWriter } from "../store/blob-writer.ts";
 import type { FileExtent } from "../store/content.ts";
@@ -15,7 +18,8 @@ import {
 } from "../store/extent-reader.ts";
 import { type InflateTask, inflate, type LayerDigests } from "./diff-id.ts";
 import { type FetchTask, fetchTask } from "./fetch-blob.ts";
-import { type LayerTask, runLayerTask } from "./layer-workers.ts";
+import type { JobContext } from "./job-context.ts";
+import { runLayerTask } from "./layer-workers.ts";
 import { addProgress, IO_CHUNK, type RenderPiece, render } from "./render.ts";
 import { type Resumed, type ResumeTask, resume } from "./resume.ts";
 
@@ -44,41 +48,57 @@ export interface StageTask {
 /** For each blob of a TakeTask: whether it is in the file `to`. */
 export type StagedBlobs = readonly boolean[];
 
-export type Job =
-  | FillTask
-  | CheckTask
-  | InflateTask
-  | StageTask
-  | FetchTask
-  | ResumeTask
-  | HashTask
-  | LayerTask;
-
-/** Does one task. @throws digest-differs, size-differs, io, registry; `internal` when told to stop */
-export async function runJob(
-  task: Job,
-  tally: Progress,
-): Promise<undefined | number | string | Checked[] | LayerDigests[] | StagedBlobs | Resumed[]> {
-  if (task.kind === "encode" || task.kind === "gather") return runLayerTask(task);
-  if (task.kind === "hash") return hashTask(task);
-  if (task.kind === "fetch") return fetchTask(task, tally);
-  if (task.kind === "resume") return resume(task, tally);
-  if (task.kind === "fill") {
-    fill(task, tally);
-    return undefined;
-  }
-  if (task.kind === "take") return withOpenFiles((files) => take(task, files, tally));
-  if (task.kind === "inflate")
-    return withOpenFiles(async (files) => {
-      const looked: LayerDigests[] = [];
-      for (const extent of task.extents) looked.push(await inflate(extent, files, tally));
-      return looked;
-    });
-  const buffer = new Uint8Array(IO_CHUNK);
-  return withOpenFiles((files) =>
-    task.extents.map((extent) => check(extent, files, buffer, tally)),
-  );
+/** What a job of a kind is given, and what it comes to. */
+interface Jobs {
+  fill: { task: FillTask; result: undefined };
+  check: { task: CheckTask; result: Checked[] };
+  inflate: { task: InflateTask; result: LayerDigests[] };
+  take: { task: StageTask; result: StagedBlobs };
+  fetch: { task: FetchTask; result: number };
+  resume: { task: ResumeTask; result: Resumed[] };
+  hash: { task: HashTask; result: string };
+  encode: { task: EncodeTask; result: number };
+  gather: { task: ReadRangesTask; result: number };
 }
+
+export type Job = Jobs[keyof Jobs]["task"];
+export type JobResult<J extends Job> = Jobs[J["kind"]]["result"];
+
+type Handlers = {
+  readonly [K in keyof Jobs]: (
+    task: Jobs[K]["task"],
+    tally: Progress,
+  ) => Jobs[K]["result"] | Promise<Jobs[K]["result"]>;
+};
+
+const HANDLERS: Handlers = {
+  fill: (task, tally) => void fill(task, tally),
+  check,
+  inflate: inflateAll,
+  take,
+  fetch: fetchTask,
+  resume,
+  hash: hashTask,
+  encode: runLayerTask,
+  gather: runLayerTask,
+};
+
+/** Does one job. @throws digest-differs, size-differs, io, registry; AbortError when told to stop */
+export async function runJob<J extends Job>(job: J, tally: Progress): Promise<JobResult<J>> {
+  const handler = HANDLERS[job.kind] as (job: J, tally: Progress) => JobResult<J>;
+  return handler(job, tally);
+}
+
+/**
+ * Does the jobs in `threads` threads, 0 = in this one; their results in the order of the jobs.
+ * @throws as `runJob`, when all of them have ended
+ */
+export const runJobs = <J extends Job>(
+  jobs: readonly J[],
+  context: JobContext,
+  threads = context.threads,
+): Promise<JobResult<J>[]> =>
+  runAll<J, JobResult<J>>(jobs, { ...context, threads, handler: runJob });
 
 function fill({ to, pieces }: FillTask, tally: Progress): void {
   const out = new SegmentedFile(to.parts);
@@ -93,7 +113,25 @@ function fill({ to, pieces }: FillTask, tally: Progress): void {
   }
 }
 
-function check(extent: FileExtent, files: OpenFiles, buffer: Uint8Array, tally: Progress): Checked {
+async function check({ extents }: CheckTask, tally: Progress): Promise<Checked[]> {
+  const buffer = new Uint8Array(IO_CHUNK);
+  return withOpenFiles((files) => extents.map((extent) => checkOne(extent, files, buffer, tally)));
+}
+
+function inflateAll({ extents }: InflateTask, tally: Progress): Promise<LayerDigests[]> {
+  return withOpenFiles(async (files) => {
+    const looked: LayerDigests[] = [];
+    for (const extent of extents) looked.push(await inflate(extent, files, tally));
+    return looked;
+  });
+}
+
+function checkOne(
+  extent: FileExtent,
+  files: OpenFiles,
+  buffer: Uint8Array,
+  tally: Progress,
+): Checked {
   try {
     const source = new ExtentReader(extent, files);
     for (let got = source.read(buffer); got > 0; got = source.read(buffer)) addProgress(got, tally);
@@ -104,7 +142,15 @@ function check(extent: FileExtent, files: OpenFiles, buffer: Uint8Array, tally: 
   }
 }
 
-async function take({ blobs }: StageTask, files: OpenFiles, tally: Progress): Promise<StagedBlobs> {
+function take(task: StageTask, tally: Progress): Promise<StagedBlobs> {
+  return withOpenFiles((files) => takeAll(task, files, tally));
+}
+
+async function takeAll(
+  { blobs }: StageTask,
+  files: OpenFiles,
+  tally: Progress,
+): Promise<StagedBlobs> {
   const buffer = new Uint8Array(IO_CHUNK);
   const syncs = new SyncQueue();
   const taken: boolean[] = [];

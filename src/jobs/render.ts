@@ -1,6 +1,6 @@
+import { AbortError } from "../base/error.ts";
 import type { Progress } from "../base/workers/pool.ts";
 import { type BlobExtent, ExtentReader, OpenFiles } from "../store/extent-reader.ts";
-import { stopped } from "./parallel.ts";
 
 /** Bytes that go out as they are, or a blob whose digest is checked as it goes. */
 export type RenderPiece = Uint8Array | BlobExtent;
@@ -11,7 +11,7 @@ export const IO_CHUNK = 256 * 1024;
 /**
  * The bytes of `pieces` in full chunks, whatever the sizes of the pieces; every blob is proven before the
  * chunk with its last byte is given out. A chunk is valid until the next but one is asked for.
- * @throws digest-differs, size-differs, io; `internal` when told to stop
+ * @throws digest-differs, size-differs, io; AbortError when told to stop
  */
 export function* render(pieces: readonly RenderPiece[], tally: Progress): Generator<Uint8Array> {
   const buffers = [new Uint8Array(IO_CHUNK), new Uint8Array(IO_CHUNK)];
@@ -41,9 +41,9 @@ export function* render(pieces: readonly RenderPiece[], tally: Progress): Genera
   }
 }
 
-/** Counts bytes that are done. @throws internal when told to stop */
+/** Counts bytes that are done. @throws AbortError when told to stop */
 export function addProgress(bytes: number, tally: Progress): void {
-  if (tally.stopped) throw stopped();
+  if (tally.stopped) throw new AbortError();
   tally.add(bytes);
 }
 

@@ -32,7 +32,7 @@ const TAIL = 64 * 1024;
 /**
  * Does the task. Afterwards a member that is said to be whole has the header, the body and the fill that the plan wants, to the byte: a header
  * or a fill that was not right is put right. What is not whole is for others to write, all of it but a beginning that they prove.
- * Whole members are counted. @throws io; `internal` when told to stop
+ * Whole members are counted. @throws io; AbortError when told to stop
  */
 export function resume({ to, members }: ResumeTask, tally: Progress): Resumed[] {
   const files = new SegmentedFile(to.parts);

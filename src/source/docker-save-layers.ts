@@ -3,12 +3,11 @@
 import type { DockerImage } from "../archive/docker-manifest.ts";
 import { compressionOf, HEAD } from "../base/compression/decompress.ts";
 import { deserializeError, IngotError } from "../base/error.ts";
-import { runAll } from "../base/workers/pool.ts";
 import { checkDigest } from "../check/check-digest.ts";
 import type { ScannedArchive, UnnamedFile } from "../check/inventory.ts";
-import { inflatingThreads, type LayerDigests } from "../jobs/diff-id.ts";
+import { inflatingThreads } from "../jobs/diff-id.ts";
 import { batches, type JobContext, threadsForBytes } from "../jobs/job-context.ts";
-import { runJob } from "../jobs/perform.ts";
+import { runJobs } from "../jobs/perform.ts";
 import { digestAt } from "../oci/layout.ts";
 import { type FileExtent, readExtent } from "../store/content.ts";
 import { cleanName } from "../tar/member-name.ts";
@@ -60,11 +59,7 @@ export async function inspectLayers(
   const total = compressed.reduce((sum, { extent }) => sum + extent.size, 0);
   const extents = compressed.map(({ extent }) => extent);
   const threads = inflatingThreads(extents, threadsForBytes(total, working));
-  const results = (await runAll(tasks, {
-    ...working,
-    threads,
-    handler: runJob,
-  })) as LayerDigests[][];
+  const results = await runJobs(tasks, working, threads);
   for (const [i, items] of groups.entries())
     for (const [j, { name }] of items.entries()) {
       const looked = results[i]![j]!;

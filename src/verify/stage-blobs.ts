@@ -1,9 +1,8 @@
 /** The blobs of an archive on their way into a session of the store. */
 import { SyncQueue } from "../base/fs/sync-queue.ts";
-import { runAll } from "../base/workers/pool.ts";
 import type { BlobSink } from "../check/scan.ts";
 import { batches, type JobContext, threadsForBytes } from "../jobs/job-context.ts";
-import { runJob, type StagedBlobs, type StageTask } from "../jobs/perform.ts";
+import { runJobs, type StageTask } from "../jobs/perform.ts";
 import type { Digest } from "../oci/digest.ts";
 import { BlobWriter } from "../store/blob-writer.ts";
 import type { Session } from "../store/session.ts";
@@ -28,11 +27,7 @@ export async function stageAll(
   const total = blobs.reduce((sum, { from }) => sum + from.size, 0);
   const groups = batches(blobs, ({ from }) => from.size);
   const tasks: StageTask[] = groups.map((items) => ({ kind: "take", blobs: items }));
-  const results = (await runAll(tasks, {
-    ...working,
-    threads: threadsForBytes(total, working),
-    handler: runJob,
-  })) as StagedBlobs[];
+  const results = await runJobs(tasks, working, threadsForBytes(total, working));
   for (const [i, items] of groups.entries()) {
     for (const [j, { from }] of items.entries()) if (results[i]![j]) session.staged(from.digest);
   }

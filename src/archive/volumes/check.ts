@@ -3,11 +3,10 @@
 import { deserializeError, IngotError } from "../../base/error.ts";
 import { stat } from "../../base/fs/file.ts";
 import { within } from "../../base/subject.ts";
-import { runAll } from "../../base/workers/pool.ts";
 import type { ScannedArchive } from "../../check/inventory.ts";
 import { type Finding, finding } from "../../image/findings.ts";
 import { type JobContext, threadsForBytes } from "../../jobs/job-context.ts";
-import { type Checked, runJob } from "../../jobs/perform.ts";
+import { runJobs } from "../../jobs/perform.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { imageNameOf } from "../../oci/layout.ts";
 import { refersOf } from "../../oci/referrer.ts";
@@ -116,8 +115,7 @@ export async function verifyVolume(path: string, working: JobContext): Promise<V
 async function hashOf({ path, size }: VolumeFile, working: JobContext): Promise<Digest> {
   const threads = threadsForBytes(size, working);
   const tasks = [{ kind: "check" as const, extents: [{ path, offset: 0, size }] }];
-  const results = await runAll(tasks, { ...working, threads, handler: runJob });
-  const [checked] = results[0] as Checked[];
+  const [[checked] = []] = await runJobs(tasks, working, threads);
   if (checked === undefined || "fault" in checked)
     throw checked === undefined
       ? new IngotError("internal", { message: "a volume was not hashed" })

@@ -3,9 +3,8 @@ import { dirname, join, resolve } from "node:path";
 import { deserializeError, IngotError } from "../../base/error.ts";
 import { stat } from "../../base/fs/file.ts";
 import { sortedUnique } from "../../base/order.ts";
-import { runAll } from "../../base/workers/pool.ts";
 import { type JobContext, threadsForBytes } from "../../jobs/job-context.ts";
-import { type Checked, type CheckTask, runJob } from "../../jobs/perform.ts";
+import { type Checked, type CheckTask, runJobs } from "../../jobs/perform.ts";
 import type { Digest } from "../../oci/digest.ts";
 import {
   classifyFile,
@@ -179,8 +178,7 @@ class Finder {
       return { kind: "check", extents: [{ path, offset: 0, size }] };
     });
     const threads = threadsForBytes(total, this.#working);
-    const results = await runAll(tasks, { ...this.#working, threads, handler: runJob });
-    return (results as Checked[][]).flat();
+    return (await runJobs(tasks, this.#working, threads)).flat();
   }
 }
 

@@ -1,6 +1,6 @@
 /** How much memory the windows of zstd's decoders take together. */
 import { setTimeout } from "node:timers/promises";
-import { IngotError } from "../error.ts";
+import { AbortError, IngotError } from "../error.ts";
 import type { Progress } from "../workers/pool.ts";
 
 /** The most that all windows of a process have together: the largest that is taken, and some of the usual size. Bytes. */
@@ -27,7 +27,7 @@ export function windowsOf(tally: Progress, { waits }: { readonly waits: boolean 
     open: async (bytes, at) => {
       while (!tally.hold(bytes, WINDOWS_LIMIT)) {
         if (!waits) throw tooMany(bytes + tally.held, at);
-        if (tally.stopped) throw new IngotError("internal", { message: "stopped" });
+        if (tally.stopped) throw new AbortError();
         await setTimeout(PAUSE);
       }
     },

@@ -6,7 +6,7 @@ import { didYouMeanKey, sameWord } from "./keys.ts";
 import { type Check, checkValue } from "./values.ts";
 
 /** What an annotation is attached to. */
-export type Subject = "gadget" | "datasource" | "field";
+export type AnnotatedKind = "gadget" | "datasource" | "field";
 
 type Table = Readonly<Record<string, Check>>;
 
@@ -116,7 +116,7 @@ const GADGET: Table = {
   "io.inspektor-gadget.builder.version": "text",
 };
 
-const TABLES: Readonly<Record<Subject, Table>> = {
+const TABLES: Readonly<Record<AnnotatedKind, Table>> = {
   gadget: GADGET,
   datasource: DATASOURCE,
   field: FIELD,
@@ -129,7 +129,7 @@ const TABLES: Readonly<Record<Subject, Table>> = {
  */
 export function checkAnnotations(
   entry: YamlEntry,
-  subject: Subject,
+  subject: AnnotatedKind,
   report: YamlDiagnostics,
 ): ReadonlyMap<string, YamlEntry> {
   const hint = 'write one "key: value" a line';
@@ -161,7 +161,11 @@ export function isFieldAnnotation(key: string): boolean {
   return Object.keys(FIELD).some((name) => sameWord(name, key));
 }
 
-function checkUnknown({ key, at }: YamlEntry, subject: Subject, report: YamlDiagnostics): void {
+function checkUnknown(
+  { key, at }: YamlEntry,
+  subject: AnnotatedKind,
+  report: YamlDiagnostics,
+): void {
   const near = nearAnnotations(key, subject);
   if (near.length > 0) {
     report.warning(
@@ -183,7 +187,7 @@ function checkUnknown({ key, at }: YamlEntry, subject: Subject, report: YamlDiag
  * The known annotations that `key` is a slip of. Dotted names are compared by their parts, or else
  * two short endings under one long beginning would always be near each other.
  */
-export function nearAnnotations(key: string, subject: Subject): string[] {
+export function nearAnnotations(key: string, subject: AnnotatedKind): string[] {
   const known = Object.keys(TABLES[subject]);
   const squeezed = squeeze(key);
   const same = known.filter((name) => squeeze(name) === squeezed);

@@ -1,8 +1,8 @@
 /** Many things at a time: how they end together. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isIngotError } from "../../../src/base/error.ts";
-import { mapConcurrent, stopped } from "../../../src/jobs/parallel.ts";
+import { AbortError, isIngotError } from "../../../src/base/error.ts";
+import { mapConcurrent } from "../../../src/jobs/parallel.ts";
 
 /** Ends when it is told to, and not before. */
 const stopping = (stop: AbortSignal): Promise<never> =>
@@ -65,7 +65,7 @@ test("what one of many does in parallel stops with it", async () => {
 });
 
 test("what is to stop before it begins does not begin, and says why", async () => {
-  const reason = stopped();
+  const reason = new AbortError();
   const act = async () => assert.fail("it began");
   const all = mapConcurrent([1, 2], 2, act, AbortSignal.abort(reason));
   await assert.rejects(all, (error) => error === reason);
