@@ -9,12 +9,8 @@ import { mapConcurrent } from "../jobs/parallel.ts";
 import { type FillTask, runJobs } from "../jobs/perform.ts";
 import type { RenderPiece } from "../jobs/render.ts";
 import { type ExpectedMember, hasBegun, type Resumed, type ResumeTask } from "../jobs/resume.ts";
-import type { Digest } from "../oci/digest.ts";
 import { BLOCK, END, padding } from "../tar/header.ts";
-import type { Member, Plan } from "./plan.ts";
-
-/** The blobs that are in registries. */
-export type RemoteBlobs = ReadonlyMap<Digest, RemoteBlob>;
+import { isRemoteContent, type Member, type Plan } from "./plan.ts";
 
 /** So many zeros as the place says, made once: there is a fill for each of many members. */
 const ZEROS = Array.from({ length: BLOCK }, (_, length) => new Uint8Array(length));
@@ -22,7 +18,9 @@ const ZEROS = Array.from({ length: BLOCK }, (_, length) => new Uint8Array(length
 /** How much of a body that is not whole has come, as it seems; none of one that nobody looked at. Bytes. */
 const begunOf = (found: Resumed | undefined) => (found?.isWhole === false ? found.begun : 0);
 
-const isAway = ({ digest }: Member, away: RemoteBlobs) => digest !== undefined && away.has(digest);
+type RemoteMember = Member & { readonly content: RemoteBlob };
+
+const isRemote = (member: Member): member is RemoteMember => isRemoteContent(member.content);
 
 /** With header and fill. Bytes. */
 const lengthOf = ({ header, size }: Member) => header.length + size + padding(size);
@@ -33,34 +31,29 @@ const lengthOf = ({ header, size }: Member) => header.length + size + padding(si
  */
 export async function fillArchive(
   { members, size }: Plan,
-  away: RemoteBlobs,
   { parts, found }: AtomicFiles,
   working: JobContext,
 ): Promise<number> {
   const begun = await resumeAll(
     found.size === 0 ? [] : members.filter((member) => isFound(member, parts, found)),
-    { away, parts },
+    parts,
     working,
   );
   const whole = members.filter((member) => begun.get(member)?.isWhole);
   const missing = members.filter((member) => !begun.get(member)?.isWhole);
-  const here = missing.filter((member) => !isAway(member, away));
+  const here = missing.filter((member) => !isRemote(member));
   await runJobs(fillTasks(here, size, parts), working, threadsForBytes(sum(here), working));
-  const there = missing.filter((member) => isAway(member, away));
-  return sum(whole) + (await fetchAll(there, { away, parts, begun }, working));
+  const there = missing.filter(isRemote);
+  return sum(whole) + (await fetchAll(there, { parts, begun }, working));
 }
 
-/** Whether the place of a blob that is away has bytes. */
-export function hasRemoteBytes(
-  { members }: Plan,
-  away: RemoteBlobs,
-  parts: readonly FileSegment[],
-): boolean {
+/** Whether the place of a registry's blob has bytes. */
+export function hasRemoteBytes({ members }: Plan, parts: readonly FileSegment[]): boolean {
   const files = new SegmentedFile(parts);
   try {
     return members.some(
       (member) =>
-        isAway(member, away) &&
+        isRemote(member) &&
         hasBegun(files, { start: member.start + member.header.length, size: member.size }),
     );
   } finally {
@@ -68,9 +61,11 @@ export function hasRemoteBytes(
   }
 }
 
-/** A member as pieces to write. */
+/** A member whose bytes are here as pieces to write. */
 export function memberPieces({ header, content, size, digest, name }: Member): RenderPiece[] {
   const zeros = ZEROS[padding(size)]!;
+  if (isRemoteContent(content))
+    throw new IngotError("internal", { message: `${name} is in a registry` });
   if (content instanceof Uint8Array) return [header, content, zeros];
   if (digest === undefined) throw new IngotError("internal", { message: `${name} has no digest` });
   return [header, { ...content, digest }, zeros];
@@ -116,7 +111,7 @@ const longestFirst = (a: Stretch, b: Stretch) => b.end - b.start - (a.end - a.st
 /** What another run left of the members. */
 async function resumeAll(
   members: readonly Member[],
-  { away, parts }: { readonly away: RemoteBlobs; readonly parts: readonly FileSegment[] },
+  parts: readonly FileSegment[],
   working: JobContext,
 ): Promise<ReadonlyMap<Member, Resumed>> {
   const all = stretches(members).sort(longestFirst);
@@ -124,17 +119,17 @@ async function resumeAll(
     ({ members, start, end }): ResumeTask => ({
       kind: "resume",
       to: rangeIn(parts, start, end - start),
-      members: members.map((member) => wantedOf(member, away)),
+      members: members.map(wantedOf),
     }),
   );
   const results = await runJobs(tasks, working, threadsForBytes(sum(members), working));
   return new Map(all.flatMap(({ members }, i) => members.map((it, j) => [it, results[i]![j]!])));
 }
 
-function wantedOf(member: Member, away: RemoteBlobs): ExpectedMember {
+function wantedOf(member: Member): ExpectedMember {
   const { header, content, size, digest } = member;
   const body = digest === undefined ? (content as Uint8Array) : { digest, size };
-  return { header, body, isAway: isAway(member, away) };
+  return { header, body, isAway: isRemote(member) };
 }
 
 /** Stretches of the archive, each to be filled in by one thread, the longest first; the end of the archive with the last. */
@@ -156,13 +151,11 @@ function fillTasks(
 
 /** Writes members whose blobs are in registries, each to its place, the largest first. @returns how many bytes were there before */
 async function fetchAll(
-  members: readonly Member[],
+  members: readonly RemoteMember[],
   {
-    away,
     parts,
     begun,
   }: {
-    readonly away: RemoteBlobs;
     readonly parts: readonly FileSegment[];
     readonly begun: ReadonlyMap<Member, Resumed>;
   },
@@ -174,12 +167,12 @@ async function fetchAll(
   try {
     const ordered = [...members].sort((a, b) => b.size - a.size);
     const there = await mapConcurrent(ordered, working.threads, async (member, stop) => {
-      const { start, header, size, digest } = member;
+      const { start, header, size, content } = member;
       files.write(header, start);
       files.write(ZEROS[padding(size)]!, start + header.length + size);
       const to = rangeIn(parts, start + header.length, size);
       const found = { to, begun: begunOf(begun.get(member)) };
-      const came = await fetching.fetch(away.get(digest!)!, found, stop);
+      const came = await fetching.fetch(content, found, stop);
       return size - came;
     });
     return there.reduce((total, bytes) => total + bytes, 0);

@@ -5,6 +5,7 @@ import { completeNames } from "../image/complete-name.ts";
 import { type BaseLayers, formatBaseLayers, omittedLayers } from "../image/layer-list.ts";
 import { platformOf, type StoredImage } from "../image/select.ts";
 import { type ImageGraphNode, missingBlob, walk } from "../image/walk.ts";
+import type { RemoteBlob } from "../jobs/fetch-blob.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
   BASE_FILE,
@@ -29,13 +30,18 @@ import { referrerEntries, referrersOf } from "./plan-referrers.ts";
 /** skopeo makes directories without an entry of their own for the owner 0, which only root may do. */
 const DIRECTORIES: readonly string[] = ["blobs/", `${BLOBS}/`];
 
+/** Where a member's bytes are: in memory, in a file, or in a registry. */
+export type MemberContent = Content | RemoteBlob;
+
+export const isRemoteContent = (content: MemberContent): content is RemoteBlob => "from" in content;
+
 /** One member of an archive to be: its place is settled before anything is written. Offsets and sizes in bytes. */
 export interface Member {
   readonly name: string;
   readonly size: number;
   readonly start: number;
   readonly header: Uint8Array;
-  readonly content: Content;
+  readonly content: MemberContent;
   /** What the content must be; undefined for the members that are made here. */
   readonly digest: Digest | undefined;
 }
@@ -58,6 +64,7 @@ export interface Plan {
  * Version 1 of the canonical archive of `images` (docs/canonical-archive.md). A pure function of the images and
  * their names: their order, where they come from and how they got there do not matter. With a base, the layers that it has
  * are left out, and listed (docs/delta-archive.md); where it has none of them, the archive is a whole one.
+ * @param elsewhere where a blob is that an image's own store does not have
  * @throws blob-missing, size-differs, digest-differs, `usage` for two images under one name, too-large for an archive
  * that nobody would read back
  */
@@ -65,6 +72,7 @@ export function plan(
   images: readonly StoredImage[],
   writer: HeaderWriter,
   base?: BaseLayers,
+  elsewhere?: (digest: Digest) => MemberContent | undefined,
 ): Plan {
   const named = unique(completeNames(images.filter(({ refers }) => refers === undefined)));
   const walked = new Map<string, StoredImage & { reached: ReturnType<typeof walk> }>();
@@ -78,11 +86,11 @@ export function plan(
   const walks = named.map(walkOnce);
   const referring = referrersOf(images, walks, walkOnce);
   const relies = omittedLayers(base, walked.values());
-  const blobs = new Map<Digest, { content: Content; size: number }>();
+  const blobs = new Map<Digest, { content: MemberContent; size: number }>();
   for (const { reached, store, descriptor } of walked.values())
     for (const found of reached.values())
       if (!relies.has(found.descriptor.digest))
-        blobs.set(found.descriptor.digest, locate(found, store, descriptor));
+        blobs.set(found.descriptor.digest, locate(found, { store, elsewhere }, descriptor));
   const members = [...blobs].map(([digest, { content }]) => ({
     name: blobPath(digest),
     content,
@@ -158,20 +166,29 @@ function unique(images: readonly StoredImage[]): StoredImage[] {
 const isSame = (a: Descriptor, b: Descriptor) =>
   a.digest === b.digest && a.mediaType === b.mediaType && a.size === b.size;
 
+const sizeOfMember = (content: MemberContent) =>
+  isRemoteContent(content) ? content.descriptor.size : sizeOf(content);
+
 /** Where a blob's bytes are, of the size that its descriptor promises. */
 function locate(
   { descriptor, bytes }: ImageGraphNode,
-  store: ReadStore,
+  {
+    store,
+    elsewhere,
+  }: {
+    readonly store: ReadStore;
+    readonly elsewhere: ((digest: Digest) => MemberContent | undefined) | undefined;
+  },
   root: Descriptor,
-): { content: Content; size: number } {
+): { content: MemberContent; size: number } {
   const { digest, size } = descriptor;
-  const content = bytes ?? store.find(digest);
+  const content = bytes ?? store.find(digest) ?? elsewhere?.(digest);
   if (content === undefined) throw missingBlob(descriptor, store.at, root.digest);
-  if (sizeOf(content) !== size)
+  if (sizeOfMember(content) !== size)
     throw new IngotError("size-differs", {
       at: within(digest, store.at),
       expected: size,
-      actual: sizeOf(content),
+      actual: sizeOfMember(content),
     });
   return { content, size };
 }
@@ -191,7 +208,7 @@ function place(
   const placed = [...members]
     .sort((a, b) => byBytes(a.name, b.name))
     .map((member) => {
-      const size = sizeOf(member.content);
+      const size = sizeOfMember(member.content);
       const header = writer(member.name, size);
       const here = { ...member, size, header, start };
       start += header.length + size + padding(size);

@@ -1,13 +1,16 @@
 import { isIngotError } from "../base/error.ts";
 import { AtomicFiles } from "../base/fs/atomic-files.ts";
 import type { Sink } from "../base/fs/fd-stream.ts";
+import type { Progress } from "../base/workers/pool.ts";
 import type { BaseLayers } from "../image/layer-list.ts";
 import type { StoredImage } from "../image/select.ts";
 import type { JobContext } from "../jobs/job-context.ts";
-import { render } from "../jobs/render.ts";
-import { END, headerWriter } from "../tar/header.ts";
-import { fillArchive, hasRemoteBytes, memberPieces, type RemoteBlobs } from "./fill.ts";
-import { type Plan, plan } from "./plan.ts";
+import { addProgress, render } from "../jobs/render.ts";
+import type { Digest } from "../oci/digest.ts";
+import { END, headerWriter, padding } from "../tar/header.ts";
+import { ChunkWriter } from "./chunk-writer.ts";
+import { fillArchive, hasRemoteBytes, memberPieces } from "./fill.ts";
+import { isRemoteContent, type MemberContent, type Plan, plan } from "./plan.ts";
 import {
   hashVolumes,
   placeVolumes,
@@ -27,31 +30,31 @@ export interface WrittenArchive {
 export async function planArchive(
   images: readonly StoredImage[],
   base?: BaseLayers,
+  elsewhere?: (digest: Digest) => MemberContent | undefined,
 ): Promise<Plan> {
-  return plan(images, await headerWriter(), base);
+  return plan(images, await headerWriter(), base, elsewhere);
 }
 
 /**
  * Writes the planned archive to a file, or to volumes. Afterwards they are there, whole and on the disk; on a failure what was there
  * before still is. Every blob is proven: hashed as it is copied or fetched, or where a run that broke off has left it.
  * When the registry fails that blobs come from, or the program is told to stop, what has come stays for the next run.
- * @param away the blobs that are in registries @throws digest-differs, size-differs, blob-missing, registry, no-space, io, usage
+ * @throws digest-differs, size-differs, blob-missing, registry, no-space, io, usage
  */
 export async function writeArchive(
   planned: Plan,
   to: string | SplitOptions,
   working: JobContext,
-  away: RemoteBlobs = new Map(),
 ): Promise<WrittenArchive> {
   const split = typeof to === "string" ? undefined : to;
   const files = split ? volumesOf(planned, split) : [{ at: to as string, size: planned.size }];
   const asides: AtomicFiles = new AtomicFiles(files, {
     ...(split && { stem: split.at }),
-    isWorth: () => away.size > 0 && hasRemoteBytes(planned, away, asides.parts),
+    isWorth: () => isRemotePlan(planned) && hasRemoteBytes(planned, asides.parts),
     left: (at) => working.left?.(at),
   });
   const write = async () => {
-    const resumed = await fillArchive(planned, away, asides, working);
+    const resumed = await fillArchive(planned, asides, working);
     return { resumed, hashed: split && (await hashVolumes(asides, working)) };
   };
   try {
@@ -74,13 +77,14 @@ export async function writeArchive(
 
 /**
  * Writes the planned archive to a stream, front to back. Every blob is hashed before its last byte goes out.
- * @throws digest-differs, size-differs, io
+ * @throws digest-differs, size-differs, registry, io
  */
 export async function streamArchive(
   planned: Plan,
   sink: Sink,
   { tally }: JobContext,
 ): Promise<void> {
+  if (isRemotePlan(planned)) return streamRemote(planned, sink, tally);
   const pieces = [...planned.members.flatMap(memberPieces), END];
   let writing: Promise<void> = Promise.resolve();
   for (const chunk of render(pieces, tally)) {
@@ -89,4 +93,26 @@ export async function streamArchive(
     writing.catch(() => {});
   }
   await writing;
+}
+
+/** Whether some of the archive's bytes are in a registry. */
+const isRemotePlan = ({ members }: Plan) => members.some(({ content }) => isRemoteContent(content));
+
+async function streamRemote({ members }: Plan, sink: Sink, tally: Progress): Promise<void> {
+  const out = new ChunkWriter(sink);
+  for (const member of members) {
+    const { header, content, size } = member;
+    if (isRemoteContent(content)) {
+      await out.write(header);
+      for await (const piece of content.from.blob(content.descriptor)) {
+        addProgress(piece.length, tally);
+        await out.write(piece);
+      }
+      await out.write(new Uint8Array(padding(size)));
+    } else {
+      for (const chunk of render(memberPieces(member), tally)) await out.write(chunk);
+    }
+  }
+  await out.write(END);
+  await out.end();
 }

@@ -1,7 +1,7 @@
 /** Images from wherever they are to wherever they are to be; their bytes stay what they are. */
 
 import type { UnloadableImage } from "../archive/docker-manifest.ts";
-import { planArchive, writeArchive } from "../archive/write.ts";
+import { writeArchive } from "../archive/write.ts";
 import { completeNames, isTagOnly } from "../image/complete-name.ts";
 import { type LeftBehind, type Referring, underName } from "../image/referrers.ts";
 import type { StoredImage } from "../image/select.ts";
@@ -20,7 +20,7 @@ import {
   renamed,
   requireOwnName,
 } from "./endpoint.ts";
-import { planRemote, writeRemote } from "./export-remote.ts";
+import { planImages } from "./plan-images.ts";
 import { bytesToFetch, pullImages, reachOf } from "./pull.ts";
 import { bytesToPush, type ImageHandle, pushImage } from "./push.ts";
 import { pushReferrers, withoutSubject } from "./push-referrers.ts";
@@ -84,16 +84,7 @@ export async function planCopy(
   const answer = { images: named, referring: also, left };
   if (destination.kind === "archive") {
     const { path } = destination;
-    if (areRemote(all)) {
-      const plan = await planRemote(all);
-      return {
-        ...answer,
-        unloadable: plan.unloadable,
-        total: plan.size,
-        run: async (working) => void (await writeRemote(plan, all, path, working)),
-      };
-    }
-    const plan = await planArchive(all);
+    const plan = await planImages(all);
     return {
       ...answer,
       unloadable: plan.unloadable,

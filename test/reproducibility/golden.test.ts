@@ -229,10 +229,10 @@ test("nothing that a store knows of an image beside its name and digest comes in
       return { reference, descriptor: { ...more, mediaType, digest, size }, store };
     });
     const { members } = await planArchive(selected);
-    return members.map(({ name, start, content }) => [
+    return members.map(({ name, start, content, size }) => [
       name,
       start,
-      content instanceof Uint8Array ? `${Buffer.from(content)}` : content.size,
+      content instanceof Uint8Array ? `${Buffer.from(content)}` : size,
     ]);
   };
   const more = {

@@ -1,7 +1,7 @@
 import { listName } from "../../archive/volumes/format.ts";
 import type { WrittenArchive } from "../../archive/write.ts";
 import { namingReferrers } from "../../image/referrer-fault.ts";
-import { planRemote } from "../../transfer/export-remote.ts";
+import { planImages } from "../../transfer/plan-images.ts";
 import { defineCommand, type ExitCode } from "../args/define-command.ts";
 import { parseSize } from "../args/size.ts";
 import { allSources, SOURCE_LIST } from "../args/source-list.ts";
@@ -121,12 +121,12 @@ export const exportCommand = defineCommand({
       reportLeftBehind(behind, reporter);
       const absent = reportAbsent(images, reporter);
       const base = await baseOf(words, choice);
-      const plan = await namingReferrers(images, () => planRemote(images, base));
+      const plan = await namingReferrers(images, () => planImages(images, base));
       reportUnloadable(plan.unloadable, reporter);
       // Volumes are read back.
       const total = below === undefined ? plan.size : 2 * plan.size;
       const written = await withProgress(context, { label: "export", total, threads }, (working) =>
-        namingReferrers(images, () => write(plan, working, images)),
+        namingReferrers(images, () => write(plan, working)),
       );
       if (written.resumed > 0)
         reporter.info(`${formatBytes(written.resumed)} were there, of a run that broke off`);

@@ -9,29 +9,19 @@ import { checkPlace, target } from "../../base/fs/atomic-file.ts";
 import { fdSink, type Sink } from "../../base/fs/fd-stream.ts";
 import { openWrite, stat } from "../../base/fs/file.ts";
 import type { JobContext } from "../../jobs/job-context.ts";
-import { isRemoteImage } from "../../transfer/endpoint.ts";
-import { streamRemote, writeRemote } from "../../transfer/export-remote.ts";
-import type { ImageHandle } from "../../transfer/push.ts";
 
-/** Writes a planned archive. @param images those that it was planned from, where some of them may be in registries */
-export type WritePlan = (
-  plan: Plan,
-  working: JobContext,
-  images?: readonly ImageHandle[],
-) => Promise<WrittenArchive>;
+/** Writes a planned archive. */
+export type WritePlan = (plan: Plan, working: JobContext) => Promise<WrittenArchive>;
 
 const toFiles =
   (to: string | SplitOptions): WritePlan =>
-  (plan, working, images) =>
-    images?.some(isRemoteImage)
-      ? writeRemote(plan, images, to, working)
-      : writeArchive(plan, to, working);
+  (plan, working) =>
+    writeArchive(plan, to, working);
 
 const toStream =
   (sink: Sink): WritePlan =>
-  async (plan, working, images) => {
-    if (images?.some(isRemoteImage)) await streamRemote(plan, images, sink, working);
-    else await streamArchive(plan, sink, working);
+  async (plan, working) => {
+    await streamArchive(plan, sink, working);
     return { resumed: 0 };
   };
 
@@ -61,10 +51,10 @@ export function archiveTarget(output: string, below?: number): WritePlan {
     checkPlace(target(resolve(output)));
     return toFiles(output);
   }
-  return async (plan, working, images) => {
+  return async (plan, working) => {
     const file = openWrite(output, "pipe");
     try {
-      return await toStream(fdSink(file.fd, output))(plan, working, images);
+      return await toStream(fdSink(file.fd, output))(plan, working);
     } finally {
       file.close();
     }

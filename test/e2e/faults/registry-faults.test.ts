@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { writeArchive } from "../../../src/archive/write.ts";
 import { IngotError } from "../../../src/base/error.ts";
 import { Progress } from "../../../src/base/workers/pool.ts";
 import type { Digest } from "../../../src/oci/digest.ts";
 import { Registry } from "../../../src/registry/registry.ts";
 import { FolderStore } from "../../../src/store/folder-store.ts";
 import { Layout } from "../../../src/store/layout.ts";
-import { planRemote, writeRemote } from "../../../src/transfer/export-remote.ts";
+import { planImages } from "../../../src/transfer/plan-images.ts";
 import { pullImages } from "../../../src/transfer/pull.ts";
 import { pushImage } from "../../../src/transfer/push.ts";
 import { findRemote } from "../../../src/transfer/remote-image.ts";
@@ -71,7 +72,7 @@ testWith(["docker-registry"], `${RUNS} transfers through all that goes wrong`, a
     pushImage(image, { to: registry.repository(name), tag: "v1" }, working());
   const archive = async (registry: Registry, at: string) => {
     const images = [await findRemote(registry.repository("app"), "v1", { reference: NAME })];
-    await writeRemote(await planRemote(images), images, at, working());
+    await writeArchive(await planImages(images), at, working());
   };
   const whole = join(dir, "whole.tar");
   await patiently(host, 10_000, async (registry) => {

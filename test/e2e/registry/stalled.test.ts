@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { writeArchive } from "../../../src/archive/write.ts";
 import { Progress } from "../../../src/base/workers/pool.ts";
 import { Registry } from "../../../src/registry/registry.ts";
-import { planRemote, writeRemote } from "../../../src/transfer/export-remote.ts";
+import { planImages } from "../../../src/transfer/plan-images.ts";
 import { findRemote } from "../../../src/transfer/remote-image.ts";
 import { halves } from "../../support/images/broken-export.ts";
 import { noise, putBlob } from "../../support/images/layout.ts";
@@ -121,13 +122,13 @@ test("export: told to stop where all threads look, in threads and beside them", 
   const client = new Registry(registry.host);
   t.after(() => client.close());
   const images = [await findRemote(client.repository("x"), "v1", { reference: "r.example/x:v1" })];
-  const plan = await planRemote(images);
+  const plan = await planImages(images);
   const out = join(dir, "out");
   mkdirSync(out);
   for (const entry of [undefined, new URL("../../../src/main.ts", import.meta.url)]) {
     const tally = new Progress();
     const working = { entry, threads: 8, tally };
-    const written = writeRemote(plan, images, join(out, "image.tar"), working);
+    const written = writeArchive(plan, join(out, "image.tar"), working);
     const stopped = assert.rejects(written, { name: "AbortError" });
     await registry.stalled();
     tally.stop();
