@@ -1,4 +1,5 @@
 /** A planned archive on its way into files: what is there already is found, what is here is copied, what is away is fetched. */
+
 import { IngotError } from "../base/error.ts";
 import type { AtomicFiles } from "../base/fs/atomic-files.ts";
 import { type FileSegment, rangeIn, SegmentedFile } from "../base/fs/segmented-file.ts";
@@ -9,6 +10,7 @@ import { mapConcurrent } from "../jobs/parallel.ts";
 import { type FillTask, runJobs } from "../jobs/perform.ts";
 import type { RenderPiece } from "../jobs/render.ts";
 import { type ExpectedMember, hasBegun, type Resumed, type ResumeTask } from "../jobs/resume.ts";
+import { requireBytes } from "../store/content.ts";
 import { BLOCK, END, padding } from "../tar/header.ts";
 import { isRemoteContent, type Member, type Plan } from "./plan.ts";
 
@@ -66,9 +68,10 @@ export function memberPieces({ header, content, size, digest, name }: Member): R
   const zeros = ZEROS[padding(size)]!;
   if (isRemoteContent(content))
     throw new IngotError("internal", { message: `${name} is in a registry` });
-  if (content instanceof Uint8Array) return [header, content, zeros];
+  const here = requireBytes(content);
+  if (here instanceof Uint8Array) return [header, here, zeros];
   if (digest === undefined) throw new IngotError("internal", { message: `${name} has no digest` });
-  return [header, { ...content, digest }, zeros];
+  return [header, { ...here, digest }, zeros];
 }
 
 const sum = (members: readonly Member[]) =>

@@ -13,7 +13,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { isContainerConfig, layerType } from "../oci/media-types.ts";
 import type { Platform } from "../oci/platform.ts";
-import { sizeOf } from "../store/content.ts";
+import { requireBytes, sizeOf } from "../store/content.ts";
 import { ExtentReader, OpenFiles } from "../store/extent-reader.ts";
 import { type ReadStore, readBlob } from "../store/store.ts";
 import { type FromContext, openFrom } from "./resolve-from.ts";
@@ -121,8 +121,9 @@ async function* proven(bytes: Bytes, at: Digest, diffID: Digest): Bytes {
 const PIECE = 256 * 1024;
 
 async function* blobBytes(digest: Digest, store: ReadStore): Bytes {
-  const content = store.find(digest);
-  if (content === undefined) throw new IngotError("blob-missing", { digest, at: store.at });
+  const found = store.find(digest);
+  if (found === undefined) throw new IngotError("blob-missing", { digest, at: store.at });
+  const content = requireBytes(found);
   if (content instanceof Uint8Array) {
     yield content;
     return;

@@ -1,5 +1,6 @@
 import { type JobContext, threadsForBytes } from "../jobs/job-context.ts";
 import { runJobs } from "../jobs/perform.ts";
+import { isAbsent } from "../store/content.ts";
 import type { KnownLayer } from "../store/layer-cache.ts";
 import type { ReadStore } from "../store/store.ts";
 
@@ -10,7 +11,8 @@ export async function isVerifiedBlob(
   working: JobContext,
 ): Promise<boolean> {
   const content = store.find(digest);
-  if (content === undefined || content instanceof Uint8Array || content.size !== size) return false;
+  if (content === undefined || content instanceof Uint8Array || isAbsent(content)) return false;
+  if (content.size !== size) return false;
   const tasks = [{ kind: "check", extents: [content] }] as const;
   const threads = threadsForBytes(size, working);
   const [[found] = []] = await runJobs(tasks, working, threads);

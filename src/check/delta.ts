@@ -2,6 +2,7 @@
 import { sortedBy } from "../base/order.ts";
 import { collect, type Finding, Findings, finding, note } from "../image/findings.ts";
 import {
+  absentLayer,
   type BaseLayerEntry,
   type BaseLayers,
   imageRefsOf,
@@ -11,9 +12,8 @@ import type { JobContext } from "../jobs/job-context.ts";
 import type { Digest } from "../oci/digest.ts";
 import { BASE_FILE } from "../oci/layout.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
-import { type Content, readBytes, sizeOf } from "../store/content.ts";
+import { type Content, isAbsent, readBytes, sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
-import { AbsentBlob, absentLayer } from "./absent-blob.ts";
 import { hashAll } from "./hash-blobs.ts";
 import { ScannedArchive } from "./inventory.ts";
 
@@ -62,7 +62,7 @@ export function attachBase(inventory: ScannedArchive, bases: readonly ReadStore[
     if (inventory.blobs.has(digest)) continue;
     const content = bases
       .map((base) => base.find(digest))
-      .find((found) => found !== undefined && !(found instanceof AbsentBlob));
+      .find((found) => found !== undefined && !isAbsent(found));
     if (content === undefined) continue;
     inventory.findings.push(...checkSize(digest, held, content));
     inventory.blobs.set(digest, { size: sizeOf(content), content });
@@ -163,7 +163,7 @@ export function withOmitted(store: ReadStore, relies: BaseLayers): ReadStore {
     images: () => store.images(),
     find(digest) {
       const held = relies.get(digest);
-      return store.find(digest) ?? (held && absentLayer(digest, held));
+      return store.find(digest) ?? (held && absentLayer(digest, held.size));
     },
   };
 }

@@ -11,7 +11,7 @@ import { batches, type JobContext, threadsForBytes } from "../jobs/job-context.t
 import { type Checked, type CheckTask, runJobs } from "../jobs/perform.ts";
 import { type Digest, isOtherDigest } from "../oci/digest.ts";
 import { compressionIn, isEncrypted } from "../oci/media-types.ts";
-import type { FileExtent } from "../store/content.ts";
+import { type FileExtent, isAbsent } from "../store/content.ts";
 import { checkDigest, diffIDDiffers } from "./check-digest.ts";
 import type { Claim } from "./check-graph.ts";
 import type { ScannedArchive, ScannedBlob } from "./inventory.ts";
@@ -36,7 +36,13 @@ export async function hashAll(
   inventory.copies.clear();
   const items = [...blobs, ...copies].flatMap(({ digest, held }): Item[] => {
     const content = held?.content;
-    if (held === undefined || content === undefined || content instanceof Uint8Array) return [];
+    if (
+      held === undefined ||
+      content === undefined ||
+      content instanceof Uint8Array ||
+      isAbsent(content)
+    )
+      return [];
     return held.inside?.inflated === undefined ? [{ digest, held, content }] : [];
   });
   const groups = batches(items, ({ content }) => content.size);

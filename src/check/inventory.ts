@@ -1,5 +1,5 @@
 import { FINDING_LIMIT, type Finding, Findings, finding, note } from "../image/findings.ts";
-import type { BaseLayers } from "../image/layer-list.ts";
+import { absentLayer, type BaseLayers } from "../image/layer-list.ts";
 import {
   Again,
   isLayoutFile,
@@ -13,11 +13,10 @@ import type { Inside } from "../jobs/diff-id.ts";
 import type { Digest } from "../oci/digest.ts";
 import { BASE_FILE, BLOBS, DOCKER_FILE, digestAt, INDEX_FILE, LAYOUT_FILE } from "../oci/layout.ts";
 import { type Descriptor, INDEX_LIMIT, MANIFEST_LIMIT } from "../oci/manifest.ts";
-import { type Content, readBytes, sizeOf } from "../store/content.ts";
+import { type AbsentBlob, type Content, readBytes, sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
 import type { ArchiveEnd, TarMember } from "../tar/canonical/scan.ts";
 import { cleanName } from "../tar/member-name.ts";
-import { AbsentBlob, absentLayer } from "./absent-blob.ts";
 
 /** A blob as it was met: under its name's digest. `content` is undefined when it passed by and was not kept. */
 export interface ScannedBlob {
@@ -82,7 +81,7 @@ export class ScannedArchive implements ReadStore {
   find(digest: Digest): Content | undefined {
     const held = this.blobs.get(digest);
     const left = held === undefined ? this.relies?.get(digest) : undefined;
-    if (left !== undefined) return absentLayer(digest, left);
+    if (left !== undefined) return absentLayer(digest, left.size);
     return held && (held.content ?? passed(digest, held.size));
   }
 
@@ -263,12 +262,11 @@ export class ScannedArchive implements ReadStore {
 const UNDER = "what should be a folder above it is a file";
 
 /** A blob that passed by and was not kept, because it cannot be JSON. */
-const passed = (digest: Digest, size: number) =>
-  new AbsentBlob(
-    digest,
-    size,
-    size > MANIFEST_LIMIT ? "it is too long" : "it does not begin with {",
-  );
+const passed = (absent: Digest, size: number): AbsentBlob => ({
+  absent,
+  size,
+  why: size > MANIFEST_LIMIT ? "it is too long" : "it does not begin with {",
+});
 
 /** The bytes of Docker's list of images, where there is one that can be read. */
 export function dockerOf({ files }: ScannedArchive): Uint8Array | undefined {

@@ -10,6 +10,7 @@ import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { checkIndexSize } from "../oci/layout.ts";
 import { INDEX_LIMIT } from "../oci/manifest.ts";
 import { INVENTORY } from "../oci/media-types.ts";
+import type { AbsentBlob } from "../store/content.ts";
 import type { ImageGraphNode } from "./walk.ts";
 
 /** An image by its name and its digest. */
@@ -156,3 +157,10 @@ export function parseBaseLayers(bytes: Uint8Array, at: Subject): BaseLayers {
       : "it is not, to the byte, as this list is written",
   );
 }
+
+/** A layer that a delta leaves out. */
+export const absentLayer = (absent: Digest, size: number): AbsentBlob => ({
+  absent,
+  size,
+  why: "it is left out of the delta, which may leave out layers alone",
+});

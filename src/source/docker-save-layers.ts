@@ -9,7 +9,7 @@ import { inflatingThreads } from "../jobs/diff-id.ts";
 import { batches, type JobContext, threadsForBytes } from "../jobs/job-context.ts";
 import { runJobs } from "../jobs/perform.ts";
 import { digestAt } from "../oci/layout.ts";
-import { type FileExtent, readExtent } from "../store/content.ts";
+import { type FileExtent, isAbsent, readExtent } from "../store/content.ts";
 import { cleanName } from "../tar/member-name.ts";
 
 /** A file of the archive. */
@@ -46,7 +46,7 @@ export async function inspectLayers(
     const { content: extent, inside } = file ?? {};
     if (file === undefined || inside?.inflated !== undefined) continue;
     if (extent === undefined) mustBeKnown(inventory, name, file);
-    if (extent === undefined || extent instanceof Uint8Array) continue;
+    if (extent === undefined || extent instanceof Uint8Array || isAbsent(extent)) continue;
     const compression = compressionOf(readExtent(extent, Math.min(HEAD, extent.size)));
     if (compression === undefined) see(inventory, name, { inside: { compression } });
     else compressed.push({ name, extent });

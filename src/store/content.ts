@@ -2,7 +2,7 @@ import { sameBytes } from "../base/bytes.ts";
 import { IngotError } from "../base/error.ts";
 import { openRead } from "../base/fs/file.ts";
 import type { Subject } from "../base/subject.ts";
-import { digestOf } from "../oci/digest.ts";
+import { type Digest, digestOf } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 
 /** A stretch of a file. Bytes. */
@@ -12,8 +12,24 @@ export interface FileExtent {
   readonly size: number;
 }
 
-/** Where the bytes of a blob are: in memory, or a stretch of a file. They can be read as often as asked. */
-export type Content = Uint8Array | FileExtent;
+/** A blob whose size is known and whose bytes are not here: only JSON is ever asked for. */
+export interface AbsentBlob {
+  readonly absent: Digest;
+  readonly size: number;
+  /** For the message to whoever asks for the bytes: "it is too long". */
+  readonly why: string;
+}
+
+/** Where the bytes of a blob are: in memory, or a range of a file. They can be read as often as asked. */
+export type Content = Uint8Array | FileExtent | AbsentBlob;
+
+export const isAbsent = (content: Content): content is AbsentBlob => "absent" in content;
+
+/** The bytes or the range of a file that a content is. @throws malformed for an absent one */
+export function requireBytes(content: Content): Uint8Array | FileExtent {
+  if (!isAbsent(content)) return content;
+  throw new IngotError("malformed", { what: "JSON", at: content.absent, why: content.why });
+}
 
 export const sizeOf = (content: Content) =>
   content instanceof Uint8Array ? content.length : content.size;
@@ -27,10 +43,9 @@ export function readContent(content: Content, descriptor: Descriptor, limit: num
   const { digest, size } = descriptor;
   if (size > limit)
     throw new IngotError("too-large", { what: "the blob", at: digest, actual: size, limit });
+  const here = requireBytes(content);
   const bytes =
-    content instanceof Uint8Array
-      ? content
-      : readExtent(content, Math.min(content.size, limit + 1));
+    here instanceof Uint8Array ? here : readExtent(here, Math.min(here.size, limit + 1));
   if (bytes.length !== size || sizeOf(content) !== size) {
     throw new IngotError("size-differs", { at: digest, expected: size, actual: sizeOf(content) });
   }
@@ -65,18 +80,20 @@ export function sameContent(a: Content, b: Content): boolean {
 }
 
 function pieceOf(content: Content, at: number): Uint8Array {
-  const size = Math.min(PIECE, sizeOf(content) - at);
-  if (content instanceof Uint8Array) return content.subarray(at, at + size);
-  return readExtent({ path: content.path, offset: content.offset + at, size });
+  const here = requireBytes(content);
+  const size = Math.min(PIECE, sizeOf(here) - at);
+  if (here instanceof Uint8Array) return here.subarray(at, at + size);
+  return readExtent({ path: here.path, offset: here.offset + at, size });
 }
 
 /** All bytes of a content of at most `limit` bytes, as they are. @throws too-large, size-differs, io */
 export function readBytes(content: Content, limit: number, at: Subject): Uint8Array {
-  if (content instanceof Uint8Array) return content;
-  if (content.size > limit)
-    throw new IngotError("too-large", { what: "the file", at, actual: content.size, limit });
-  const bytes = readExtent(content);
-  if (bytes.length < content.size)
-    throw new IngotError("size-differs", { at, expected: content.size, actual: bytes.length });
+  const here = requireBytes(content);
+  if (here instanceof Uint8Array) return here;
+  if (here.size > limit)
+    throw new IngotError("too-large", { what: "the file", at, actual: here.size, limit });
+  const bytes = readExtent(here);
+  if (bytes.length < here.size)
+    throw new IngotError("size-differs", { at, expected: here.size, actual: bytes.length });
   return bytes;
 }

@@ -21,7 +21,7 @@ import type { Descriptor } from "../oci/manifest.ts";
 import { formatPlatform, isRunnable } from "../oci/platform.ts";
 import { UPLOAD_CHUNK, type Upload } from "../registry/blob-upload.ts";
 import type { Repository } from "../registry/registry.ts";
-import { type Content, sizeOf } from "../store/content.ts";
+import { type Content, isAbsent, requireBytes, sizeOf } from "../store/content.ts";
 import type { RemoteImage } from "./remote-image.ts";
 
 /** What a registry got. `sent`, `mounted` and `there` count blobs, manifests not among them. Bytes that were sent. */
@@ -197,11 +197,12 @@ const PIECE = 256 * 1024;
 
 /** The bytes of a content from `from` on. A piece stays as it is. */
 async function* contentFrom(content: Content, from: number): Bytes {
-  if (content instanceof Uint8Array) {
-    yield content.subarray(from);
+  const here = requireBytes(content);
+  if (here instanceof Uint8Array) {
+    yield here.subarray(from);
     return;
   }
-  const { path, offset, size } = content;
+  const { path, offset, size } = here;
   const file = openRead(path);
   try {
     for (let at = from; at < size; ) {
@@ -226,6 +227,6 @@ async function prove(content: Content, { digest: expected }: Descriptor): Promis
   const hash = new Sha256();
   for await (const piece of contentFrom(content, 0)) hash.update(piece);
   const actual: Digest = `sha256:${hash.hex()}`;
-  const at = content instanceof Uint8Array ? expected : content.path;
+  const at = content instanceof Uint8Array || isAbsent(content) ? expected : content.path;
   if (actual !== expected) throw new IngotError("digest-differs", { at, expected, actual });
 }

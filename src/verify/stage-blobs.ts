@@ -1,10 +1,12 @@
 /** The blobs of an archive on their way into a session of the store. */
+
 import { SyncQueue } from "../base/fs/sync-queue.ts";
 import type { BlobSink } from "../check/scan.ts";
 import { batches, type JobContext, threadsForBytes } from "../jobs/job-context.ts";
 import { runJobs, type StageTask } from "../jobs/perform.ts";
 import type { Digest } from "../oci/digest.ts";
 import { BlobWriter } from "../store/blob-writer.ts";
+import { requireBytes } from "../store/content.ts";
 import type { Session } from "../store/session.ts";
 import type { ReadStore } from "../store/store.ts";
 
@@ -19,7 +21,8 @@ export async function stageAll(
   working: JobContext,
 ): Promise<void> {
   const blobs = [...reached].flatMap((digest) => {
-    const content = from.find(digest);
+    const found = from.find(digest);
+    const content = found && requireBytes(found);
     if (content === undefined || content instanceof Uint8Array) return [];
     return [{ ...session.coming(digest, content.size), from: { ...content, digest } }];
   });
