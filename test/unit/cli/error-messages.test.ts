@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type ErrorCode, type ErrorDetails, IngotError } from "../../../src/base/error.ts";
+import { within } from "../../../src/base/subject.ts";
 import {
   alternatives,
   describeError,
@@ -66,12 +67,12 @@ const samples: Samples = {
   ],
   "not-found": [
     [
-      { what: "the image", at: "x in /s", near: ["y", "z"] },
+      { what: "the image", at: within("x", "/s"), near: ["y", "z"] },
       'cannot find the image: looked for "x" in "/s"',
       { hint: /^did you mean "y" or "z"\?$/ },
     ],
     [
-      { what: "the image", at: "x in /s", as: ["a/x:latest", "b/x:latest"] },
+      { what: "the image", at: within("x", "/s"), as: ["a/x:latest", "b/x:latest"] },
       'cannot find the image: looked for "x" in "/s", as "a/x:latest" or "b/x:latest"',
     ],
     [
@@ -333,7 +334,7 @@ describe("text", () => {
 
   test("quote keeps what is quoted", () => {
     assert.deepEqual([quote("a"), quote('"a"'), quote('a"b')], ['"a"', '"a"', '"a\\"b"']);
-    assert.equal(quoteSubject("a in b"), '"a" in "b"');
+    assert.equal(quoteSubject(within("a", "b")), '"a" in "b"');
     assert.equal(quoteSubject("standard input"), "standard input");
   });
 
