@@ -31,6 +31,7 @@ export const directories: readonly string[] = [
   "gadget",
   "gadget/spec",
   "gadget/compile",
+  "gadget/interface",
   "gadget/object",
   "gadget/object/format",
   "gadget/yaml",

@@ -28,6 +28,78 @@ static long (*bpf_map_lookup_elem)(void *, const void *) = (void *)1;
 static __u64 (*bpf_ktime_get_ns)(void) = (void *)5;
 `;
 
+/** The macros of Inspektor Gadget's headers that tell it what a program offers: what they leave in an object. */
+export const MARKERS = `#define MARKER(name) const void *name __attribute__((unused))
+#define GADGET_TRACER(name, map, type) MARKER(gadget_tracer_##name##___##map##___##type); const struct type *keep_##name
+#define GADGET_ITER(name, type, program) MARKER(gadget_iter_##name##___##type##___##program); const struct type *keep_##name
+#define GADGET_MAPITER(name, map) MARKER(gadget_mapiter_##name##___##map)
+#define GADGET_PARAM(name) MARKER(gadget_param_##name)
+#define GADGET_TRACER_MAP(name, size) \\
+	struct { __uint(type, 27); __uint(max_entries, size); } name SEC(".maps"); \\
+	MARKER(gadget_map_tracer_##name)
+typedef __u64 gadget_timestamp;
+typedef __u32 gadget_pid;
+typedef char gadget_comm[16];
+struct gadget_l3endpoint_t { __u8 version; __u8 padding[3]; __u8 address[16]; };
+`;
+
+/** A gadget with datasources of each kind, and parameters of each type. */
+export const OFFERS = `${HEAD}${MARKERS}
+enum outcome { FINE, BROKEN };
+typedef enum outcome outcome_t;
+struct process { gadget_comm comm; gadget_pid pid; };
+typedef struct process hidden_process;
+struct event {
+	gadget_timestamp timestamp_raw;
+	struct process proc;
+	enum outcome outcome_raw;
+	outcome_t last;
+	union { __u32 low; __u64 whole; } number;
+	struct { int inner; };
+	char path[64];
+	__u8 address[16];
+	const volatile int answer;
+	signed char code;
+	bool ok;
+	double ratio;
+	float part;
+	hidden_process behind;
+	void *pointer;
+	__int128 wide;
+	int grid[2][2];
+	int none[0];
+	int bits : 3;
+	__u32 __secret;
+};
+struct key { __u32 cpu; };
+struct value { __u64 count; struct { __u64 sum; } total; };
+GADGET_TRACER_MAP(events, 4096);
+struct { __uint(type, 1); __uint(max_entries, 64); __type(key, struct key); __type(value, struct value); } counts SEC(".maps");
+GADGET_TRACER(open, events, event);
+GADGET_ITER(tasks, value, each);
+GADGET_MAPITER(stats, counts);
+
+const volatile int limit = -5; GADGET_PARAM(limit);
+const volatile bool quick = 1; GADGET_PARAM(quick);
+const volatile __u64 large = 18446744073709551615ULL; GADGET_PARAM(large);
+const volatile gadget_pid targ_pid = 0; GADGET_PARAM(targ_pid);
+const volatile gadget_comm targ_comm = {}; GADGET_PARAM(targ_comm);
+const volatile char prefix[8] = {}; GADGET_PARAM(prefix);
+const volatile enum outcome wanted = BROKEN; GADGET_PARAM(wanted);
+const volatile struct gadget_l3endpoint_t from = {}; GADGET_PARAM(from);
+const volatile double rate = 0.5; GADGET_PARAM(rate);
+
+SEC("tracepoint/syscalls/sys_enter_openat") int on_open(void *ctx)
+{
+	struct key key = { limit + quick + large + targ_pid + targ_comm[0] + prefix[1] + wanted + from.version };
+	struct value *value = (void *)bpf_map_lookup_elem(&counts, &key);
+	if (bpf_map_lookup_elem(&events, &key)) return *(volatile char *)&rate;
+	return value != 0;
+}
+SEC("iter/task") int each(void *ctx) { struct event *event = ctx; return event ? event->outcome_raw : 0; }
+char LICENSE[] SEC("license") = "GPL";
+`;
+
 /** Something of each thing that an object may hold. */
 export const RICH = `${HEAD}
 enum color { RED, GREEN = 5, BLUE = -1 };

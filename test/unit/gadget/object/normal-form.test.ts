@@ -35,14 +35,12 @@ function shuffled(bytes: Uint8Array, ranks: readonly number[]): Uint8Array {
   const records = btfRecords(types, refuse);
   const view = viewOf(types);
   const last = records.findLastIndex(({ kind }) => kind !== "fwd") + 1;
-  const forwards = records
-    .slice(last)
-    .map(({ id, offset }) => ({
-      id,
-      at: offset,
-      name: view.getUint32(offset, true),
-      bytes: types.slice(offset, offset + 12),
-    }));
+  const forwards = records.slice(last).map(({ id, offset }) => ({
+    id,
+    at: offset,
+    name: view.getUint32(offset, true),
+    bytes: types.slice(offset, offset + 12),
+  }));
   const others = records.slice(0, last);
   const names = others.map(({ offset }) => view.getUint32(offset, true));
   const first = Math.min(
