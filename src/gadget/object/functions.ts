@@ -4,12 +4,12 @@ import {
   type ElfRelocation,
   type ElfSection,
   type ElfSymbol,
-  EXECINSTR,
-  FUNC,
-  LOCAL,
-  NOTYPE,
-  PROGBITS,
-  SECTION,
+  SHF_EXECINSTR,
+  SHT_PROGBITS,
+  STB_LOCAL,
+  STT_FUNC,
+  STT_NOTYPE,
+  STT_SECTION,
   viewOf,
 } from "./format/elf.ts";
 import type { ObjectProblem } from "./problem.ts";
@@ -40,7 +40,7 @@ export interface UndefinedReference {
 
 /** Where the code of a program or a subprogram is. */
 export const isCode = ({ type, flags, size }: ElfSection) =>
-  type === PROGBITS && (flags & EXECINSTR) !== 0 && size > 0;
+  type === SHT_PROGBITS && (flags & SHF_EXECINSTR) !== 0 && size > 0;
 
 /** All functions, by section and place in it, and what of the code no loader takes. */
 export function readFunctions(elf: ElfFile): {
@@ -93,7 +93,7 @@ interface Span {
 }
 
 const isFunction = ({ name, type, binding }: ElfSymbol) =>
-  name !== "" && (type === FUNC || (type === NOTYPE && binding !== LOCAL));
+  name !== "" && (type === STT_FUNC || (type === STT_NOTYPE && binding !== STB_LOCAL));
 
 /** From each symbol to the next, or to the end. Symbols beyond the end are of no function. */
 function spansOf({ size }: ElfSection, symbols: readonly ElfSymbol[]): Span[] {
@@ -157,7 +157,7 @@ function contentOf(
     } else if (symbol !== undefined && spans.has(symbol.section)) {
       // Against a section the place is in the instruction: of a call in words from the next one, of an address in bytes.
       const within = wide ? value : (value + 1) * WIDTH;
-      called(symbol.section, symbol.type === SECTION ? within : symbol.value);
+      called(symbol.section, symbol.type === STT_SECTION ? within : symbol.value);
     } else if (opcode === CALL && source === 0) {
       helpers.add(value);
     } else if (symbol === undefined && opcode === CALL && source === PSEUDO_CALL) {

@@ -2,7 +2,7 @@
 import { isZero } from "../../base/bytes.ts";
 import type { Btf, BtfStruct, BtfVar, TypeId } from "./format/btf.ts";
 import type { ElfFile, ElfSection, ElfSymbol } from "./format/elf.ts";
-import { NOBITS, OBJECT } from "./format/elf.ts";
+import { SHT_NOBITS, STT_OBJECT } from "./format/elf.ts";
 import type { ObjectProblem } from "./problem.ts";
 import { resolveType, typeOf, typeSize, typesNamed } from "./types.ts";
 
@@ -49,7 +49,7 @@ export function readMaps(
   if (section === undefined || btf === undefined) return { maps: [], problems: [] };
   const own = new Map<string, ElfSymbol>();
   for (const symbol of symbols) {
-    if (symbol.section === section.index && symbol.name !== "" && symbol.type === OBJECT)
+    if (symbol.section === section.index && symbol.name !== "" && symbol.type === STT_OBJECT)
       own.set(symbol.name, symbol);
   }
   const maps: BpfMap[] = [];
@@ -73,7 +73,7 @@ export function readMaps(
 }
 
 function bytesOf({ type, data }: ElfSection, { value, size }: ElfSymbol): Uint8Array {
-  return type === NOBITS ? data : data.subarray(value, value + size);
+  return type === SHT_NOBITS ? data : data.subarray(value, value + size);
 }
 
 function readMap(btf: Btf, variable: BtfVar, report: (why: string) => void): BpfMap {

@@ -1,6 +1,12 @@
 /** Variables with their values, and what an object takes from the kernel. */
 import type { Btf, TypeId } from "./format/btf.ts";
-import { type ElfFile, type ElfSection, type ElfSymbol, NOBITS, WEAK } from "./format/elf.ts";
+import {
+  type ElfFile,
+  type ElfSection,
+  type ElfSymbol,
+  SHT_NOBITS,
+  STB_WEAK,
+} from "./format/elf.ts";
 import { typeOf, typeSize, typesNamed } from "./types.ts";
 
 /** A variable in a section of data. */
@@ -74,14 +80,14 @@ export function readVariables({ sections, symbols }: ElfFile, btf: Btf): BpfVari
 /** Nothing where the place is not in the section: then nobody knows the value. */
 function placeOf(section: ElfSection, { value: offset }: ElfSymbol, size: number) {
   if (offset + size > section.size) return {};
-  if (section.type === NOBITS) return { offset, size };
+  if (section.type === SHT_NOBITS) return { offset, size };
   return { offset, size, initial: section.data.subarray(offset, offset + size) };
 }
 
 /** What the object takes from the kernel, by the section's name. */
 export function readExterns(elf: ElfFile, btf: Btf, section: ".ksyms" | ".kconfig"): BpfExtern[] {
   const weak = new Set(
-    elf.symbols.filter(({ binding }) => binding === WEAK).map(({ name }) => name),
+    elf.symbols.filter(({ binding }) => binding === STB_WEAK).map(({ name }) => name),
   );
   return typesNamed(btf, section, "datasec").flatMap(({ variables }) =>
     variables.flatMap(({ type: id }) => {

@@ -6,25 +6,21 @@ import { type Refuse, refuser } from "./refuse.ts";
 import { StringTable } from "./string-table.ts";
 
 /** Types of sections. */
-export const PROGBITS = 1;
-export const SYMTAB = 2;
-export const NOBITS = 8;
-export const REL = 9;
+export const SHT_PROGBITS = 1;
+export const SHT_SYMTAB = 2;
+export const SHT_NOBITS = 8;
+export const SHT_REL = 9;
 
-/** Flags of sections. */
-export const ALLOC = 2;
-export const EXECINSTR = 4;
+/** A flag of sections: it holds code. */
+export const SHF_EXECINSTR = 4;
 
-/** Types and bindings of symbols, and the section "none". */
-export const NOTYPE = 0;
-export const OBJECT = 1;
-export const FUNC = 2;
-export const SECTION = 3;
-export const FILE = 4;
-export const LOCAL = 0;
-export const GLOBAL = 1;
-export const WEAK = 2;
-export const UNDEFINED = 0;
+/** Types and bindings of symbols. */
+export const STT_NOTYPE = 0;
+export const STT_OBJECT = 1;
+export const STT_FUNC = 2;
+export const STT_SECTION = 3;
+export const STB_LOCAL = 0;
+export const STB_WEAK = 2;
 
 /** e_machine of eBPF. */
 const EM_BPF = 247;
@@ -37,22 +33,22 @@ export interface ElfSection {
   readonly flags: number;
   /** Where its bytes are in the file. Bytes. */
   readonly offset: number;
-  /** Bytes; also of NOBITS, which has none in the file. */
+  /** Bytes; also of SHT_NOBITS, which has none in the file. */
   readonly size: number;
   readonly link: number;
   readonly info: number;
-  /** A view of the file's bytes; empty for NOBITS. */
+  /** A view of the file's bytes; empty for SHT_NOBITS. */
   readonly data: Uint8Array;
 }
 
 export interface ElfSymbol {
   readonly index: number;
   readonly name: string;
-  /** NOTYPE, OBJECT, FUNC, … */
+  /** STT_… */
   readonly type: number;
-  /** LOCAL, GLOBAL or WEAK. */
+  /** STB_…: 0 local, 1 global, 2 weak. */
   readonly binding: number;
-  /** The index of its section; UNDEFINED, or 0xfff1 (absolute) and others that are no section. */
+  /** The index of its section; 0 where it is not defined here, 0xfff1 (absolute) and others that are no section. */
   readonly section: number;
   /** Bytes from the start of its section. */
   readonly value: number;
@@ -135,7 +131,7 @@ function readSections(bytes: Uint8Array, view: DataView, refuse: Refuse): ElfSec
     const type = view.getUint32(o + 4, true);
     const offset = size64(view, o + 0x18);
     const size = size64(view, o + 0x20);
-    const stored = type === NOBITS || type === 0 ? 0 : size;
+    const stored = type === SHT_NOBITS || type === 0 ? 0 : size;
     if (stored > 0 && offset + stored > bytes.length) {
       refuse(
         `its section ${index} reaches to byte ${offset + stored}, the file to byte ${bytes.length}`,
@@ -162,7 +158,7 @@ function readSections(bytes: Uint8Array, view: DataView, refuse: Refuse): ElfSec
 const SYMBOL = 24;
 
 function readSymbols(sections: readonly ElfSection[], refuse: Refuse): ElfSymbol[] {
-  const table = sections.find(({ type }) => type === SYMTAB);
+  const table = sections.find(({ type }) => type === SHT_SYMTAB);
   if (table === undefined) return [];
   const strings = sections[table.link];
   if (strings === undefined)
@@ -195,7 +191,7 @@ function readRelocations(
 ): ElfRelocation[] {
   const found: ElfRelocation[] = [];
   for (const { name, type, info, data } of sections) {
-    if (type !== REL) continue;
+    if (type !== SHT_REL) continue;
     const target = sections[info];
     if (target === undefined)
       return refuse(`its section ${name} is for section ${info}, which does not exist`);
