@@ -50,7 +50,8 @@ export async function listTags(place: RepositoryContext): Promise<string[]> {
 }
 
 /**
- * What the registry says refers to the manifest `digest`, in the order of digests: its own list, else the one under the tag.
+ * What the registry says refers to the manifest `digest`, each once, in the order of digests: its own list, and the one under the
+ * tag, where clients wrote that did not know the other. The descriptors are the registry's own where both have one.
  * Nothing of it is proven; `readReferrers` does that.
  * @throws registry, malformed, too-large
  */
@@ -58,9 +59,9 @@ export async function listReferrers(
   place: RepositoryContext,
   digest: Digest,
 ): Promise<Descriptor[]> {
-  // Of a registry that came to know referrers later, the tag still tells of the older ones.
-  const found = await apiReferrers(place, digest);
-  return found.length > 0 ? found : taggedReferrers(place, digest);
+  const own = await apiReferrers(place, digest);
+  const tagged = await taggedReferrers(place, digest);
+  return ordered(new Map([...tagged, ...own].map((each) => [each.digest, each])), digest);
 }
 
 /** The registry's own list, in the order of digests. One that keeps none is not asked again. @throws registry, malformed, too-large */

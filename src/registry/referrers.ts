@@ -6,7 +6,7 @@ import { isImage } from "../oci/media-types.ts";
 import { readReferrer, referrersTag } from "../oci/referrer.ts";
 import { findTagged, meansNone } from "./absent.ts";
 import { type Fetched, getManifest, type RepositoryContext, repositoryName } from "./manifests.ts";
-import { apiReferrers, taggedReferrers } from "./referrer-lists.ts";
+import { listReferrers } from "./referrer-lists.ts";
 
 /** Why something that is listed is not among the referrers. */
 export type WhySkipped =
@@ -35,27 +35,16 @@ export interface Referrers {
 const MOST_BYTES = 64 * 1024 * 1024;
 
 /**
- * The manifests that refer to `digest`: each was read and proven, and has `digest` as its subject. The registry's listing decides
- * nothing but what is read.
+ * The manifests that refer to `digest`: each was read and proven, and has `digest` as its subject. What the registry lists, itself and
+ * under the tag, decides nothing but what is read.
  * @throws registry, digest-differs, malformed for a list that is none, too-large
  */
 export async function readReferrers(place: RepositoryContext, digest: Digest): Promise<Referrers> {
-  const listed = await provenOf(place, digest, await apiReferrers(place, digest));
-  if (listed.found.length > 0) return listed;
-  const tagged = await provenOf(place, digest, await taggedReferrers(place, digest));
-  return { found: tagged.found, skipped: [...listed.skipped, ...tagged.skipped] };
-}
-
-async function provenOf(
-  place: RepositoryContext,
-  subject: Digest,
-  listed: readonly Descriptor[],
-): Promise<Referrers> {
   const found: Fetched[] = [];
   const skipped: Skipped[] = [];
   let size = 0;
-  for (const descriptor of listed) {
-    const read = await provenIn(place, subject, descriptor);
+  for (const descriptor of await listReferrers(place, digest)) {
+    const read = await provenIn(place, digest, descriptor);
     if (typeof read === "string") {
       skipped.push({ descriptor, why: read });
       continue;
@@ -65,7 +54,7 @@ async function provenOf(
     if (size > MOST_BYTES)
       throw new IngotError("too-large", {
         what: "the referrers",
-        at: `${repositoryName(place)}@${subject}`,
+        at: `${repositoryName(place)}@${digest}`,
         actual: size,
         limit: MOST_BYTES,
       });

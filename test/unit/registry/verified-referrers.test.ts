@@ -125,6 +125,30 @@ for (const way of ways) {
   });
 }
 
+test("what the registry lists and what the tag lists: all of it, each once", async (t) => {
+  const { registry, repository, image, signature, answers, read } = await answering(t, "list");
+  const older = registry.put(manifestOf("older", image.descriptor));
+  const both = registry.put(manifestOf("both", image.descriptor));
+  const lost = { mediaType: MANIFEST, digest: sha256("lost"), size: 4 };
+  answers(indexOf(signature.descriptor, both.descriptor, lost));
+  registry.put(
+    indexOf(older.descriptor, { ...both.descriptor, artifactType: "application/x.other" }, lost),
+    tagOf(image.descriptor.digest),
+  );
+  const { found, skipped } = await read();
+  const all = [signature, older, both].map(({ descriptor }) => descriptor.digest).sort();
+  assert.deepEqual(
+    found.map(({ descriptor }) => descriptor.digest),
+    all,
+  );
+  assert.deepEqual(skipped, [{ descriptor: lost, why: "absent" }]);
+  const listed = await repository.referrers(image.descriptor.digest);
+  assert.deepEqual(
+    listed.map(({ digest }) => digest),
+    [...all, lost.digest].sort(),
+  );
+});
+
 test("where the registry lists none that are, the tag is asked", async (t) => {
   const { registry, image, signature, children, answers, read } = await answering(t, "list");
   answers(indexOf(...children));
