@@ -84,7 +84,7 @@ function noName({ reference, descriptor, store }: StoredImage): IngotError {
     at: within(descriptor.digest, store.at),
     hint:
       tag === undefined
-        ? "its index does not name it: copy it to a name (ingot copy SOURCE REPOSITORY:TAG), or import it with --name"
+        ? `its index does not name it: copy it to a name (ingot copy oci:DIR:${descriptor.digest} NAME, or oci-archive:FILE:${descriptor.digest} of an archive), or import it with --name`
         : `it has a tag alone, ${JSON.stringify(tag)}: --repository REPO makes it REPO:${tag}`,
   });
 }

@@ -1,5 +1,6 @@
 /** Of what kind the referrers of an image are. */
 import { isIngotError } from "../base/error.ts";
+import type { Index, Manifest } from "../oci/manifest.ts";
 import { isImage } from "../oci/media-types.ts";
 import { kindOfReferrer, type ReferrerKind, type Refers } from "../oci/referrer.ts";
 import type { StoredImage } from "./select.ts";
@@ -9,10 +10,14 @@ import { read } from "./walk.ts";
 type Referrer = Pick<StoredImage, "descriptor" | "store"> & { readonly refers: Refers };
 
 /** What a referrer's manifest says of its kind. @throws blob-missing and the like where it cannot be read */
-export function referrerKindOf({ descriptor, store, refers }: Referrer): ReferrerKind {
-  if (!isImage(descriptor.mediaType)) return kindOfReferrer({}, refers);
+export const referrerKindOf = (one: Referrer): ReferrerKind =>
+  kindOfReferrer(referrerContent(one), one.refers);
+
+/** What a referrer's manifest or index has; nothing for any other blob. @throws as referrerKindOf */
+export function referrerContent({ descriptor, store }: Referrer): Partial<Manifest & Index> {
+  if (!isImage(descriptor.mediaType)) return {};
   const { manifest, index } = read(descriptor, store);
-  return kindOfReferrer(manifest ?? index ?? {}, refers);
+  return manifest ?? index ?? {};
 }
 
 /** The same; a referrer that cannot be read is of no known kind. */

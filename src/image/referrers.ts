@@ -4,11 +4,16 @@ import { sortedBy } from "../base/order.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { ATTESTS, isIndex } from "../oci/media-types.ts";
-import { cosignTag, type ReferrerKind, type Refers } from "../oci/referrer.ts";
+import {
+  cosignTag,
+  isBuildKitAttestation,
+  type ReferrerKind,
+  type Refers,
+} from "../oci/referrer.ts";
 import { isTagOnly } from "./complete-name.ts";
 import { bySubject, type NamedReferrer, namedReferrers, readEntries } from "./entries.ts";
 import { asOfReferrer } from "./referrer-fault.ts";
-import { kindOrOther, referrerKindOf } from "./referrer-kind.ts";
+import { kindOrOther, referrerContent, referrerKindOf } from "./referrer-kind.ts";
 import type { StoredImage } from "./select.ts";
 import { missingIn, read, readableSubjectsOf, subjectsOf } from "./walk.ts";
 
@@ -62,12 +67,14 @@ interface Chosen<P extends StoredImage> {
 /**
  * Follows what refers to the image, to its manifests, and to what refers to them. What the image names itself is part of it.
  * One that refers to several of these comes once for each; where it is both listed and under cosign's tag, it keeps the tag.
- * @param lookUp what refers to each of some digests @throws too-large where referrers have referrers without end
+ * @param lookUp what refers to each of some digests
+ * @param belongs whether what refers to the image's manifests comes with them as their signatures do @throws too-large where referrers have referrers without end
  */
 export async function attach<P extends StoredImage>(
   { image, whole }: Chosen<P>,
   along: ReferrerPolicy,
   lookUp: (subjects: readonly Digest[]) => Promise<readonly Referring<P>[]>,
+  belongs: (one: Referring<P>) => boolean = () => false,
 ): Promise<Attached<P>> {
   if (along === "none") return { referring: [], left: [] };
   const inside = new Set(subjectsOf(image));
@@ -84,7 +91,8 @@ export async function attach<P extends StoredImage>(
       if (taken.has(key) || isPart) continue;
       if (depth === DEEPEST) throw tooDeep(image);
       taken.add(key);
-      if (along === "all" || isSignature(one)) {
+      const isOwn = inside.has(one.refers.subject) && belongs(one);
+      if (along === "all" || isSignature(one) || isOwn) {
         referring.push(one);
         next.push(...subjectsIn(one));
       } else left.push(leave(one, "not asked for"));
@@ -178,14 +186,24 @@ export type FindStored = (image: StoredImage, whole?: Descriptor) => Promise<Att
  */
 export function referrersIn(store: StoredImage["store"], along: ReferrerPolicy): FindStored {
   let known: ReturnType<typeof bySubject> | undefined;
+  const lookUp = async (image: StoredImage, subjects: readonly Digest[]) => {
+    known ??= knownIn(store);
+    return subjects
+      .flatMap((digest) => known!.get(digest) ?? [])
+      .map((one) => ({ ...one, store: image.store }));
+  };
   return (image, whole = image.descriptor) =>
-    attach({ image, whole }, along, async (subjects) => {
-      known ??= knownIn(store);
-      return subjects
-        .flatMap((digest) => known!.get(digest) ?? [])
-        .map((one) => ({ ...one, store: image.store }));
-    });
+    attach(
+      { image, whole },
+      along,
+      (subjects) => lookUp(image, subjects),
+      isIndex(image.descriptor.mediaType) ? undefined : isBuildKits,
+    );
 }
+
+/** One platform was taken out of an index, and BuildKit's attestation manifest with it, which was part of that: it stays with it. */
+const isBuildKits = (one: Referring): boolean =>
+  ofReferrer(() => isBuildKitAttestation(referrerContent(one)));
 
 /**
  * All that a store has of referrers of an image and of its referrers, each once for each subject, whether it can be read or not. What

@@ -8,7 +8,15 @@ import {
   parseIndex,
   parseManifest,
 } from "./manifest.ts";
-import { COSIGN_TAG, isIndex, REF_NAME, SUBJECT } from "./media-types.ts";
+import {
+  COSIGN_TAG,
+  DOCKER_ATTESTATION,
+  IN_TOTO,
+  isContainerConfig,
+  isIndex,
+  REF_NAME,
+  SUBJECT,
+} from "./media-types.ts";
 
 /** What cosign appends to the tag `sha256-HEX` of a subject: for signatures, attestations and SBOMs without a `subject` of their own. */
 export type CosignSuffix = ".sig" | ".att" | ".sbom";
@@ -89,6 +97,15 @@ export function kindOfReferrer(content: Content, { suffix }: Refers): ReferrerKi
   const inside = (content.layers ?? []).map(({ mediaType }) => mediaType);
   return [type, ...inside].some((one) => ATTESTATION.test(one)) ? "attestation" : "other referrer";
 }
+
+/** Whether BuildKit wrote it as the attestation manifest of a platform, in its newer form or the older one, which has an image's config. */
+export const isBuildKitAttestation = ({ artifactType, config, layers = [] }: Content): boolean =>
+  artifactType === DOCKER_ATTESTATION ||
+  (!artifactType &&
+    config !== undefined &&
+    isContainerConfig(config.mediaType) &&
+    layers.length > 0 &&
+    layers.every(({ mediaType }) => mediaType === IN_TOTO));
 
 /** What a manifest or index says of itself, and of what it refers to. */
 export interface Referrer {

@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { utf8 } from "../base/bytes.ts";
-import { IngotError } from "../base/error.ts";
+import { IngotError, isIngotError } from "../base/error.ts";
 import { excerpt, parseJson } from "../base/json/json.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { conflictIn, type Descriptor, MANIFEST_LIMIT } from "../oci/manifest.ts";
@@ -153,7 +153,21 @@ export interface Put {
   readonly lists: boolean;
 }
 
-/** Afterwards the registry has the manifest, under `which`. What it names must be there. @throws registry, digest-differs */
+/** So often a registry is given a manifest that it says names what it does not have. */
+const MOST_UNSETTLED = 5;
+
+/**
+ * Whether a registry does not know yet what a manifest names: some take a blob in one place and look for it in another a moment later.
+ */
+const isUnsettled = (error: unknown): error is IngotError<"registry"> =>
+  isIngotError(error, "registry") &&
+  ((error.facts.code === "400" && /\bDIGEST_INVALID\b/.test(error.facts.why)) ||
+    (/^40[04]$/.test(error.facts.code) && /\b(?:MANIFEST_)?BLOB_UNKNOWN\b/.test(error.facts.why)));
+
+/**
+ * Afterwards the registry has the manifest, under `which`. What it names must be there; where the registry says that it is not, it is
+ * asked a few times more. @throws registry, digest-differs
+ */
 export async function putManifest(
   place: RepositoryContext,
   which: string,
@@ -165,7 +179,12 @@ export async function putManifest(
     body: bodyOf(bytes),
     doing: "push",
   };
-  const answer = await place.client.ask(ask, 200, 201);
+  const { patience, stop } = retryOptions(place);
+  const answer = await withRetry(
+    { patience: { ...patience, tries: Math.min(patience.tries, MOST_UNSETTLED) }, stop },
+    () => place.client.ask(ask, 200, 201),
+    isUnsettled,
+  );
   await answer.finish();
   const known = place.client.known(place.name);
   known.isReadable = true;

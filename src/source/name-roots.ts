@@ -203,7 +203,7 @@ function severalNameless(count: number, at: string, nameless: readonly Descripto
         ? "its images have names; give them more with: ingot tag SOURCE NAME"
         : isTagged
           ? "--repository REPO makes a tag v1 into REPO:v1; or bring each image in an archive of its own"
-          : "name them in its index.json, or bring each in an archive of its own",
+          : `copy one of them: ingot copy oci-archive:${/\s/.test(at) ? "FILE" : at}:${nameless[0]!.digest} NAME`,
   });
 }
 

@@ -21,6 +21,7 @@ import { type StoredImage, select } from "../image/select.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { DOCKER_FILE, INDEX_FILE, imageNameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
+import { isIndex } from "../oci/media-types.ts";
 import type { Platform } from "../oci/platform.ts";
 import { refersOf } from "../oci/referrer.ts";
 import { areOneImage, nameRoot } from "../source/name-roots.ts";
@@ -105,7 +106,12 @@ export async function verifyStoredImage(
   const attached = known.filter((root) => refersOf(root) !== undefined);
   if (roots.length === 0) refuse(findings, "unchecked");
   const nameless = checkNameless(inventory, known.length - roots.length - attached.length);
-  if (roots.length === 0) refuse(nameless);
+  if (roots.length === 0 && nameless.length > 0)
+    throw new IngotError("unproven", {
+      at,
+      findings: nameless,
+      hint: `nothing was changed: ${hintForName(inventory, source)}`,
+    });
   const whole = completeNames(
     roots.map((descriptor) => ({
       reference: imageNameOf(descriptor)!,
@@ -175,7 +181,11 @@ async function chooseReferrers(
 
 /** What there is to say of images without a name: a finding, or, beside others, a note. */
 function checkNameless({ isDocker, roots }: ScannedArchive, nameless: number): Finding[] {
-  const list = isDocker ? DOCKER_FILE : INDEX_FILE;
+  const isNameless = (root: Descriptor) =>
+    refersOf(root) === undefined && fullNameOf(root) === undefined;
+  // Docker's list names manifests alone: an index is apko's index.json.
+  const isFlat = roots.some((root) => isNameless(root) && isIndex(root.mediaType));
+  const list = isDocker && !isFlat ? DOCKER_FILE : INDEX_FILE;
   const tag = roots.map(imageNameOf).find((tag) => tag !== undefined && isTagOnly(tag));
   const only =
     tag === undefined
@@ -186,6 +196,14 @@ function checkNameless({ isDocker, roots }: ScannedArchive, nameless: number): F
   if (nameless === 0) return hasNames ? [] : [finding("nothing", list, "it names no image")];
   const passed = nameless - odd;
   if (hasNames && passed === 0) return [];
+  if (hasNames && isDocker && isFlat && passed === 1)
+    return [
+      note(
+        "nothing",
+        list,
+        "the index of the platforms has no name, and was passed over: --name REF takes it as well",
+      ),
+    ];
   if (hasNames)
     return [
       note(
@@ -198,17 +216,25 @@ function checkNameless({ isDocker, roots }: ScannedArchive, nameless: number): F
     finding(
       "nothing",
       list,
-      `it names no image: ${nameless} ${nameless === 1 ? "image has" : "images have"} no name${only}${hintForName(nameless, roots)}`,
+      `it names no image: ${nameless} ${nameless === 1 ? "image has" : "images have"} no name${only}`,
     ),
   ];
 }
 
-/** What --name can do for an archive none of whose images has a name. */
-function hintForName(nameless: number, roots: readonly Descriptor[]): string {
-  if (nameless === 1) return "; give it one with --name REF";
-  return areOneImage(roots.filter((root) => refersOf(root) === undefined))
-    ? "; they are one image for several platforms: give that a name with --name REF"
-    : "";
+/** How an archive none of whose images has a name can be taken. */
+function hintForName({ roots }: ScannedArchive, source: ArchiveSource): string {
+  const images = roots.filter((root) => refersOf(root) === undefined);
+  const [first] = images;
+  if (first === undefined) return "it has no image";
+  if (images.every(({ digest }) => digest === first.digest))
+    return "give it a name with --name REF";
+  if (areOneImage(images))
+    return "they are one image for several platforms: give that a name with --name REF";
+  if (images.some((root) => isTagOnly(imageNameOf(root) ?? "/")))
+    return "--repository REPO makes a tag v1 into REPO:v1";
+  const from = "path" in source ? source.path : "FILE";
+  const save = "path" in source ? "" : "save the archive to a file, uncompressed, and ";
+  return `${save}copy one of them: ingot copy oci-archive:${from}:${first.digest} NAME`;
 }
 
 /** Gives the one image without a name one. @returns whether it had to be made @throws usage, malformed */

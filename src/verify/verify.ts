@@ -8,6 +8,7 @@ import { ScannedArchive } from "../check/inventory.ts";
 import { scanFile, scanLayout } from "../check/scan.ts";
 import { checkSubjects, normalEntry } from "../image/entries.ts";
 import {
+  collect,
   type Finding,
   finding,
   isSound,
@@ -23,6 +24,7 @@ import { imageNameOf } from "../oci/layout.ts";
 import type { Platform } from "../oci/platform.ts";
 import { refersOf } from "../oci/referrer.ts";
 import { adoptDocker } from "../source/docker-save.ts";
+import { wholeIndex } from "../source/name-roots.ts";
 import { type ArchiveSource, openSource, scanSource } from "../source/open-archive.ts";
 import { sizeOf } from "../store/content.ts";
 import type { ReadStore } from "../store/store.ts";
@@ -179,14 +181,22 @@ export async function verifyImage(
   };
 }
 
+/** The images; entries that are the platforms of one image without a name are that image, as everywhere else. */
+function imagesIn(inventory: ScannedArchive): VerifyReport["images"] {
+  const images = inventory.roots.filter((root) => refersOf(root) === undefined);
+  const whole = collect({ push: () => {} }, () => wholeIndex(images, inventory))?.descriptor;
+  return (whole === undefined ? images : [whole]).map((root) => ({
+    reference: imageNameOf(root) ?? "",
+    digest: root.digest,
+  }));
+}
+
 /** Judges what was gathered and hashed. */
 function reportOn(inventory: ScannedArchive, how: Concluding): VerifyReport {
   const { judgement, findings, left } = conclude(inventory, how);
   return {
     at: inventory.at,
-    images: inventory.roots
-      .filter((root) => refersOf(root) === undefined)
-      .map((root) => ({ reference: imageNameOf(root) ?? "", digest: root.digest })),
+    images: imagesIn(inventory),
     referrers: inventory.roots.flatMap((root) => {
       const refers = refersOf(root);
       if (refers === undefined) return [];

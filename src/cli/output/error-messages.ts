@@ -26,7 +26,7 @@ const WORDS: Words = {
   ambiguous: ({ what, at, matches }) => ({
     message: `cannot choose ${what}: ${quoteSubject(at)} fits ${matches.length} of them, should fit one`,
     details: matches,
-    hint: "give the complete name, or the digest",
+    hint: hintForChoice(at, matches),
   }),
   "digest-differs": ({ at, expected, actual, hint }) => ({
     message: `cannot use ${quoteSubject(at)}: its bytes are ${actual}, should be ${expected}`,
@@ -132,6 +132,15 @@ export function alternatives(words: readonly string[]): string {
   const quoted = words.map(quote);
   const last = quoted.pop() ?? "";
   return quoted.length === 0 ? last : `${quoted.join(", ")} or ${last}`;
+}
+
+/** How one is chosen: of images without a name in a place, by a digest. */
+function hintForChoice(at: string, [first = ""]: readonly string[]): string {
+  const isPlace = /^(?:oci|oci-archive|docker-archive):[^:]*$/.test(at);
+  if (!/^sha256:[0-9a-f]{64}$/.test(first)) return "give the complete name, or the digest";
+  return isPlace
+    ? `name one of them, as ${at}:${first}`
+    : `name one of them by its digest, as oci:DIR:${first} or oci-archive:FILE:${first}`;
 }
 
 const bytes = (number: number) => plural(number, "byte");

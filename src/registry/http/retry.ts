@@ -40,6 +40,9 @@ export function isRetryable(error: unknown): error is IngotError<"registry"> {
   return isIngotError(error, "registry") && PASSING.has(error.facts.code);
 }
 
+/** Which failures may be gone when the same is tried again. */
+type IsRetryable = (error: unknown) => error is IngotError<"registry">;
+
 /** How long something is tried: with that patience, and not when it says stop. */
 export interface RetryOptions {
   readonly patience: RetryPolicy;
@@ -49,10 +52,12 @@ export interface RetryOptions {
 /** Counts failures in a row, and waits as long as is right after each. */
 export class RetryState {
   readonly #trying: RetryOptions;
+  readonly #mayPass: IsRetryable;
   #failed = 0;
 
-  constructor(trying: RetryOptions) {
+  constructor(trying: RetryOptions, mayPass: IsRetryable = isRetryable) {
     this.#trying = trying;
+    this.#mayPass = mayPass;
   }
 
   /** Something was achieved: what failed before does not count any more. */
@@ -69,7 +74,7 @@ export class RetryState {
     const { tries, first, longest, pause } = patience;
     stop?.throwIfAborted();
     this.#failed++;
-    if (!isRetryable(error) || this.#failed >= tries) throw error;
+    if (!this.#mayPass(error) || this.#failed >= tries) throw error;
     const { after } = error.facts;
     if (after !== undefined && after * 1000 > longest) throw error;
     const backoff = Math.min(longest, first * 2 ** (this.#failed - 1));
@@ -79,8 +84,12 @@ export class RetryState {
 }
 
 /** Does `act`, again where that can help. @throws what the last try threw */
-export async function withRetry<T>(trying: RetryOptions, act: () => Promise<T>): Promise<T> {
-  const tries = new RetryState(trying);
+export async function withRetry<T>(
+  trying: RetryOptions,
+  act: () => Promise<T>,
+  mayPass?: IsRetryable,
+): Promise<T> {
+  const tries = new RetryState(trying, mayPass);
   for (;;) {
     try {
       return await act();

@@ -174,18 +174,26 @@ describe("an image without a name", () => {
 
   test("is not taken, and the message says how", async (t) => {
     const store = new FolderStore(join(tempDir(t), "store"));
-    for (const [bytes, says] of [
+    for (const [bytes, says, then] of [
       [
         tagged,
-        /a tag alone, as "v1", is not a complete name: --repository REPO makes it REPO:v1\); give it one with --name REF/,
+        /a tag alone, as "v1", is not a complete name: --repository REPO makes it REPO:v1\)$/,
+        /^nothing was changed: give it a name with --name REF$/,
       ],
-      [bare, /1 image has no name; give it one with --name REF/],
-      [saved, /1 image has no name; give it one with --name REF/],
-      [archive([one, two]), /2 images have no name$/],
+      [bare, /1 image has no name$/, /: give it a name with --name REF$/],
+      [saved, /1 image has no name$/, /: give it a name with --name REF$/],
+      [
+        archive([one, two]),
+        /2 images have no name$/,
+        /: save the archive to a file, uncompressed, and copy one of them: ingot copy oci-archive:FILE:sha256:[0-9a-f]{64} NAME$/,
+      ],
     ] as const) {
       const source = { bytes: pieces(bytes), at: "x" };
-      const { findings } = await faultOf("unproven", () => importArchive(source, store, alone()));
+      const { findings, hint } = await faultOf("unproven", () =>
+        importArchive(source, store, alone()),
+      );
       assert.match(findings[0]?.message ?? "", says);
+      assert.match(hint ?? "", then);
     }
   });
 

@@ -1,7 +1,7 @@
 /** Archives and layouts whose entries have no complete name: what is an image, what is a part, and what refers to one. */
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { isVerified } from "../../../src/image/findings.ts";
 import { imageNameOf } from "../../../src/oci/layout.ts";
@@ -24,7 +24,7 @@ import {
 } from "../../support/images/archive.ts";
 import { fixture, json } from "../../support/images/docker-archive.ts";
 import { succeed } from "../../support/process/run.ts";
-import { say } from "../../support/process/say.ts";
+import { ask, say } from "../../support/process/say.ts";
 import { type Ends, tempDir, tidily } from "../../support/process/temp.ts";
 
 const REPO = "ghcr.io/me/tiny";
@@ -182,6 +182,32 @@ describe("an entry without a complete name", () => {
     }
   });
 
+  test("of several: each message names a command that takes one of them", async (t) => {
+    const folder = tempDir(t);
+    const file = join(folder, "two.tar");
+    writeFileSync(file, archive([one, other]));
+    const store = ["--store", join(folder, "store")];
+    const layout = join(folder, "layout");
+    mkdirSync(layout);
+    for (const { name, body } of layoutMembers(blobs, [one, other])) {
+      mkdirSync(dirname(join(layout, name as string)), { recursive: true });
+      writeFileSync(join(layout, name as string), body ?? "");
+    }
+    const tried: (readonly [words: readonly string[], hint: RegExp])[] = [
+      [["import", file], /ingot copy (oci-archive:\S+) NAME/],
+      [["import", file, "--name", "me/a:v1"], /ingot copy (oci-archive:\S+) NAME/],
+      [["copy", `oci:${layout}`, "me/a:v1"], /name one of them, as (oci:\S+)/],
+      [["copy", `oci-archive:${file}`, "me/a:v1"], /name one of them, as (oci-archive:\S+)/],
+    ];
+    for (const [words, hint] of tried) {
+      const { code, err } = await say([...words, ...store]);
+      assert.equal(code, 2, err);
+      const [, source = ""] = hint.exec(err) ?? [];
+      const copied = await say(["copy", source, "me/a:v1", ...store]);
+      assert.equal(copied.out, `docker.io/me/a:v1 ${one.digest}\n`, `${err}\n${copied.err}`);
+    }
+  });
+
   test("of several for one platform each: the index that lists them is the image", async (t) => {
     const bytes = archive([one, two]);
     const index = layoutMembers(blobs, [one, two]).find(({ name }) => name === "index.json")!;
@@ -194,6 +220,9 @@ describe("an entry without a complete name", () => {
     const store = ["--store", join(folder, "store")];
     const refused = await say(["import", file, ...store]);
     assert.match(refused.err, /they are one image for several platforms: .* --name REF/);
+    assert.doesNotMatch(refused.err, /again/);
+    const proven = await ask(["verify", file]);
+    assert.deepEqual(proven.document.sources[0].images, [{ reference: "", digest }]);
     const copied = await say(["copy", `oci-archive:${file}`, "me/run:v1", ...store]);
     assert.equal(copied.out, `docker.io/me/run:v1 ${digest}\n`, copied.err);
     const verified = await say(["verify", "me/run:v1", ...store]);
@@ -240,7 +269,10 @@ describe("an archive of Docker's form with an index beside its list, as apko wri
     ];
     const { images, warnings } = await imported(t, bytes);
     assert.deepEqual(images, arches);
-    assert.match(warnings.join(), /1 of its images has no name and was passed over/);
+    assert.match(
+      warnings.join(),
+      /index of the platforms has no name, and was passed over: --name REF/,
+    );
     const all = await imported(t, bytes, { name: "example.com/app:v1" });
     assert.deepEqual(all.images, [...arches, ["example.com/app:v1", both.digest]]);
     const folder = tempDir(t);

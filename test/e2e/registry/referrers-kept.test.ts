@@ -120,6 +120,37 @@ test("cosign's tags of attestations and SBOMs on platforms are taken or named, f
   assert.deepEqual(all.document.left, []);
 });
 
+test("one platform by way of the store is the archive of copy --platform", async (t) => {
+  for (const hasSubject of [true, false]) {
+    const dir = tempDir(t);
+    const layout = join(dir, "layout");
+    const [amd64, arm64] = putContainer(layout, "app").platforms as [Blob, Blob];
+    const attestation = putAttestation(layout, amd64, hasSubject);
+    const image = putIndex(layout, [amd64, arm64, attestation]);
+    for (const subject of [image, amd64, attestation]) putReferrer(layout, subject);
+    putReferrer(layout, amd64, SPDX);
+    const host = await serveLayout(t, { layout, tags: { v1: image.digest }, lists: true });
+    const name = `${host}/app:v1`;
+    const one = ["--platform", "linux/amd64"];
+    const make = async (file: string, ...words: string[]) => {
+      const path = join(dir, file);
+      const { code, err } = await say([...words.map((word) => word.replace("FILE", path))]);
+      assert.equal(code, 0, err);
+      return path;
+    };
+    const [pulled, imported] = ["pulled", "imported"].map((at) => ["--store", join(dir, at)]);
+    const direct = await make("direct.tar", "copy", `docker://${name}`, "oci-archive:FILE", ...one);
+    await make("", "pull", name, ...one, ...pulled!);
+    await make("", "import", direct, ...imported!);
+    for (const store of [pulled!, imported!]) {
+      const again = await make("again.tar", "export", name, "-o", "FILE", ...store);
+      assert.deepEqual(readFileSync(again), readFileSync(direct), store[1]);
+    }
+    const { document } = await ask(["list", ...imported!]);
+    assert.ok(digests(document.referrers).includes(attestation.digest));
+  }
+});
+
 test("verify of a stored image proves its referrers, too", async (t) => {
   const make = () => {
     const store = join(tempDir(t), "store");

@@ -92,10 +92,7 @@ test("a registry that sends who asks to its web site: nobody goes there", async 
       ? response.writeHead(200, { "content-type": INDEX }).end(index("here"))
       : response.writeHead(307, { location: `${url}?again` }).end();
   const { of } = await repository(t, within, index("tagged"));
-  assert.deepEqual(
-    new Set(await of.referrers(subject)),
-    new Set([entry("here"), entry("tagged")]),
-  );
+  assert.deepEqual(new Set(await of.referrers(subject)), new Set([entry("here"), entry("tagged")]));
 });
 
 test("what is in trouble, or says to be a list and is none, is no empty list", async (t) => {
