@@ -32,7 +32,8 @@ export interface Naming {
 
 /**
  * The entries of an index: images, under their names where they have some, and what refers to them in one form. An entry without a
- * name of its own that is a part of another image is left out. @throws usage for a repository that is none
+ * name of its own that is a part of another image is left out, and so is a referrer that is part of every image that has its subject,
+ * as BuildKit's attestation manifests are: export writes no entry for it either. @throws usage for a repository that is none
  */
 export function readRoots(
   entries: readonly Descriptor[],
@@ -42,7 +43,7 @@ export function readRoots(
   const called = nameRoots(entries, store, docker);
   const roots = parts ? called : normalEntries(called, store);
   const named = repository === undefined ? roots : completeTags(roots, repository);
-  const own = parts ? named : withoutParts(named, store);
+  const own = parts ? named : withoutContained(withoutParts(named, store), store);
   return [...own, ...unlisted(own, store)];
 }
 
@@ -98,6 +99,24 @@ function withoutParts(roots: readonly Descriptor[], store: ReadStore): readonly 
       return true;
     if (ofNamed.has(digest)) return false;
     return imageNameOf(root) !== undefined || !(inside.has(digest) || tagged.has(digest));
+  });
+}
+
+/** Tools list BuildKit's attestation manifests as referrers as well: where all that has the subject contains it, it is part of that. */
+function withoutContained(roots: readonly Descriptor[], store: ReadStore): readonly Descriptor[] {
+  const isPlain = (root: Descriptor) => refersOf(root)?.suffix === undefined && !isImageRoot(root);
+  const subjects = new Set(roots.filter(isPlain).map((root) => refersOf(root)!.subject));
+  if (subjects.size === 0) return roots;
+  const holders = new Map<Digest, Set<Digest>[]>();
+  const images = new Map(roots.filter(isImageRoot).map((root) => [root.digest, root]));
+  for (const image of images.values()) {
+    const inside = insideOf([image], store).add(image.digest);
+    for (const digest of inside)
+      if (subjects.has(digest)) holders.set(digest, [...(holders.get(digest) ?? []), inside]);
+  }
+  return roots.filter((root) => {
+    const held = isPlain(root) ? (holders.get(refersOf(root)!.subject) ?? []) : [];
+    return held.length === 0 || held.some((inside) => !inside.has(root.digest));
   });
 }
 

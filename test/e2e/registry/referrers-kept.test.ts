@@ -52,6 +52,47 @@ test("an attestation that is part of one image and a referrer of another keeps i
   assert.deepEqual(digests(document.referrers), [attestation.digest]);
 });
 
+test("an attestation that is part of its image is no referrer beside it", async (t) => {
+  const dir = tempDir(t);
+  const layout = join(dir, "layout");
+  const [amd64, arm64] = putContainer(layout, "app").platforms as [Blob, Blob];
+  const attestation = putAttestation(layout, amd64);
+  const image = named(putIndex(layout, [amd64, arm64, attestation]), "r.test/app:v1");
+  const list = putIndex(layout, [attestation]);
+  const part = named(amd64, "r.test/app:amd64");
+  const tag = amd64.digest.replace(":", "-");
+  for (const [entry, ...more] of [
+    [refersTo(attestation, amd64)],
+    [named(list, tag)],
+    [named(list, `r.test/app:${tag}`)],
+    [refersTo(attestation, amd64), part],
+  ] as const) {
+    writeIndex(layout, [image, ...more, entry]);
+    const expected = more.length > 0 ? [attestation.digest] : [];
+    const { document } = await ask(["verify", layout]);
+    assert.deepEqual(digests(document.sources[0].referrers), expected);
+    const store = ["--store", tempDir(t)];
+    const file = join(dir, "out.tar");
+    const exported = await ask(["export", layout, "--referrers", "-o", file]);
+    assert.deepEqual(digests(exported.document.referrers), expected);
+    const imported = await ask(["import", file, ...store]);
+    assert.deepEqual(digests(imported.document.referrers), expected);
+  }
+  // A registry that keeps no lists itself, and one that does: the tag names what is part of the image.
+  writeIndex(layout, [image]);
+  for (const lists of [false, true]) {
+    const tags = { v1: image[0].digest, [tag]: list.digest };
+    const host = await serveLayout(t, { layout, tags, lists });
+    const copied = async (...words: string[]) => {
+      const to = `oci-archive:${join(dir, `${lists}${words.length}.tar`)}`;
+      return ask(["copy", `docker://${host}/app:v1`, to, "--referrers", ...words]);
+    };
+    assert.deepEqual(digests((await copied()).document.referrers), []);
+    const { document } = await copied("--platform", "linux/amd64");
+    assert.deepEqual(digests(document.referrers), [attestation.digest]);
+  }
+});
+
 test("a signature that has an image's name of its own travels with its image as well", async (t) => {
   const dir = tempDir(t);
   const layout = join(dir, "layout");
