@@ -29,7 +29,7 @@ export const COSIGN_TAG = "io.ingot.cosign.tag";
 export const ATTESTS = "vnd.docker.reference.digest";
 /** The artifact type of such a manifest, and the type of its layers. */
 export const DOCKER_ATTESTATION = "application/vnd.docker.attestation.manifest.v1+json";
-export const IN_TOTO = "application/vnd.in-toto+json";
+export const ATTESTATION_LAYER = "application/vnd.in-toto+json";
 /** On an archive's index: the digest of the bytes of its `manifests`. */
 export const LIST_DIGEST = "io.ingot.manifests.digest";
 

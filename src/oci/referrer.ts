@@ -9,9 +9,9 @@ import {
   parseManifest,
 } from "./manifest.ts";
 import {
+  ATTESTATION_LAYER,
   COSIGN_TAG,
   DOCKER_ATTESTATION,
-  IN_TOTO,
   isContainerConfig,
   isIndex,
   REF_NAME,
@@ -105,7 +105,7 @@ export const isBuildKitAttestation = ({ artifactType, config, layers = [] }: Con
     config !== undefined &&
     isContainerConfig(config.mediaType) &&
     layers.length > 0 &&
-    layers.every(({ mediaType }) => mediaType === IN_TOTO));
+    layers.every(({ mediaType }) => mediaType === ATTESTATION_LAYER));
 
 /** What a manifest or index says of itself, and of what it refers to. */
 export interface Referrer {

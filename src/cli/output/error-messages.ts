@@ -1,5 +1,6 @@
 /** Every IngotError as a sentence: the action, a colon, what is, what should be; values quoted. The only such table. */
 import type { Diagnostic, ErrorCode, ErrorDetails, IngotError } from "../../base/error.ts";
+import type { Subject } from "../../base/subject.ts";
 import { ioHint, ioReason } from "./os-errors.ts";
 import { registryHint, registryReason } from "./registry-errors.ts";
 import { formatBytes, plural, quote, quoteSubject } from "./text.ts";
@@ -135,8 +136,8 @@ export function alternatives(words: readonly string[]): string {
 }
 
 /** How one is chosen: of images without a name in a place, by a digest. */
-function hintForChoice(at: string, [first = ""]: readonly string[]): string {
-  const isPlace = /^(?:oci|oci-archive|docker-archive):[^:]*$/.test(at);
+function hintForChoice(at: Subject, [first = ""]: readonly string[]): string {
+  const isPlace = typeof at === "string" && /^(?:oci|oci-archive|docker-archive):[^:]*$/.test(at);
   if (!/^sha256:[0-9a-f]{64}$/.test(first)) return "give the complete name, or the digest";
   return isPlace
     ? `name one of them, as ${at}:${first}`
