@@ -3,7 +3,7 @@ import { isIngotError } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import { readBundle, type UnsupportedForm } from "./forms/bundle.ts";
 import { readEnvelope } from "./forms/dsse.ts";
-import type { ParsedSignature, SignedClaims } from "./forms/signed.ts";
+import type { ParsedSignature, SignedClaims } from "./forms/parsed-signature.ts";
 import { readSimpleSigning } from "./forms/simple-signing.ts";
 import { schemeOf } from "./keys/check-signature.ts";
 import type { PublicKey } from "./keys/public-key.ts";

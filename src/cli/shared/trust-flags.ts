@@ -25,7 +25,7 @@ export const THRESHOLD = {
 } as const;
 
 /** A file with a key is shorter. Bytes. */
-const KEY_FILE_LIMIT = 64 * 1024;
+export const KEY_FILE_LIMIT = 64 * 1024;
 
 /**
  * Who judges signatures, as the flags say; undefined where none was given. What judges is loaded here and not before: other commands start

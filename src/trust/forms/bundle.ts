@@ -4,7 +4,12 @@
  */
 import * as v from "valibot";
 import { dsseSchema, openEnvelope } from "./dsse.ts";
-import { type AttachedProof, base64Bytes, type ParsedSignature, readJson } from "./signed.ts";
+import {
+  type AttachedProof,
+  base64Bytes,
+  type ParsedSignature,
+  readJson,
+} from "./parsed-signature.ts";
 
 const VERSION =
   /^application\/vnd\.dev\.sigstore\.bundle(?:\+json;version=0\.[123]|\.v0\.3\+json)$/;

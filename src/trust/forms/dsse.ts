@@ -8,7 +8,7 @@ import {
   readJson,
   type SignedClaims,
   sha256Of,
-} from "./signed.ts";
+} from "./parsed-signature.ts";
 
 export const DSSE = "application/vnd.dsse.envelope.v1+json";
 export const IN_TOTO = "application/vnd.in-toto+json";

@@ -12,11 +12,12 @@ import {
   type ParsedSignature,
   readJson,
   type SignedClaims,
-} from "./signed.ts";
+} from "./parsed-signature.ts";
 
 export const SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json";
 
-const SIGNATURE = "dev.cosignproject.cosign/signature";
+/** The annotation of a layer that has the signature, in base64. */
+export const SIMPLE_SIGNATURE = "dev.cosignproject.cosign/signature";
 const BESIDE: readonly (readonly [string, AttachedProof])[] = [
   ["dev.sigstore.cosign/certificate", "certificate"],
   ["dev.sigstore.cosign/bundle", "transparency log entry"],
@@ -37,9 +38,9 @@ export function readSimpleSigning(
   bytes: Uint8Array,
   annotations: Annotations,
 ): ParsedSignature | string {
-  const signature = decodeBase64(annotations[SIGNATURE] ?? "");
+  const signature = decodeBase64(annotations[SIMPLE_SIGNATURE] ?? "");
   if (signature === undefined || signature.length === 0)
-    return `its annotation ${SIGNATURE} is missing or not base64`;
+    return `its annotation ${SIMPLE_SIGNATURE} is missing or not base64`;
   const beside = BESIDE.flatMap(([key, what]) => (annotations[key] === undefined ? [] : [what]));
   return {
     form: "simple signing",

@@ -8,7 +8,7 @@ export const INTEGER = 0x02;
 export const BIT_STRING = 0x03;
 export const OCTET_STRING = 0x04;
 export const NULL = 0x05;
-export const OBJECT = 0x06;
+export const OBJECT_ID = 0x06;
 export const SEQUENCE = 0x30;
 
 /** A value: its tag, and its bytes without tag and length. */

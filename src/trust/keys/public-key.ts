@@ -12,7 +12,7 @@ import {
   encodeDer,
   encodeInteger,
   NULL,
-  OBJECT,
+  OBJECT_ID,
   SEQUENCE,
 } from "./der.ts";
 
@@ -54,7 +54,7 @@ const SUPPORTED = "ECDSA P-256, P-384 or P-521, RSA of 2048 to 8192 bits, or Ed2
 /** Bits of a modulus. What is shorter protects nothing, and what is longer takes long to check. */
 const RSA_BITS = { least: 2048, most: 8192 };
 /** A file with one key is shorter. Bytes. */
-export const KEY_FILE_LIMIT = 64 * 1024;
+const KEY_FILE_LIMIT = 64 * 1024;
 
 const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();
@@ -95,7 +95,7 @@ const wrapRsa = (der: Uint8Array): Uint8Array =>
   encodeDer(SEQUENCE, algorithm(OID.rsa, encodeDer(NULL)), encodeBitString(der));
 
 const algorithm = (oid: string, ...parameters: readonly Uint8Array[]): Uint8Array =>
-  encodeDer(SEQUENCE, encodeDer(OBJECT, Buffer.from(oid, "hex")), ...parameters);
+  encodeDer(SEQUENCE, encodeDer(OBJECT_ID, Buffer.from(oid, "hex")), ...parameters);
 
 /** Reads a SubjectPublicKeyInfo. */
 export function readKey(der: Uint8Array, name: string): PublicKey {
@@ -103,7 +103,7 @@ export function readKey(der: Uint8Array, name: string): PublicKey {
   const raw = decodeBitString(bits);
   const named = identifier?.tag === SEQUENCE ? identifier.body : undefined;
   const [oid, parameters] = named === undefined ? [] : (decodeDer(named) ?? []);
-  if (oid?.tag !== OBJECT || raw === undefined || more.length > 0) throw malformed(name);
+  if (oid?.tag !== OBJECT_ID || raw === undefined || more.length > 0) throw malformed(name);
   const kind = hexOf(oid.body);
   if (kind === OID.ec) return ecKey(parameters, raw, name);
   if (kind === OID.rsa || kind === OID.pss) return rsaKey(raw, name, kind === OID.pss);
@@ -112,7 +112,7 @@ export function readKey(der: Uint8Array, name: string): PublicKey {
 }
 
 function ecKey(curve: DerValue | undefined, raw: Uint8Array, name: string): PublicKey {
-  const found = curve?.tag === OBJECT ? CURVES[hexOf(curve.body)] : undefined;
+  const found = curve?.tag === OBJECT_ID ? CURVES[hexOf(curve.body)] : undefined;
   if (curve === undefined || found === undefined)
     throw unsupported(name, "an ECDSA key on another curve");
   const { kind, bytes } = found;
@@ -120,7 +120,7 @@ function ecKey(curve: DerValue | undefined, raw: Uint8Array, name: string): Publ
   if (raw.length !== 1 + 2 * bytes || raw[0] !== 4) throw malformed(name);
   const der = encodeDer(
     SEQUENCE,
-    algorithm(OID.ec, encodeDer(OBJECT, curve.body)),
+    algorithm(OID.ec, encodeDer(OBJECT_ID, curve.body)),
     encodeBitString(raw),
   );
   return finished({ name, kind, raw, native: importKey(der, name) }, der);

@@ -10,6 +10,9 @@ export const COMMANDS = [
   "export",
   "import",
   "verify",
+  "sign",
+  "keygen",
+  "public-key",
   "pull",
   "push",
   "copy",
@@ -23,7 +26,7 @@ export const COMMANDS = [
   "completion",
 ];
 /** Those that have nothing to do with the store. */
-export const STORELESS = ["login", "logout", "completion"];
+export const STORELESS = ["keygen", "public-key", "login", "logout", "completion"];
 export const HELLO = "docker.io/library/hello:v1";
 
 /** What the program says, as text. */
