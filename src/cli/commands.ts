@@ -15,6 +15,7 @@ const lazy = {
   import: async () => (await import("./commands/import.ts")).importCommand,
   verify: async () => (await import("./commands/verify.ts")).verifyCommand,
   sign: async () => (await import("./sign/sign.ts")).signCommand,
+  attest: async () => (await import("./sign/attest.ts")).attestCommand,
   keygen: async () => (await import("./sign/keys.ts")).keygenCommand,
   "public-key": async () => (await import("./sign/keys.ts")).publicKeyCommand,
   pull: async () => (await import("./commands/pull.ts")).pullCommand,

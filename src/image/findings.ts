@@ -37,6 +37,7 @@ export type FindingCode =
   | "not-canonical"
   | "unsigned"
   | "not-trusted"
+  | "not-attested"
   | "signature-differs";
 
 /** One thing that is not so. A note is worth knowing and no reason for a no; `unchecked` is what nobody could say. */

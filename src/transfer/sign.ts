@@ -2,13 +2,13 @@
 import { utf8 } from "../base/bytes.ts";
 import { formatJson } from "../base/json/json.ts";
 import type { Referring } from "../image/referrers.ts";
-import { platformOf, type StoredImage } from "../image/select.ts";
+import { platformOf, type StoredImage, wantedIn } from "../image/select.ts";
 import { isAttestation, read } from "../image/walk.ts";
 import type { JobContext } from "../jobs/job-context.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Annotations, Descriptor, Manifest } from "../oci/manifest.ts";
 import { CONFIG, EMPTY, isImage, MANIFEST } from "../oci/media-types.ts";
-import { formatPlatform } from "../oci/platform.ts";
+import { formatPlatform, type Platform } from "../oci/platform.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { FolderStore } from "../store/folder-store.ts";
 import { MemoryStore } from "../store/memory-store.ts";
@@ -205,6 +205,25 @@ export function signImages(
     return one !== undefined && one.descriptor.digest !== descriptor.digest;
   });
   return { made: [...made.values()], replaced };
+}
+
+/** Says something of images, or of those of their platforms. @throws not-found for platforms that an image is not for */
+export function attestImages(
+  images: readonly StoredImage[],
+  platforms: readonly Platform[],
+  predicate: Predicate,
+  key: SigningKey,
+): SignatureChange {
+  const made = images.flatMap((image) => {
+    const targets = signingTargets(image);
+    const wanted = platforms.length === 0 ? [image.descriptor] : wantedIn(image, platforms);
+    const digests = new Set(wanted.map(({ digest }) => digest));
+    return targets
+      .filter(({ descriptor }) => digests.has(descriptor.digest))
+      .map((target) => bundleFor(target, predicate, key));
+  });
+  const once = new Map(made.map((one) => [one.refers.subject, one]));
+  return { made: [...once.values()], replaced: [] };
 }
 
 /** What is in an archive of the images with their new signatures: all that refers to them stays. */

@@ -16,59 +16,174 @@ import type {
 /** So many signatures of one image are checked: each takes up to some milliseconds for each key. */
 export const SIGNATURE_LIMIT = 1000;
 
-/** Who must have signed. */
+/** Who must have signed, and what. */
 export interface KeyPolicy {
   readonly keys: readonly PublicKey[];
   /** How many of the keys, each counted once. */
   readonly threshold: number;
+  /** The predicate types of the attestations that there must be as well, each by as many keys. */
+  readonly attestations?: readonly string[];
 }
 
 /**
  * A judge by keys. A key that is given twice, in whatever form, is one key.
  * @throws usage where there are fewer keys than must have signed
  */
-export function judgeByKeys({ keys, threshold }: KeyPolicy): TrustJudge {
+export function judgeByKeys({ keys, threshold, attestations = [] }: KeyPolicy): TrustJudge {
   const distinct = [...new Map(keys.map((key) => [key.id, key])).values()];
   if (threshold < 1 || threshold > distinct.length)
     throw new IngotError("usage", {
       message: `${threshold} keys must have signed, and ${distinct.length} ${distinct.length === 1 ? "is" : "are"} given`,
       hint: "the same key counts once, in however many files it is",
     });
-  return (image) => judgeImage(image, { keys: distinct, threshold });
+  return (image) => new ImageJudge(image, { keys: distinct, threshold, attestations }).verdict();
 }
 
-function judgeImage(
-  { reference, digest, targets }: SignableImage,
-  trusted: KeyPolicy,
-): ImageVerdict {
-  const signatures = check(targets, trusted.keys);
-  const faults: ImageVerdict["faults"][number][] = signatures.flatMap(
-    ({ status, at, subject, key, reason }) =>
-      status === "wrong"
-        ? [
-            {
-              code: "signature-differs" as const,
-              at,
-              why: `the signature of ${subject} with the key ${key?.name} is wrong: ${reason}`,
-            },
-          ]
-        : [],
-  );
-  const judged = targets.map((target) => judgeTarget(target, targets, signatures, trusted));
-  const asked = judged.filter((_, i) => targets[i]!.isAsked);
-  for (const { verdict, code, digest: at, reason = "" } of asked)
-    if (verdict !== "yes") faults.push({ code, at, why: reason });
-  if (asked.length === 0)
-    faults.push({ code: "unsigned", at: digest, why: "it has nothing that could be signed" });
-  const isWrong = faults.some(({ code }) => code !== "unchecked");
-  return {
-    reference,
-    digest,
-    verdict: isWrong ? "no" : faults.length > 0 ? "unknown" : "yes",
-    targets: judged.map(({ code: _, ...verdict }) => verdict),
-    signatures,
-    faults,
-  };
+type Fault = ImageVerdict["faults"][number];
+type Keys = ManifestVerdict["keys"];
+
+/** The judgement on one image. */
+class ImageJudge {
+  readonly #image: SignableImage;
+  readonly #policy: Required<KeyPolicy>;
+  readonly #signatures: readonly SignatureVerdict[];
+  readonly #bySubject: ReadonlyMap<Digest, readonly SignatureVerdict[]>;
+  /** By index: what is in it, however deep. */
+  readonly #parts = new Map<Digest, SignableManifest[]>();
+
+  constructor(image: SignableImage, policy: Required<KeyPolicy>) {
+    this.#image = image;
+    this.#policy = policy;
+    this.#signatures = check(image.targets, policy.keys);
+    this.#bySubject = Map.groupBy(this.#signatures, ({ subject }) => subject);
+    for (const target of image.targets)
+      for (const index of target.within) {
+        const others = this.#parts.get(index);
+        if (others === undefined) this.#parts.set(index, [target]);
+        else others.push(target);
+      }
+  }
+
+  verdict(): ImageVerdict {
+    const { reference, digest, targets } = this.#image;
+    const judged = targets.map((target) => this.#judge(target));
+    const asked = targets.filter(({ isAsked }) => isAsked);
+    const faults = [
+      ...this.#signatures.filter(({ status }) => status === "wrong").map(wrongOf),
+      ...asked.flatMap((target) => this.#faultsOf(target)),
+    ];
+    if (asked.length === 0)
+      faults.push({ code: "unsigned", at: digest, why: "it has nothing that could be signed" });
+    const isWrong = faults.some(({ code }) => code !== "unchecked");
+    return {
+      reference,
+      digest,
+      verdict: isWrong ? "no" : faults.length > 0 ? "unknown" : "yes",
+      targets: judged,
+      signatures: this.#signatures,
+      faults,
+    };
+  }
+
+  /** What signs the manifest: it, or an index that it is in. */
+  #about({ digest, within }: SignableManifest): SignatureVerdict[] {
+    return [...new Set([digest, ...within])].flatMap((one) => this.#bySubject.get(one) ?? []);
+  }
+
+  /** The keys of those that were made by given keys, each once. */
+  #keysOf(about: readonly SignatureVerdict[], predicateType?: string): Keys {
+    const made = about.filter((one) =>
+      predicateType === undefined
+        ? one.status === "verified"
+        : (one.status === "verified" || one.status === "attestation") &&
+          one.predicateType === predicateType,
+    );
+    return [...new Map(made.map(({ key }) => [key!.id, key!])).values()];
+  }
+
+  #judge(target: SignableManifest): ManifestVerdict {
+    const { digest, platform } = target;
+    const about = this.#about(target);
+    const keys = this.#keysOf(about);
+    const made = about.filter(({ status }) => status === "verified");
+    const over = [...new Set(made.map(({ subject }) => subject))];
+    const faults = this.#faultsOf(target);
+    const [first] = faults;
+    const isOpen = faults.every(({ code }) => code === "unchecked");
+    const verdict = first === undefined ? "yes" : isOpen ? "unknown" : "no";
+    return { digest, platform, verdict, keys, over, ...(first && { reason: first.why }) };
+  }
+
+  /** What the manifest lacks. */
+  #faultsOf(target: SignableManifest): Fault[] {
+    const { threshold, attestations } = this.#policy;
+    const about = this.#about(target);
+    const faults: Fault[] = [];
+    if (this.#keysOf(about).length < threshold) faults.push(this.#unsigned(target, about));
+    for (const type of attestations)
+      if (!this.#isAttested(target, type)) faults.push(this.#unattested(target, about, type));
+    return faults;
+  }
+
+  #unsigned({ digest: at }: SignableManifest, about: readonly SignatureVerdict[]): Fault {
+    const open = openIn(about);
+    if (open !== undefined) return { code: "unchecked", at, why: open };
+    const { threshold, keys } = this.#policy;
+    const made = this.#keysOf(about).length;
+    const why = reasonOf({ about, made, threshold, given: keys.length });
+    const parts = this.#parts.get(at) ?? [];
+    const signed = parts.filter(({ digest }) =>
+      this.#bySubject.get(digest)?.some(({ status }) => status === "verified"),
+    ).length;
+    return {
+      code: about.length === 0 ? "unsigned" : "not-trusted",
+      at,
+      why:
+        signed > 0 && made === 0
+          ? `${why}; ${signed} of the ${parts.length} manifests in it are signed, it is not`
+          : why,
+    };
+  }
+
+  /** Whether there is such an attestation of it, of an index that it is in, or of each platform in it. */
+  #isAttested(target: SignableManifest, type: string): boolean {
+    const { threshold } = this.#policy;
+    if (this.#keysOf(this.#about(target), type).length >= threshold) return true;
+    const platforms = (this.#parts.get(target.digest) ?? []).filter(
+      ({ digest }) => !this.#parts.has(digest),
+    );
+    return (
+      platforms.length > 0 &&
+      platforms.every((one) => this.#keysOf(this.#about(one), type).length >= threshold)
+    );
+  }
+
+  #unattested({ digest: at }: SignableManifest, about: readonly SignatureVerdict[], type: string) {
+    const open = openIn(about);
+    if (open !== undefined) return { code: "unchecked", at, why: open } as const;
+    const made = this.#keysOf(about, type).length;
+    const { threshold } = this.#policy;
+    const why =
+      made === 0
+        ? `it has no attestation ${type} by a key that was given`
+        : `${made} of the keys made an attestation ${type} of it, and ${threshold} must have`;
+    return { code: "not-attested", at, why } as const;
+  }
+}
+
+const wrongOf = ({ at, subject, key, reason }: SignatureVerdict): Fault => ({
+  code: "signature-differs",
+  at,
+  why: `the signature of ${subject} with the key ${key?.name} is wrong: ${reason}`,
+});
+
+/** What may be a signature and was not checked; undefined where there is nothing. */
+function openIn(about: readonly SignatureVerdict[]): string | undefined {
+  const open = about.filter(({ status }) => status === "unchecked");
+  const [first] = open;
+  if (first === undefined) return undefined;
+  const more = open.length > 1 ? `, and ${open.length - 1} more were not` : "";
+  return `what may be a signature was not checked (${first.reason})${more}`;
 }
 
 /** Checks what came with the targets, each once, the first SIGNATURE_LIMIT of it. */
@@ -85,44 +200,6 @@ function check(
     const one: SignatureEvidence = i < SIGNATURE_LIMIT ? evidence : { kind: "unreadable", at, why };
     return checkEvidence(one, target, keys);
   });
-}
-
-type Judged = ManifestVerdict & { readonly code: "unsigned" | "not-trusted" | "unchecked" };
-
-function judgeTarget(
-  { digest, platform, within }: SignableManifest,
-  targets: readonly SignableManifest[],
-  signatures: readonly SignatureVerdict[],
-  { keys, threshold }: KeyPolicy,
-): Judged {
-  const covers = new Set<Digest>([digest, ...within]);
-  const about = signatures.filter(({ subject }) => covers.has(subject));
-  const verified = about.filter(({ status }) => status === "verified");
-  const made = new Map(verified.map(({ key }) => [key!.id, key!]));
-  const over = [...new Set(verified.map(({ subject }) => subject))];
-  const common = { digest, platform, keys: [...made.values()], over };
-  if (made.size >= threshold) return { ...common, verdict: "yes", code: "unsigned" };
-  const open = about.filter(({ status }) => status === "unchecked");
-  const [first] = open;
-  if (first !== undefined) {
-    const more = open.length > 1 ? `, and ${open.length - 1} more were not` : "";
-    const reason = `what may be a signature was not checked (${first.reason})${more}`;
-    return { ...common, verdict: "unknown", code: "unchecked", reason };
-  }
-  const reason = reasonOf({ about, made: made.size, threshold, given: keys.length });
-  const parts = targets.filter((one) => one.within.includes(digest));
-  const signed = parts.filter((one) =>
-    signatures.some(({ subject, status }) => subject === one.digest && status === "verified"),
-  );
-  const isSplit = signed.length > 0 && made.size === 0;
-  return {
-    ...common,
-    verdict: "no",
-    code: about.length === 0 ? "unsigned" : "not-trusted",
-    reason: isSplit
-      ? `${reason}; ${signed.length} of the ${parts.length} manifests in it are signed, it is not`
-      : reason,
-  };
 }
 
 interface Counted {

@@ -4,13 +4,11 @@ import type { Digest } from "../oci/digest.ts";
 import { readBundle, type UnsupportedForm } from "./forms/bundle.ts";
 import { readEnvelope } from "./forms/dsse.ts";
 import type { ParsedSignature, SignedClaims } from "./forms/parsed-signature.ts";
+import { SIGN_PREDICATE } from "./forms/predicate-types.ts";
 import { readSimpleSigning } from "./forms/simple-signing.ts";
 import { schemeOf } from "./keys/check-signature.ts";
 import type { PublicKey } from "./keys/public-key.ts";
 import type { SignableManifest, SignatureEvidence, SignatureVerdict } from "./verdict.ts";
-
-/** What cosign since version 3 writes in a statement that says no more than that an image is signed. */
-export const SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1";
 
 const FORMS = { "simple signing": "simple signing", bundle: "bundle", envelope: "DSSE" };
 

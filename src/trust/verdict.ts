@@ -76,7 +76,12 @@ export interface ManifestVerdict {
 export type TrustVerdict = "yes" | "no" | "unknown";
 
 /** Why an image is not signed as it should be. */
-export type TrustFault = "unsigned" | "not-trusted" | "signature-differs" | "unchecked";
+export type TrustFault =
+  | "unsigned"
+  | "not-trusted"
+  | "not-attested"
+  | "signature-differs"
+  | "unchecked";
 
 export interface ImageVerdict {
   readonly reference: string;

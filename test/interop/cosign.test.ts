@@ -1,5 +1,6 @@
 /** cosign 3 verifies what is signed here, and what it signs is verified here: with the real program, where it is on PATH. */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nameAll, putContainer } from "../support/images/platforms.ts";
 import { ingot } from "../support/process/ingot.ts";
@@ -71,6 +72,16 @@ testUnless(hindrance, "cosign and ingot verify each other's signatures", async (
       assert.match(await done(["verify", back, "--key", open]), /: signed\n/);
     }
   }
+  const [predicate, attested] = [join(dir, "predicate.json"), join(dir, "attested.tar")];
+  writeFileSync(predicate, '{"builder": {"id": "https://ci.example"}}');
+  const key = ["--key", join(dir, "ecdsa-p256.key")];
+  const said = ["--type", "slsaprovenance1", "--predicate", predicate];
+  await done(["attest", layout, ...key, ...said, "-o", attested]);
+  await done(["push", "--all", attested, "--referrers", "--to", `${host}/attested`]);
+  await cosign(
+    ...["verify-attestation", "--key", join(dir, "ecdsa-p256.pub"), "--type", "slsaprovenance1"],
+    ...["--insecure-ignore-tlog=true", ...local, `${host}/attested/app@${image.digest}`],
+  );
   // Another's key verifies neither.
   const other = join(dir, "other");
   await done(["keygen", "-o", other]);

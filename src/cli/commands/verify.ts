@@ -25,7 +25,7 @@ import {
   readJobs,
   withProgress,
 } from "../shared/task.ts";
-import { KEY, readTrustFlags, THRESHOLD, trustJson } from "../shared/trust-flags.ts";
+import { ATTESTATION, KEY, readTrustFlags, THRESHOLD, trustJson } from "../shared/trust-flags.ts";
 import { codeOf, printVerdict, reportPartial, unsaid, VERDICTS } from "../shared/verdict.ts";
 import { archiveOf, groupVolumes, type VerifyTarget } from "../shared/volume-args.ts";
 
@@ -60,6 +60,7 @@ export const verifyCommand = defineCommand({
     },
     key: KEY,
     threshold: THRESHOLD,
+    attestation: ATTESTATION,
     jobs: JOBS,
   },
   notes: [
@@ -82,9 +83,10 @@ export const verifyCommand = defineCommand({
       line: "ingot verify trace.tar --key cosign.pub",
       does: "that it is signed with this key, and every byte of it here",
     },
+    { line: "ingot verify trace:v1 --key a.pub --key b.pub --threshold 2", does: "with both keys" },
     {
-      line: "ingot verify trace:v1 --key a.pub --key b.pub --key c.pub --threshold 2",
-      does: "that two of three keys signed a stored image",
+      line: "ingot verify trace.tar --key ci.pub --attestation slsaprovenance1",
+      does: "and that the same key signed its provenance",
     },
     { line: "ingot verify v1-to-v2.tar --base app-v1.tar", does: "a delta with what it relies on" },
   ],

@@ -24,6 +24,14 @@ export const THRESHOLD = {
   description: "with so many different ones of the keys; default: 1",
 } as const;
 
+export const ATTESTATION = {
+  type: "string",
+  valueHint: "TYPE",
+  multiple: true,
+  description:
+    "and has an attestation of this type by the keys: slsaprovenance1, spdx, cyclonedx, vuln, openvex, …, or a predicate's URI",
+} as const;
+
 /** A file with a key is shorter. Bytes. */
 export const KEY_FILE_LIMIT = 64 * 1024;
 
@@ -34,14 +42,17 @@ export const KEY_FILE_LIMIT = 64 * 1024;
 export async function readTrustFlags({
   key: files,
   threshold,
+  attestation,
 }: {
   readonly key: readonly string[];
   readonly threshold: string | undefined;
+  readonly attestation: readonly string[];
 }): Promise<TrustJudge | undefined> {
-  if (files.length === 0 && threshold === undefined) return undefined;
+  const flag = threshold !== undefined ? "--threshold" : "--attestation";
+  if (files.length === 0 && threshold === undefined && attestation.length === 0) return undefined;
   if (files.length === 0)
     throw new IngotError("usage", {
-      message: "--threshold is about keys, and there is none",
+      message: `${flag} is about keys, and there is none`,
       hint: "name them: --key FILE, once for each",
     });
   const wanted = threshold ?? "1";
@@ -51,8 +62,10 @@ export async function readTrustFlags({
     });
   const { parsePublicKey } = await import("../../trust/keys/public-key.ts");
   const { judgeByKeys } = await import("../../trust/judge.ts");
+  const { predicateTypeOf } = await import("../../trust/forms/predicate-types.ts");
+  const attestations = attestation.map((text) => predicateTypeOf(text, "--attestation"));
   const keys = files.map((file) => parsePublicKey(readFile(file, KEY_FILE_LIMIT), file));
-  return judgeByKeys({ keys, threshold: Number(wanted) });
+  return judgeByKeys({ keys, threshold: Number(wanted), attestations });
 }
 
 /** The verdict on an image in lines: what signed it, and each of its platforms. What is against a yes is among the findings. */

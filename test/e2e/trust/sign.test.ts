@@ -117,6 +117,53 @@ test("cosign's tag takes a second key's signature beside the first", async (t) =
   assert.equal(document.sources[0].trust[0].signatures.length, 6);
 });
 
+test("attest: what is said of an image, of a platform, and demanded", async (t) => {
+  const { dir, store, tar } = await place(t);
+  const file = join(dir, "predicate.json");
+  writeFileSync(file, '{ "score": 7.50, "builder": {"id": "https://ci.example"} }\n');
+  const attest = (type: string, ...more: string[]) => [
+    ...["attest", NAME, "--key", KEY, "--type", type, "--predicate", file],
+    ...["--store", store, ...more],
+  ];
+  const demand = (...types: string[]) => [
+    ...["verify", NAME, "--key", PUB, "--store", store],
+    ...types.flatMap((type) => ["--attestation", type]),
+  ];
+  await yes(["sign", NAME, "--key", KEY, "--store", store]);
+  const lacking = await ask(demand("slsaprovenance1"));
+  assert.equal(lacking.code, 1);
+  assert.equal(lacking.document.sources[0].findings[0].code, "not-attested");
+  await yes(attest("slsaprovenance1"));
+  await yes(attest("https://example.com/score/v1", "--platform", "linux/amd64"));
+  assert.match(
+    await yes(demand("slsaprovenance1")),
+    /attestation https:\/\/example.com\/score\/v1 of linux\/amd64 by /,
+  );
+  assert.equal((await say(demand("https://example.com/score/v1"))).code, 1);
+  await yes([...demand("https://example.com/score/v1"), "--platform", "linux/amd64"]);
+  // Into an archive: the bytes are those of the predicate's file.
+  const [one, two] = [join(dir, "one.tar"), join(dir, "two.tar")];
+  for (const out of [one, two]) {
+    const words = ["attest", tar, "--key", KEY, "--type", "vuln", "--predicate", file, "-o", out];
+    await yes(words);
+  }
+  assert.equal(sum(readFileSync(one)), sum(readFileSync(two)));
+  const bad: readonly (readonly [string, RegExp])[] = [
+    ["[1]", /it is not a JSON object/],
+    ['{"a": 1, "a": 2}', /stands twice/],
+    ["{", /not well formed/],
+  ];
+  for (const [text, why] of bad) {
+    writeFileSync(file, text);
+    const { code, err } = await say(attest("vuln"), { env });
+    assert.equal(code, 2);
+    assert.match(err, why);
+  }
+  const { code, err } = await say(attest("slsaprovenance12"), { env });
+  assert.equal(code, 2);
+  assert.match(err, /did you mean .*slsaprovenance1 or/);
+});
+
 test("keygen, public-key: what they write is read", async (t) => {
   const dir = tempDir(t);
   const prefix = join(dir, "team");

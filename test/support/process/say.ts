@@ -11,6 +11,7 @@ export const COMMANDS = [
   "import",
   "verify",
   "sign",
+  "attest",
   "keygen",
   "public-key",
   "pull",

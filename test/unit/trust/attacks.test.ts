@@ -32,6 +32,7 @@ const pair = [keyOf(mine), keyOf(second, "second.pub")];
 type Image = ReturnType<typeof putContainer>;
 
 interface Asked {
+  readonly attestations?: readonly string[];
   readonly keys?: readonly ReturnType<typeof keyOf>[];
   readonly threshold?: number;
   readonly platform?: string;
@@ -40,10 +41,10 @@ interface Asked {
 /** The report on a layout, asked for one of `keys`. */
 const reportOn = (
   layout: string,
-  { keys = pair, threshold = 1, platform }: Asked,
+  { keys = pair, threshold = 1, platform, attestations = [] }: Asked,
 ): Promise<VerifyReport> =>
   verifyLayout(layout, alone(), {
-    trust: judgeByKeys({ keys, threshold }),
+    trust: judgeByKeys({ keys, threshold, attestations }),
     platforms: platform === undefined ? [] : parsePlatforms(platform),
   });
 
@@ -359,4 +360,58 @@ test("Ed25519: what is signed with the one form is signed", async (t) => {
   const key = newEdKey();
   const make: Make = (at, image) => [putBundle(at, image, key, { predicateType: COSIGN_SIGN })];
   is(await judged(t, make, { keys: [keyOf(key)] }), "yes");
+});
+
+const SLSA = "https://slsa.dev/provenance/v1";
+const VULN = "https://cosign.sigstore.dev/attestation/vuln/v1";
+const asked = { attestations: [SLSA] };
+
+test("attested: the index, or each of its platforms", async (t) => {
+  const index: Make = (at, image) => [
+    putBundle(at, image, mine),
+    putBundle(at, image, mine, { predicateType: SLSA }),
+  ];
+  is(await judged(t, index, asked), "yes");
+  is(await judged(t, index, { ...asked, platform: "linux/arm64" }), "yes");
+  is(await judged(t, index, { attestations: [COSIGN_SIGN] }), "yes");
+  const each: Make = (at, image) => [
+    putBundle(at, image, mine),
+    ...image.platforms.map((one) => putBundle(at, one, mine, { predicateType: SLSA })),
+  ];
+  is(await judged(t, each, asked), "yes");
+});
+
+const UNATTESTED: Readonly<Record<string, readonly [Make, RegExp]>> = {
+  "no attestation": [() => [], /has no attestation https:.*provenance\/v1 by a key/],
+  "another type": [
+    (at, image) => [putBundle(at, image, mine, { predicateType: VULN })],
+    /has no attestation/,
+  ],
+  "a stranger's": [
+    (at, image) => [putBundle(at, image, stranger, { predicateType: SLSA })],
+    /has no attestation/,
+  ],
+  "one platform alone": [
+    (at, { platforms: [amd64] }) => [putBundle(at, amd64!, mine, { predicateType: SLSA })],
+    /has no attestation/,
+  ],
+  "of another digest": [
+    (at, image) => [putBundle(at, image, mine, { predicateType: SLSA, about: another(at).digest })],
+    /is wrong: it is about sha256:[0-9a-f]{64} \[signature-differs\]/,
+  ],
+};
+for (const [what, [make, why]] of Object.entries(UNATTESTED))
+  test(`never a yes: attested, ${what}`, async (t) => {
+    const signed: Make = (at, image) => [putBundle(at, image, mine), ...make(at, image)];
+    is(await judged(t, signed, asked), "no", why);
+  });
+
+test("never a yes: an attestation by one key where two must have made it", async (t) => {
+  const make: Make = (at, image) => [
+    putBundle(at, image, mine),
+    putBundle(at, image, second),
+    putBundle(at, image, mine, { predicateType: SLSA }),
+  ];
+  const why = /1 of the keys made an attestation .*, and 2 must have \[not-attested\]/;
+  is(await judged(t, make, { ...asked, threshold: 2 }), "no", why);
 });
