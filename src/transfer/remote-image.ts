@@ -20,6 +20,7 @@ import { ATTESTS, isContainerConfig, isForeign, isImage } from "../oci/media-typ
 import { formatPlatform, matchesPlatform, type Platform } from "../oci/platform.ts";
 import type { Repository } from "../registry/registry.ts";
 import { MemoryStore } from "../store/memory-store.ts";
+import type { ReadStore } from "../store/store.ts";
 
 /** An image in a registry, under the name it has or is to have. Its `store` has its manifests and containers' configs. */
 export interface RemoteImage extends StoredImage {
@@ -78,6 +79,30 @@ export async function withoutMissingForeign(image: RemoteImage): Promise<RemoteI
   );
   const missing = new Set(layers.filter((_, i) => !there[i]).map(({ digest }) => digest));
   return missing.size === 0 ? image : { ...image, store: withoutForeign(store, missing) };
+}
+
+/**
+ * The image's store with those of `blobs` that have at most `limit` bytes, read into memory and proven.
+ * @throws registry, digest-differs, size-differs
+ */
+export async function fetchBlobs(
+  { from, store }: RemoteImage,
+  blobs: readonly Descriptor[],
+  limit: number,
+): Promise<ReadStore> {
+  const filled = new MemoryStore(from.at, store);
+  const small = blobs.filter(({ size }) => size <= limit);
+  await mapConcurrent(
+    small,
+    AT_ONCE,
+    async (blob, stop) => {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of from.until(stop).blob(blob)) pieces.push(piece);
+      filled.put(concat(pieces));
+    },
+    from.stop,
+  );
+  return filled;
 }
 
 /** What was asked for of an index must be in the registry: each platform, or, without any, one. @throws not-found, blob-missing */

@@ -2,10 +2,10 @@
 import * as path from "node:path";
 import { IngotError } from "../../base/error.ts";
 import { readFile } from "../../base/fs/file.ts";
+import { checkModule } from "../wasm/module.ts";
 import { compileGo } from "./go.ts";
 import { compileRust } from "./rust.ts";
 import type { CompilerInput } from "./toolchain.ts";
-import { checkModule } from "./wasm-module.ts";
 
 export interface WasmBuilt {
   readonly module: Uint8Array;

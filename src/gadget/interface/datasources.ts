@@ -1,4 +1,5 @@
 /** The datasources of a program: what its tracers, iterators and map iterators give to the user. */
+import { IngotError } from "../../base/error.ts";
 import type { Btf, BtfStruct } from "../object/format/btf.ts";
 import type { BpfMap } from "../object/maps.ts";
 import type { BpfObject } from "../object/object.ts";
@@ -39,7 +40,13 @@ export interface DatasourceProblem {
   readonly expected?: string;
 }
 
-/** The datasources that an object declares, in the order of its types, and the declarations that are refused. */
+/** More than all gadgets have together; without a bound a small object could ask for millions. */
+const MOST_FIELDS = 20_000;
+
+/**
+ * The datasources that an object declares, in the order of its types, and the declarations that are refused.
+ * @throws too-large for more fields than anyone shows
+ */
 export function readDatasources(
   object: BpfObject,
   markers: readonly Marker[],
@@ -49,12 +56,23 @@ export function readDatasources(
 } {
   const datasources: Datasource[] = [];
   const problems: DatasourceProblem[] = [];
+  let count = 0;
   for (const marker of markers) {
     const read = READERS[marker.kind];
     if (read === undefined) continue;
     const result = read(object, marker);
     if ("code" in result) problems.push({ marker, ...result });
     else datasources.push({ name: marker.parts[0]!, variable: marker.variable, ...result });
+    if (!("code" in result)) count += result.fields.length + 1;
+    if (count > MOST_FIELDS) {
+      const what = "the datasources of the eBPF object: the one named";
+      throw new IngotError("too-large", {
+        what,
+        at: marker.parts[0]!,
+        limit: MOST_FIELDS,
+        unit: "fields",
+      });
+    }
   }
   return { datasources, problems };
 }

@@ -283,11 +283,11 @@ test("a transport of other tools is refused, with what to do instead", async (t)
     "oci-layout://srv/x": "a layout in a folder is named oci:srv/x",
   };
   for (const [text, hint] of Object.entries(cases)) {
-    const { code, out, err } = await say(in_("inspect", text));
+    const { code, out, err } = await say(in_("verify", text));
     const [transport] = text.split(":");
-    const says = `ingot inspect: error: cannot use the source "${text}": found the transport ${transport}:, should be oci:, oci-archive:, docker-archive:, a path or a stored name\nhint: ${hint}`;
+    const says = `ingot verify: error: cannot use the source "${text}": found the transport ${transport}:, should be oci:, oci-archive:, docker-archive:, a path or a stored name\nhint: ${hint}`;
     assert.deepEqual([code, out, err.slice(0, says.length)], [2, "", says]);
   }
-  const { err } = await say(in_("inspect", "docker://me:secret@r.test/x"));
+  const { err } = await say(in_("verify", "docker://me:secret@r.test/x"));
   assert.doesNotMatch(err, /secret/);
 });

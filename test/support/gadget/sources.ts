@@ -198,7 +198,15 @@ export function compileObject(
     writeFileSync(join(dir, "program.bpf.c"), source);
     const run = (program: string, ...args: string[]) =>
       execFileSync(program, args, { cwd: dir, stdio: ["ignore", "pipe", "pipe"] });
-    run(clang, "-target", "bpf", "-g", "-O2", ...flags, "-c", "program.bpf.c", "-o", "program.o");
+    run(
+      clang,
+      ...["-target", "bpf", "-g", "-O2", "-fdebug-compilation-dir=."],
+      ...flags,
+      "-c",
+      "program.bpf.c",
+      "-o",
+      "program.o",
+    );
     if (!keepDebug) run(strip, "-g", "program.o");
     return new Uint8Array(readFileSync(join(dir, "program.o")));
   } finally {

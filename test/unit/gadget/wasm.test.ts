@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { makeWasm } from "../../../examples/gadget/hello/make-wasm.ts";
 import { isIngotError } from "../../../src/base/error.ts";
 import { buildWasm } from "../../../src/gadget/compile/wasm.ts";
-import { checkModule } from "../../../src/gadget/compile/wasm-module.ts";
+import { checkModule } from "../../../src/gadget/wasm/module.ts";
 import { faultOf } from "../../support/fault.ts";
 import { tempDir } from "../../support/process/temp.ts";
 import { writeTree } from "../../support/trees/tree.ts";

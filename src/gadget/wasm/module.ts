@@ -61,7 +61,10 @@ export function checkModule(bytes: Uint8Array, at: string): void {
 }
 
 /** An unsigned LEB128 number of at most 32 bits: at most five bytes, the last of which adds four bits. */
-function readSize(bytes: Uint8Array, at: number): { value: number; next: number } | undefined {
+export function readSize(
+  bytes: Uint8Array,
+  at: number,
+): { value: number; next: number } | undefined {
   let value = 0;
   for (let i = 0; i < 5; i++) {
     const byte = bytes[at + i];
