@@ -286,7 +286,7 @@ test("a transport of other tools is refused, with what to do instead", async (t)
     const { code, out, err } = await say(in_("verify", text));
     const [transport] = text.split(":");
     const says = `ingot verify: error: cannot use the source "${text}": found the transport ${transport}:, should be oci:, oci-archive:, docker-archive:, a path or a stored name\nhint: ${hint}`;
-    assert.deepEqual([code, out, err.slice(0, says.length)], [2, "", says]);
+    assert.deepEqual([code, out, err.slice(0, says.length)], [2, `COULD NOT SAY ${text}\n`, says]);
   }
   const { err } = await say(in_("verify", "docker://me:secret@r.test/x"));
   assert.doesNotMatch(err, /secret/);
