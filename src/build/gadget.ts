@@ -20,6 +20,7 @@ import type { Platform } from "../oci/platform.ts";
 import { formatPlatform } from "../oci/platform.ts";
 import type { FolderStore } from "../store/folder-store.ts";
 import { MemoryStore } from "../store/memory-store.ts";
+import { type BtfOutcome, type BtfSource, btfLayers } from "./btf-layers.ts";
 import type { EpochChoice } from "./epoch.ts";
 
 export interface GadgetBuildOptions {
@@ -37,6 +38,8 @@ export interface GadgetBuildOptions {
   readonly tools: Tools;
   readonly includes: readonly string[];
   readonly headers: string | undefined;
+  /** Where the types of kernels that have none of their own come from. */
+  readonly btf: BtfSource | undefined;
   /** A folder where compilers may leave files; a new one in it is used and removed. */
   readonly scratch: string;
   /** Told of the warnings about the YAML files before anything is compiled. */
@@ -54,6 +57,8 @@ export interface BuiltGadget {
   readonly problems: readonly Diagnostic[];
   /** What compilers said though they succeeded. */
   readonly compilers: readonly string[];
+  /** What became of the types of kernels, by architecture; none where they were not asked for. */
+  readonly btf: readonly BtfOutcome[];
 }
 
 /** What a gadget can be built for. */
@@ -93,7 +98,11 @@ export async function buildGadget(options: GadgetBuildOptions): Promise<BuiltGad
       options,
     );
     const created = rfc3339(epoch);
-    const made = gadgetImage({ metadata, ebpf, wasm, architectures, created, builderVersion });
+    const { layers: btf, outcomes } =
+      options.btf === undefined
+        ? { layers: new Map<Arch, Uint8Array>(), outcomes: [] }
+        : await btfLayers(options.btf, ebpf, { ...work, epoch });
+    const made = gadgetImage({ metadata, ebpf, wasm, btf, architectures, created, builderVersion });
     const store = new MemoryStore(directory);
     for (const bytes of made.blobs.values()) store.put(bytes);
     const images = references.map((reference) => ({
@@ -101,7 +110,7 @@ export async function buildGadget(options: GadgetBuildOptions): Promise<BuiltGad
       descriptor: made.descriptor,
       store,
     }));
-    return { ...made, images, created, problems, compilers };
+    return { ...made, images, created, problems, compilers, btf: outcomes };
   } finally {
     workDir.remove();
   }
@@ -203,7 +212,7 @@ async function compile(
   const building = wasm === undefined ? undefined : buildWasm({ ...shared, source: wasm });
   try {
     const [compiled, module] = await Promise.all([compiling, building]);
-    const ebpf = new Map<string, Uint8Array>(compiled.map(({ arch, object }) => [arch, object]));
+    const ebpf = new Map<Arch, Uint8Array>(compiled.map(({ arch, object }) => [arch, object]));
     const said = [...compiled.map(({ warnings }) => warnings), module?.warnings ?? ""].filter(
       (text) => text !== "",
     );

@@ -6,6 +6,7 @@ import type { Annotations, Descriptor } from "../oci/manifest.ts";
 import {
   EMPTY,
   GADGET,
+  GADGET_BTFGEN,
   GADGET_CONFIG,
   GADGET_EBPF,
   GADGET_WASM,
@@ -21,6 +22,8 @@ export interface GadgetParts {
   readonly metadata: GadgetMetadata | undefined;
   readonly ebpf: ReadonlyMap<string, Uint8Array>;
   readonly wasm: Uint8Array | undefined;
+  /** Types of kernels that have none of their own, by architecture: `btfLayer`'s. */
+  readonly btf?: ReadonlyMap<string, Uint8Array>;
   /** The architectures, in any order. */
   readonly architectures: readonly string[];
   /** RFC 3339. */
@@ -63,9 +66,11 @@ export function gadgetImage(parts: GadgetParts): GadgetImage {
   const manifests = sortedBy(new Set(parts.architectures), (architecture) => architecture).map(
     (architecture) => {
       const ebpf = parts.ebpf.get(architecture);
+      const btf = parts.btf?.get(architecture);
       const layers = [
         ...(ebpf === undefined ? [] : [put(GADGET_EBPF, ebpf)]),
         ...(parts.wasm === undefined ? [] : [put(GADGET_WASM, parts.wasm)]),
+        ...(btf === undefined ? [] : [put(GADGET_BTFGEN, btf)]),
       ];
       const manifest = {
         schemaVersion: 2,

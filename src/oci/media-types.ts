@@ -18,6 +18,7 @@ export const DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar";
 export const GADGET = "application/vnd.gadget.v1+binary";
 export const GADGET_CONFIG = "application/vnd.gadget.config.v1+yaml";
 export const GADGET_EBPF = "application/vnd.gadget.ebpf.program.v1+binary";
+export const GADGET_BTFGEN = "application/vnd.gadget.btfgen.v1+binary";
 export const GADGET_WASM = "application/vnd.gadget.wasm.program.v1+binary";
 
 export const REF_NAME = "org.opencontainers.image.ref.name";

@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import * as path from "node:path";
+import { concat } from "../bytes.ts";
 import { guard, IngotError, ioError } from "../error.ts";
 import { stat } from "../fs/file.ts";
 
@@ -22,6 +23,8 @@ export interface RunOptions {
   readonly install?: string;
   /** Bytes kept of each of stdout and stderr: of more, the first and the last half. Default 1 MiB. */
   readonly keep?: number;
+  /** Whether stdout is no text: it is given as bytes then, and `stdout` is empty. */
+  readonly raw?: boolean;
 }
 
 export interface ProcessResult {
@@ -29,6 +32,8 @@ export interface ProcessResult {
   readonly status: number | string;
   readonly stdout: string;
   readonly stderr: string;
+  /** With `raw`, what it wrote to stdout, as it is; undefined where that was more than was to be kept. */
+  readonly bytes?: Uint8Array | undefined;
 }
 
 /**
@@ -99,7 +104,10 @@ export async function runProcess(
     });
   });
   signal?.throwIfAborted();
-  return { status, stdout: stdout.text(), stderr: stderr.text() };
+  const said = { status, stderr: stderr.text() };
+  return options.raw
+    ? { ...said, stdout: "", bytes: stdout.bytes() }
+    : { ...said, stdout: stdout.text() };
 }
 
 /** How a program ended, in words: `exit status 1`, `killed by SIGKILL`, `ran out of time`. */
@@ -188,6 +196,10 @@ class Kept {
       this.#tailSize -= cut;
       this.#dropped += cut;
     }
+  }
+
+  bytes(): Uint8Array | undefined {
+    return this.#dropped === 0 ? concat([...this.#head, ...this.#tail]) : undefined;
   }
 
   text(): string {

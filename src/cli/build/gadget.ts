@@ -1,10 +1,14 @@
 /** Builds a gadget's folder, and says what came of it. */
 import { tmpdir } from "node:os";
 import { planArchive } from "../../archive/write.ts";
+import { IngotError } from "../../base/error.ts";
+import type { BtfOutcome, BtfSource } from "../../build/btf-layers.ts";
 import { buildGadget, storeBuilt } from "../../build/gadget.ts";
 import { FolderStore } from "../../store/folder-store.ts";
 import type { Context } from "../args/define-command.ts";
 import { storePath } from "../args/settings.ts";
+import type { Reporter } from "../output/reporter.ts";
+import { plural } from "../output/text.ts";
 import { archiveTarget } from "../shared/archive-target.ts";
 import { reportUnloadable } from "../shared/name-flags.ts";
 import { parsePlatformFlag, readJobs, withProgress } from "../shared/task.ts";
@@ -23,6 +27,7 @@ export async function runGadget(values: BuildValues, context: Context): Promise<
     "llvm-strip": values["llvm-strip"] ?? settings.llvmStrip,
     go: values.go ?? settings.go,
     cargo: values.cargo ?? settings.cargo,
+    bpftool: values.bpftool,
   };
   const built = await buildGadget({
     directory: values.path ?? ".",
@@ -35,10 +40,12 @@ export async function runGadget(values: BuildValues, context: Context): Promise<
     tools: { commands: given(commands), environment: settings.environment },
     includes: values.include,
     headers: values.headers,
+    btf: btfSource(values),
     scratch: tmpdir(),
     warn: warner(reporter),
   });
   for (const text of built.compilers) reporter.warn(`the compiler said:\n${text.trimEnd()}`);
+  for (const outcome of built.btf) reportBtf(outcome, reporter);
   if (store !== undefined) await storeBuilt(built, store);
   if (write !== undefined) {
     const plan = await planArchive(built.images);
@@ -50,7 +57,38 @@ export async function runGadget(values: BuildValues, context: Context): Promise<
     );
   }
   const blobs = [...built.blobs].map(([digest, { length }]) => ({ digest, size: length }));
-  printBuild({ ...built, blobs, output }, reporter);
+  const btf = built.btf.map(({ arch, files, without }) => ({
+    ...{ platform: `linux/${arch}`, files, without: without ?? null },
+  }));
+  printBuild({ ...built, blobs, output }, reporter, { btf });
+}
+
+/** @throws usage where both are given */
+function btfSource({ btf, btfhub, jobs }: BuildValues): BtfSource | undefined {
+  if (btf !== undefined && btfhub !== undefined) {
+    throw new IngotError("usage", {
+      message: "--btf and --btfhub are both given, should be one of them",
+      hint: "--btf takes files that are minimal already, --btfhub reduces those of a clone of btfhub-archive",
+    });
+  }
+  const folder = btf ?? btfhub;
+  if (folder === undefined) return undefined;
+  return { kind: btf === undefined ? "btfhub" : "btf", folder, jobs: readJobs(jobs) };
+}
+
+function reportBtf({ arch, files, without }: BtfOutcome, reporter: Reporter): void {
+  if (without === undefined) {
+    reporter.info(`types of ${plural(files, "kernel")} for linux/${arch}`);
+  } else if (without === "files") {
+    reporter.warn(`there are no BTF files for linux/${arch}: its image has none`);
+  } else {
+    const hint =
+      "the macros of bpf_core_read.h, or __attribute__((preserve_access_index)), make some";
+    reporter.warn(
+      `the program for linux/${arch} has no CO-RE relocations: it needs no types of kernels, and its image has none`,
+      hint,
+    );
+  }
 }
 
 /** Those of the entries that have a value. */

@@ -92,10 +92,26 @@ export const BUILD_OPTIONS = {
     valueHint: "DIR",
     description: "gadgets: a tree laid out like Inspektor Gadget's include/",
   },
+  btf: {
+    type: "string",
+    valueHint: "DIR",
+    description:
+      "gadgets: add the types of kernels that have none: files ID/VERSION/x86_64|aarch64/RELEASE.btf, reduced already",
+  },
+  btfhub: {
+    type: "string",
+    valueHint: "DIR",
+    description: "gadgets: the same, from a clone of btfhub-archive, reduced with bpftool and xz",
+  },
   clang: program("clang", "INGOT_CLANG"),
   "llvm-strip": program("llvm-strip", "INGOT_LLVM_STRIP"),
   go: program("go", "INGOT_GO"),
   cargo: program("cargo", "INGOT_CARGO"),
+  bpftool: {
+    type: "string",
+    valueHint: "PROGRAM",
+    description: "gadgets: for --btfhub; else bpftool on the PATH",
+  },
   "builder-version": {
     type: "string",
     valueHint: "TEXT",

@@ -11,7 +11,7 @@ import {
   which,
 } from "../../base/process/run.ts";
 
-export type ToolName = "clang" | "llvm-strip" | "go" | "cargo" | "rustc" | "git";
+export type ToolName = "clang" | "llvm-strip" | "go" | "cargo" | "rustc" | "git" | "bpftool" | "xz";
 
 export interface Tools {
   /** Other names or paths than the usual ones, as the person gave them. */
@@ -43,6 +43,9 @@ const INSTALL: Readonly<Record<ToolName, string>> = {
   cargo: "https://rustup.rs, then: rustup target add wasm32-wasip1; or name one with --cargo",
   rustc: "https://rustup.rs: rustc comes with cargo and is looked for beside it",
   git: "apt-get install git",
+  bpftool:
+    "apt-get install bpftool (Fedora: dnf install bpftool), or name one with --bpftool: Debian keeps it in /usr/sbin",
+  xz: "apt-get install xz-utils (Fedora: dnf install xz)",
 };
 
 /**
@@ -148,6 +151,8 @@ export interface ToolRun {
   readonly shown?: readonly string[];
   /** Bytes of output to keep, where a megabyte is not enough. */
   readonly keep?: number;
+  /** Whether stdout is no text. */
+  readonly raw?: boolean;
   /** What could help, given what the program said. */
   readonly hint?: (output: string) => string | undefined;
 }
@@ -165,6 +170,7 @@ export async function runTool(step: ToolRun, work: CompileContext): Promise<Proc
     cwd: step.cwd,
     env,
     keep,
+    ...(step.raw && { raw: true }),
     ...(signal && { signal }),
   });
   if (ran.status === 0) return ran;

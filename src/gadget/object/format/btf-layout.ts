@@ -30,20 +30,18 @@ export interface BtfParts {
 
 /** The parts of the section `bytes`; an IngotError `malformed` where its header is not true. */
 export function btfParts(bytes: Uint8Array, refuse: Refuse): BtfParts {
-  if (bytes.length < 24)
-    return refuse(`its section .BTF has ${bytes.length} bytes, a header has 24`);
+  if (bytes.length < 24) return refuse(`its BTF has ${bytes.length} bytes, a header alone has 24`);
   const view = viewOf(bytes);
   const magic = view.getUint16(0, true);
-  if (magic !== BTF_MAGIC)
-    refuse(`its section .BTF begins with ${magic.toString(16)} (expected eb9f)`);
-  if (bytes[2] !== 1) refuse(`its section .BTF is of version ${bytes[2]} (expected 1)`);
+  if (magic !== BTF_MAGIC) refuse(`its BTF begins with ${magic.toString(16)} (expected eb9f)`);
+  if (bytes[2] !== 1) refuse(`its BTF is of version ${bytes[2]} (expected 1)`);
   const header = view.getUint32(4, true);
   if (header < 24 || header > bytes.length) refuse(`its BTF header has ${header} bytes`);
   const part = (at: number, what: string, most: number) => {
     const start = header + view.getUint32(at, true);
     const size = view.getUint32(at + 4, true);
     if (start + size > bytes.length) {
-      refuse(`the BTF ${what} reach to byte ${start + size} of .BTF, which has ${bytes.length}`);
+      refuse(`the BTF ${what} reach to byte ${start + size} of ${bytes.length}`);
     }
     if (size > most) refuse(`the BTF ${what} have ${size} bytes (expected at most ${most})`);
     return { start, data: bytes.subarray(start, start + size) };

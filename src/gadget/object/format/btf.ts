@@ -115,10 +115,10 @@ export interface Btf {
 /**
  * The types of a `.BTF` section, or of a kernel's BTF file. Every reference is to a type that exists, but they may form circles
  * that no compiler writes: follow them with the functions of `object/types.ts`, which are bounded.
- * @param at what people call the object, for the only error: an IngotError `malformed`
+ * @param at what people call the object, for the only error: an IngotError `malformed` @param what it is, if no object
  */
-export function readBtf(section: Uint8Array, at: string): Btf {
-  const refuse = refuser(at);
+export function readBtf(section: Uint8Array, at: string, what?: string): Btf {
+  const refuse = refuser(at, what);
   const parts = btfParts(section, refuse);
   const strings = new StringTable(parts.strings, ".BTF", refuse);
   const records = btfRecords(parts.types, refuse);
