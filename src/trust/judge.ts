@@ -1,8 +1,7 @@
-/** The verdict on an image: which of the given keys signed what of it. */
+/** The verdict on an image: which of the given signers signed what of it. */
 import { IngotError } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { PublicKey } from "./keys/public-key.ts";
-import { checkEvidence } from "./signature.ts";
+import { checkEvidence, type Signers } from "./signature.ts";
 import type {
   ImageVerdict,
   ManifestVerdict,
@@ -10,6 +9,7 @@ import type {
   SignableManifest,
   SignatureEvidence,
   SignatureVerdict,
+  Signer,
   TrustJudge,
 } from "./verdict.ts";
 
@@ -17,44 +17,52 @@ import type {
 export const SIGNATURE_LIMIT = 1000;
 
 /** Who must have signed, and what. */
-export interface KeyPolicy {
-  readonly keys: readonly PublicKey[];
-  /** How many of the keys, each counted once. */
+export interface SignerPolicy extends Partial<Signers> {
+  /** How many of the signers, each counted once. */
   readonly threshold: number;
-  /** The predicate types of the attestations that there must be as well, each by as many keys. */
+  /** The predicate types of the attestations that there must be as well, each by as many signers. */
   readonly attestations?: readonly string[];
 }
 
+type Policy = Signers & Required<Pick<SignerPolicy, "threshold" | "attestations">>;
+
 /**
- * A judge by keys. A key that is given twice, in whatever form, is one key.
- * @throws usage where there are fewer keys than must have signed
+ * A judge by keys and identities. A key that is given twice, in whatever form, is one key.
+ * @throws usage where there are fewer of them than must have signed
  */
-export function judgeByKeys({ keys, threshold, attestations = [] }: KeyPolicy): TrustJudge {
-  const distinct = [...new Map(keys.map((key) => [key.id, key])).values()];
-  if (threshold < 1 || threshold > distinct.length)
+export function judgeBySigners(policy: SignerPolicy): TrustJudge {
+  const { threshold, attestations = [], keyless } = policy;
+  const keys = [...new Map((policy.keys ?? []).map((key) => [key.id, key])).values()];
+  const identities = [
+    ...new Map((policy.identities ?? []).map((one) => [`${one.issuer} ${one.identity}`, one])),
+  ].map(([, one]) => one);
+  const given = keys.length + identities.length;
+  const distinct = { keys, identities, keyless, threshold, attestations };
+  if (threshold < 1 || threshold > given)
     throw new IngotError("usage", {
-      message: `${threshold} keys must have signed, and ${distinct.length} ${distinct.length === 1 ? "is" : "are"} given`,
+      message: `${threshold} ${nounOf(distinct)} must have signed, and ${given} ${given === 1 ? "is" : "are"} given`,
       hint: "the same key counts once, in however many files it is",
     });
-  return (image) => new ImageJudge(image, { keys: distinct, threshold, attestations }).verdict();
+  return (image) => new ImageJudge(image, distinct).verdict();
 }
 
+const nounOf = ({ identities }: Signers) => (identities.length > 0 ? "signers" : "keys");
+
 type Fault = ImageVerdict["faults"][number];
-type Keys = ManifestVerdict["keys"];
 
 /** The judgement on one image. */
 class ImageJudge {
   readonly #image: SignableImage;
-  readonly #policy: Required<KeyPolicy>;
+  readonly #policy: Policy;
   readonly #signatures: readonly SignatureVerdict[];
   readonly #bySubject: ReadonlyMap<Digest, readonly SignatureVerdict[]>;
   /** By index: what is in it, however deep. */
   readonly #parts = new Map<Digest, SignableManifest[]>();
 
-  constructor(image: SignableImage, policy: Required<KeyPolicy>) {
+  constructor(image: SignableImage, policy: Policy) {
     this.#image = image;
     this.#policy = policy;
-    this.#signatures = check(image.targets, policy.keys);
+    this.#signatures = check(image.targets, policy);
     this.#bySubject = Map.groupBy(this.#signatures, ({ subject }) => subject);
     for (const target of image.targets)
       for (const index of target.within) {
@@ -90,28 +98,28 @@ class ImageJudge {
     return [...new Set([digest, ...within])].flatMap((one) => this.#bySubject.get(one) ?? []);
   }
 
-  /** The keys of those that were made by given keys, each once. */
-  #keysOf(about: readonly SignatureVerdict[], predicateType?: string): Keys {
+  /** The given signers of those that are theirs, each once. */
+  #signersOf(about: readonly SignatureVerdict[], predicateType?: string): readonly Signer[] {
     const made = about.filter((one) =>
       predicateType === undefined
         ? one.status === "verified"
         : (one.status === "verified" || one.status === "attestation") &&
           one.predicateType === predicateType,
     );
-    return [...new Map(made.map(({ key }) => [key!.id, key!])).values()];
+    return [...new Map(made.map(({ signer }) => [keyOfSigner(signer!), signer!])).values()];
   }
 
   #judge(target: SignableManifest): ManifestVerdict {
     const { digest, platform } = target;
     const about = this.#about(target);
-    const keys = this.#keysOf(about);
+    const signers = this.#signersOf(about);
     const made = about.filter(({ status }) => status === "verified");
     const over = [...new Set(made.map(({ subject }) => subject))];
     const faults = this.#faultsOf(target);
     const [first] = faults;
     const isOpen = faults.every(({ code }) => code === "unchecked");
     const verdict = first === undefined ? "yes" : isOpen ? "unknown" : "no";
-    return { digest, platform, verdict, keys, over, ...(first && { reason: first.why }) };
+    return { digest, platform, verdict, signers, over, ...(first && { reason: first.why }) };
   }
 
   /** What the manifest lacks. */
@@ -119,7 +127,7 @@ class ImageJudge {
     const { threshold, attestations } = this.#policy;
     const about = this.#about(target);
     const faults: Fault[] = [];
-    if (this.#keysOf(about).length < threshold) faults.push(this.#unsigned(target, about));
+    if (this.#signersOf(about).length < threshold) faults.push(this.#unsigned(target, about));
     for (const type of attestations)
       if (!this.#isAttested(target, type)) faults.push(this.#unattested(target, about, type));
     return faults;
@@ -128,9 +136,8 @@ class ImageJudge {
   #unsigned({ digest: at }: SignableManifest, about: readonly SignatureVerdict[]): Fault {
     const open = openIn(about);
     if (open !== undefined) return { code: "unchecked", at, why: open };
-    const { threshold, keys } = this.#policy;
-    const made = this.#keysOf(about).length;
-    const why = reasonOf({ about, made, threshold, given: keys.length });
+    const made = this.#signersOf(about).length;
+    const why = reasonOf({ about, made, policy: this.#policy });
     const parts = this.#parts.get(at) ?? [];
     const signed = parts.filter(({ digest }) =>
       this.#bySubject.get(digest)?.some(({ status }) => status === "verified"),
@@ -148,34 +155,37 @@ class ImageJudge {
   /** Whether there is such an attestation of it, of an index that it is in, or of each platform in it. */
   #isAttested(target: SignableManifest, type: string): boolean {
     const { threshold } = this.#policy;
-    if (this.#keysOf(this.#about(target), type).length >= threshold) return true;
+    if (this.#signersOf(this.#about(target), type).length >= threshold) return true;
     const platforms = (this.#parts.get(target.digest) ?? []).filter(
       ({ digest }) => !this.#parts.has(digest),
     );
     return (
       platforms.length > 0 &&
-      platforms.every((one) => this.#keysOf(this.#about(one), type).length >= threshold)
+      platforms.every((one) => this.#signersOf(this.#about(one), type).length >= threshold)
     );
   }
 
   #unattested({ digest: at }: SignableManifest, about: readonly SignatureVerdict[], type: string) {
     const open = openIn(about);
     if (open !== undefined) return { code: "unchecked", at, why: open } as const;
-    const made = this.#keysOf(about, type).length;
+    const made = this.#signersOf(about, type).length;
     const { threshold } = this.#policy;
     const why =
       made === 0
-        ? `it has no attestation ${type} by a key that was given`
-        : `${made} of the keys made an attestation ${type} of it, and ${threshold} must have`;
+        ? `it has no attestation ${type} by a ${nounOf(this.#policy).slice(0, -1)} that was given`
+        : `${made} of the ${nounOf(this.#policy)} made an attestation ${type} of it, and ${threshold} must have`;
     return { code: "not-attested", at, why } as const;
   }
 }
 
-const wrongOf = ({ at, subject, key, reason }: SignatureVerdict): Fault => ({
+const wrongOf = ({ at, subject, signer, reason }: SignatureVerdict): Fault => ({
   code: "signature-differs",
   at,
-  why: `the signature of ${subject} with the key ${key?.name} is wrong: ${reason}`,
+  why: `the signature of ${subject} with the ${signer?.kind} ${signer?.name} is wrong: ${reason}`,
 });
+
+/** Of a key, its digest; of an identity, it and its issuer. */
+const keyOfSigner = ({ kind, name, id }: Signer) => (kind === "key" ? id : `${id} ${name}`);
 
 /** What may be a signature and was not checked; undefined where there is nothing. */
 function openIn(about: readonly SignatureVerdict[]): string | undefined {
@@ -187,10 +197,7 @@ function openIn(about: readonly SignatureVerdict[]): string | undefined {
 }
 
 /** Checks what came with the targets, each once, the first SIGNATURE_LIMIT of it. */
-function check(
-  targets: readonly SignableManifest[],
-  keys: readonly PublicKey[],
-): SignatureVerdict[] {
+function check(targets: readonly SignableManifest[], policy: Signers): SignatureVerdict[] {
   const all = targets.flatMap((target) =>
     target.evidence.map((evidence) => ({ evidence, target })),
   );
@@ -198,23 +205,25 @@ function check(
     const { at } = evidence;
     const why = `only the first ${SIGNATURE_LIMIT} signatures of an image are checked`;
     const one: SignatureEvidence = i < SIGNATURE_LIMIT ? evidence : { kind: "unreadable", at, why };
-    return checkEvidence(one, target, keys);
+    return checkEvidence(one, target, policy);
   });
 }
 
 interface Counted {
   readonly about: readonly SignatureVerdict[];
   readonly made: number;
-  readonly threshold: number;
-  readonly given: number;
+  readonly policy: Policy;
 }
 
-function reasonOf({ about, made, threshold, given }: Counted): string {
+function reasonOf({ about, made, policy }: Counted): string {
   if (about.length === 0) return "it has no signature";
-  if (made > 0) return `${made} of the ${given} keys signed it, and ${threshold} must have`;
+  const { keys, identities, threshold } = policy;
+  const noun = nounOf(policy);
+  const given = keys.length + identities.length;
+  if (made > 0) return `${made} of the ${given} ${noun} signed it, and ${threshold} must have`;
   const has = about.length === 1 ? "it has one signature" : `it has ${about.length} signatures`;
   const reasons = [...new Set(about.map(saidOf))];
-  return `${has}, and none by a key that was given (${reasons.slice(0, 3).join("; ")})`;
+  return `${has}, and none by a ${noun.slice(0, -1)} that was given (${reasons.slice(0, 3).join("; ")})`;
 }
 
 const saidOf = ({ status, form, reason, predicateType }: SignatureVerdict): string =>

@@ -1,4 +1,4 @@
-/** One signature: whether a given key made it, and what it is about. */
+/** One signature: whether a given signer made it, and what it is about. */
 import { isIngotError } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import { readBundle, type UnsupportedForm } from "./forms/bundle.ts";
@@ -6,17 +6,27 @@ import { readEnvelope } from "./forms/dsse.ts";
 import type { ParsedSignature, SignedClaims } from "./forms/parsed-signature.ts";
 import { SIGN_PREDICATE } from "./forms/predicate-types.ts";
 import { readSimpleSigning } from "./forms/simple-signing.ts";
+import type { CertificateIdentity } from "./keyless/certificate.ts";
+import type { KeylessVerifier } from "./keyless/verify-bundle.ts";
 import { schemeOf } from "./keys/check-signature.ts";
 import type { PublicKey } from "./keys/public-key.ts";
-import type { SignableManifest, SignatureEvidence, SignatureVerdict } from "./verdict.ts";
+import type { SignableManifest, SignatureEvidence, SignatureVerdict, Signer } from "./verdict.ts";
 
 const FORMS = { "simple signing": "simple signing", bundle: "bundle", envelope: "DSSE" };
 
-/** Checks one signature of `target` with each of the keys. */
+/** Who may have signed. */
+export interface Signers {
+  readonly keys: readonly PublicKey[];
+  readonly identities: readonly CertificateIdentity[];
+  /** Checks certificates; there is one where identities are given. */
+  readonly keyless?: KeylessVerifier | undefined;
+}
+
+/** Checks one signature of `target`. */
 export function checkEvidence(
   evidence: SignatureEvidence,
   target: SignableManifest,
-  keys: readonly PublicKey[],
+  policy: Signers,
 ): SignatureVerdict {
   const { at } = evidence;
   const subject = target.digest;
@@ -37,7 +47,7 @@ export function checkEvidence(
     return { at, subject, form, status: "other", reason: signed, unchecked: [] };
   if ("unknown" in signed)
     return { at, subject, form, status: "unchecked", reason: signed.unknown, unchecked: [] };
-  return { at, subject, form: signed.form, ...judge(signed, subject, keys) };
+  return { at, subject, form: signed.form, ...judge(signed, evidence, target, policy) };
 }
 
 function read(
@@ -59,32 +69,67 @@ function read(
 
 type Judged = Omit<SignatureVerdict, "at" | "subject" | "form">;
 
-function judge(signed: ParsedSignature, subject: Digest, keys: readonly PublicKey[]): Judged {
+function judge(
+  signed: ParsedSignature,
+  evidence: SignatureEvidence,
+  target: SignableManifest,
+  signers: Signers,
+): Judged {
   const { message, signature, hint, isKeyless, beside, says } = signed;
+  if (isKeyless) return judgeKeyless(signed, evidence, target, signers);
   const unchecked = [...beside];
-  if (isKeyless) {
-    const reason = "a certificate names who signed, and no key";
-    return { status: "other", reason, unchecked };
-  }
+  const { keys } = signers;
   for (const key of keys) {
     const scheme = schemeOf(key, message, signature);
     if (scheme === undefined) continue;
-    const by = { key: { name: key.name, id: key.id }, scheme, unchecked };
-    return { ...by, ...meaning(says, subject) };
+    return { signer: holderOf(key), scheme, unchecked, ...meaning(says, target.digest) };
   }
   const named = hint === undefined ? undefined : keys.find((key) => key.hint === hint);
   if (named === undefined)
     return { status: "other", reason: "none of the keys made it", unchecked };
-  const key = { name: named.name, id: named.id };
+  const reason = "it names the key, and the key did not make it";
+  return { status: "wrong", signer: holderOf(named), reason, unchecked };
+}
+
+const holderOf = ({ name, id }: PublicKey): Signer => ({ kind: "key", name, id });
+
+function judgeKeyless(
+  signed: ParsedSignature,
+  evidence: SignatureEvidence,
+  target: SignableManifest,
+  { keyless, identities }: Signers,
+): Judged {
+  const unchecked = [...signed.beside];
+  if (keyless === undefined)
+    return { status: "other", reason: "a certificate names who signed, and no key", unchecked };
+  if (evidence.kind !== "bundle") {
+    const reason = "a certificate names who signed, and it is in no bundle";
+    return { status: "unchecked", reason, unchecked };
+  }
+  const isAsked = (named: CertificateIdentity) =>
+    identities.some(
+      ({ identity, issuer }) => identity === named.identity && issuer === named.issuer,
+    );
+  const found = keyless(evidence.bytes, target.bytes, signed, isAsked);
+  const named = "why" in found ? found.claims : found;
+  if (named === undefined || !isAsked(named)) {
+    const reason = "why" in found ? found.why : "it is by somebody who is not asked for";
+    return { status: "other", reason, unchecked };
+  }
+  const signer = { kind: "identity", name: named.identity, id: named.issuer } as const;
+  if ("why" in found) {
+    const status = found.isOpen ? "unchecked" : "wrong";
+    const reason = `${found.why}; its certificate names ${named.identity} (${named.issuer})`;
+    return { status, signer, reason, unchecked };
+  }
+  const { scheme, time, timeBy } = found;
   return {
-    status: "wrong",
-    key,
-    reason: "it names the key, and the key did not make it",
-    unchecked,
+    ...{ signer, scheme, time: time.toISOString(), timeBy, unchecked: found.unchecked },
+    ...meaning(signed.says, target.digest),
   };
 }
 
-/** What a signature that is by a given key means for the manifest that it is attached to. */
+/** What a signature that is by a given signer means for the manifest that it is attached to. */
 function meaning(
   says: SignedClaims,
   subject: Digest,

@@ -39,24 +39,36 @@ export interface SignableImage {
   readonly targets: readonly SignableManifest[];
 }
 
+/** Who signs: the holder of a key, or somebody whom a certificate names. */
+export interface Signer {
+  readonly kind: "key" | "identity";
+  /** What the user calls the key; the identity. */
+  readonly name: string;
+  /** The digest of the key; the issuer of the identity. */
+  readonly id: string;
+}
+
 /** What is known of one signature. */
 export interface SignatureVerdict {
   readonly at: Digest;
   readonly subject: Digest;
   readonly form: string;
   /**
-   * `verified` counts; an `attestation` is by a given key, about this manifest, and says something else than that it is signed; a `wrong` one
-   * names a given key and is not by it, or is by a given key and about something else; `other` ones say nothing of the keys; `unchecked` ones
+   * `verified` counts; an `attestation` is by a given signer, about this manifest, and says something else than that it is signed; a `wrong` one
+   * names a given signer and is not by them, or is by one and about something else; `other` ones say nothing of the signers; `unchecked` ones
    * may be anything.
    */
   readonly status: "verified" | "attestation" | "wrong" | "other" | "unchecked";
   /** Who made it, and how. */
-  readonly key?: { readonly name: string; readonly id: string };
+  readonly signer?: Signer;
   readonly scheme?: string;
   readonly predicateType?: string;
   /** The name that whoever signed gave the image. */
   readonly name?: string;
   readonly reason?: string;
+  /** When it was made, in UTC, and who vouches for it; of a key nobody does. */
+  readonly time?: string;
+  readonly timeBy?: string;
   /** What comes with it and was not checked. */
   readonly unchecked: readonly string[];
 }
@@ -66,8 +78,8 @@ export interface ManifestVerdict {
   readonly digest: Digest;
   readonly platform?: string | undefined;
   readonly verdict: TrustVerdict;
-  /** The keys that signed it. */
-  readonly keys: readonly { readonly name: string; readonly id: string }[];
+  /** Those of the given signers who signed it. */
+  readonly signers: readonly Signer[];
   /** What was signed: itself, or indexes that it is in. */
   readonly over: readonly Digest[];
   readonly reason?: string;
@@ -97,5 +109,5 @@ export interface ImageVerdict {
   }[];
 }
 
-/** Judges an image by what it was made for: keys, and how many of them. */
+/** Judges an image by what it was made for: signers, and how many of them. */
 export type TrustJudge = (image: SignableImage) => ImageVerdict;

@@ -52,6 +52,7 @@ export const directories: readonly string[] = [
   "tar",
   "trust/sign",
   "trust",
+  "trust/keyless",
   "trust/forms",
   "trust/keys",
   "oci",

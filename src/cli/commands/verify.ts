@@ -25,7 +25,14 @@ import {
   readJobs,
   withProgress,
 } from "../shared/task.ts";
-import { ATTESTATION, KEY, readTrustFlags, THRESHOLD, trustJson } from "../shared/trust-flags.ts";
+import {
+  asksTrust,
+  readTrustFlags,
+  TRUST,
+  TRUST_DOCUMENT,
+  TRUST_NOTE,
+  trustJson,
+} from "../shared/trust-flags.ts";
 import { codeOf, printVerdict, reportPartial, unsaid, VERDICTS } from "../shared/verdict.ts";
 import { archiveOf, groupVolumes, type VerifyTarget } from "../shared/volume-args.ts";
 
@@ -58,9 +65,7 @@ export const verifyCommand = defineCommand({
       description:
         "deltas: prove what they leave out where it is, in an archive, a layout or the store",
     },
-    key: KEY,
-    threshold: THRESHOLD,
-    attestation: ATTESTATION,
+    ...TRUST,
     jobs: JOBS,
   },
   notes: [
@@ -68,7 +73,7 @@ export const verifyCommand = defineCommand({
     "Of an archive that has some platforms of an image, as docker save and ctr images export write it, --platform names those that must be\nhere; without it all must.",
     "A delta alone is checked in itself; whether its images are complete can be checked only together with its base.",
     "Of an archive in volumes, its list (FILE.volumes.json) stands for the whole archive, and so do all volumes together; other\nvolumes stand for themselves: each is what the list beside it says, or not.",
-    "--key asks as well whether every image is signed with one of these keys (PEM: ECDSA P-256, P-384 and P-521, RSA, Ed25519): by cosign's signatures\nunder a tag or with a subject, and by sigstore bundles, which are to be here too. What signs an index signs all that it names. Without\nsignatures by enough of the keys, and with a wrong one, the answer is no. Nothing is asked of a network: certificates and entries of\ntransparency logs are not checked, and listed so.",
+    TRUST_NOTE,
   ],
   examples: [
     { line: "ingot verify trace.tar", does: "an archive" },
@@ -91,8 +96,7 @@ export const verifyCommand = defineCommand({
     { line: "ingot verify v1-to-v2.tar --base app-v1.tar", does: "a delta with what it relies on" },
   ],
   no: "no: something is not what it says; every finding is listed",
-  document:
-    '{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}],\n "referrers": [{"kind", "subject", "digest"}], "blobs", "bytes",\n "list"?, "volumes"?, "compression"?, "canonical"?, "base"?, "trust"?, "absent": [{"platform", "digest"}],\n "findings": [{"code", "level", "at", "message"}]}]};\n an archive in volumes has the path of their "list" and the number of "volumes"; one volume has\n "list", "volume": {"number", "count", "size", "digest"} instead of images and blobs; with --key, "trust" has for each image\n {"reference", "digest", "verdict": "yes" | "no" | "unknown",\n  "targets": [{"digest", "platform"?, "verdict", "keys": [{"name", "id"}], "over": [digest], "reason"?}],\n  "signatures": [{"at", "subject", "form", "status", "key"?, "scheme"?, "predicateType"?, "name"?, "reason"?, "unchecked"}]}; a source that nobody could judge has "error" instead',
+  document: `{"ok", "sources": [{"source", "ok", "images": [{"reference", "digest"}],\n "referrers": [{"kind", "subject", "digest"}], "blobs", "bytes",\n "list"?, "volumes"?, "compression"?, "canonical"?, "base"?, "trust"?, "absent": [{"platform", "digest"}],\n "findings": [{"code", "level", "at", "message"}]}]};\n an archive in volumes has the path of their "list" and the number of "volumes"; one volume has\n "list", "volume": {"number", "count", "size", "digest"} instead of images and blobs; with --key or --identity, ${TRUST_DOCUMENT}; a source that nobody could judge has "error" instead`,
   async run(words, context) {
     const { source: sources, layers, canonical, base, platform, jobs, store: folder } = words;
     const { reporter } = context;
@@ -104,7 +108,7 @@ export const verifyCommand = defineCommand({
     const asked = groupVolumes(sources);
     for (const { kind, text } of asked) {
       if (kind === "volume")
-        mustBeAsked(text, { layers, canonical, base: base.length > 0, key: words.key.length > 0 });
+        mustBeAsked(text, { layers, canonical, base: base.length > 0, key: asksTrust(words) });
       if (canonical) mustBeArchive(text, "--canonical");
       if (base.length > 0) mustBeArchive(text, "--base");
     }
@@ -114,17 +118,8 @@ export const verifyCommand = defineCommand({
     const platforms = parsePlatformFlag(platform);
     const foreign = words["allow-missing-foreign"];
     const { repository } = words;
-    const how = {
-      layers,
-      canonical,
-      bases,
-      platforms,
-      foreign,
-      repository,
-      trust,
-      threads,
-      openStore,
-    };
+    const asking = { layers, canonical, bases, platforms, foreign, repository };
+    const how = { ...asking, trust, threads, openStore };
     let worst: ExitCode = 0;
     const documents: JsonAnswer[] = [];
     for (const one of asked) {

@@ -5,9 +5,10 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { putImage } from "../../support/images/layout.ts";
-import { blobOf, put } from "../../support/images/platforms.ts";
-import { nameSigned, newKey, putBundle } from "../../support/images/signing.ts";
-import { root } from "../../support/process/ingot.ts";
+import { blobOf, OCI, put } from "../../support/images/platforms.ts";
+import { nameSigned, newKey, putBundle, putReferring } from "../../support/images/signing.ts";
+import { command, forms, ingot, root } from "../../support/process/ingot.ts";
+import { run } from "../../support/process/run.ts";
 import { ask, say } from "../../support/process/say.ts";
 import { tempDir } from "../../support/process/temp.ts";
 
@@ -30,7 +31,7 @@ interface Signature {
   readonly form: string;
   readonly status: string;
   readonly scheme?: string;
-  readonly key?: { readonly name: string };
+  readonly signer?: { readonly name: string };
 }
 
 test("each of cosign's keys, in each of its forms", async () => {
@@ -40,10 +41,10 @@ test("each of cosign's keys, in each of its forms", async () => {
   assert.equal(code, 0);
   const [{ trust }] = document.sources;
   assert.equal(trust[0].verdict, "yes");
-  assert.equal(trust[0].targets[0].keys.length, 7);
+  assert.equal(trust[0].targets[0].signers.length, 7);
   const verified = (trust[0].signatures as Signature[]).filter((one) => one.status === "verified");
   for (const [name, scheme] of Object.entries(KEYS)) {
-    const made = verified.filter(({ key }) => key?.name === fixture(`${name}.pub`));
+    const made = verified.filter(({ signer }) => signer?.name === fixture(`${name}.pub`));
     assert.deepEqual(
       new Set(made.map((one) => one.form)),
       new Set(["simple signing", "bundle, DSSE"]),
@@ -156,16 +157,62 @@ test("an image that nobody signed, and one that a stranger did", async (t) => {
   );
 });
 
+test("an identity, by a trusted root in a file: no network, no writing, no other program", async (t) => {
+  const dir = tempDir(t);
+  const layout = join(dir, "layout");
+  const {
+    root: trusted,
+    manifests,
+    bundles,
+  } = JSON.parse(readFileSync(fixture("keyless.json"), "utf8"));
+  writeFileSync(join(dir, "root.json"), JSON.stringify(trusted));
+  put(layout, "application/vnd.oci.empty.v1+json", {});
+  const image = put(layout, OCI.manifest, Buffer.from(manifests.app));
+  nameSigned(layout, { "registry.example/app:v1": image }, [
+    putReferring(layout, image, bundles.good),
+  ]);
+  const asked = (identity: string) => [
+    ...["verify", layout, "--trusted-root", join(dir, "root.json")],
+    ...["--identity", identity, "--issuer", "https://issuer.example"],
+  ];
+  const may = ["--no-prompt", "--allow-read", "--allow-env", "--allow-sys"];
+  const denied = ["--deny-net", "--deny-write", "--deny-run", "--deny-ffi"];
+  const [deno = "", ...words] = (await command("deno")).flatMap((word) =>
+    word === "-A" ? [...may, ...denied] : [word],
+  );
+  const env = { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" };
+  const alone = await run([deno, ...words, ...asked("me@example.com")], { env });
+  assert.equal(alone.code, 0, alone.stderr);
+  assert.match(
+    `${alone.stdout}`,
+    /signature by "me@example.com" .*, at 2026-12-01T.*transparency log/,
+  );
+  for (const form of forms) {
+    const { code, stdout, stderr } = await ingot(asked("me@example.com"), { form });
+    assert.equal(code, 0, stderr);
+    assert.equal(`${stdout}`, `${alone.stdout}`);
+    const other = await ingot(asked("you@example.com"), { form });
+    assert.equal(other.code, 1);
+    assert.match(`${other.stdout}`, /it is by me@example.com .*, who is not asked for/);
+  }
+});
+
 test("words that cannot be meant", async (t) => {
   const dir = tempDir(t);
   const key = fixture("p256.pub");
   const secret = join(dir, "secret.pem");
   writeFileSync(secret, `${newKey().privateKey.export({ format: "pem", type: "pkcs8" })}`);
   const refused: readonly (readonly [readonly string[], RegExp])[] = [
-    [["--threshold", "1"], /--threshold is about keys, and there is none/],
+    [["--threshold", "1"], /--threshold is about signers, and there is none/],
     [["--key", key, "--threshold", "0"], /--threshold is "0", should be a number/],
     [["--key", key, "--threshold", "2"], /2 keys must have signed, and 1 is given/],
     [["--key", key, "--key", key, "--threshold", "2"], /2 keys must have signed, and 1 is given/],
+    [["--identity", "me@example.com"], /--issuer and --trusted-root are missing/],
+    [["--key", key, "--trusted-root", key], /--identity and --issuer are missing/],
+    [
+      ["--identity", "me", "--issuer", "https://i.example", "--trusted-root", key],
+      /cannot read JSON .*p256.pub/,
+    ],
     [["--key", join(dir, "none.pub")], /none.pub/],
     [["--key", secret], /cannot read the public key .*: it is a private key/],
   ];

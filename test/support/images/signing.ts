@@ -117,11 +117,12 @@ export function putMessageBundle(
   return putReferring(layout, subject, bundle, odd);
 }
 
-function putReferring(
+/** Puts a bundle that somebody made into the layout; the manifest that refers to `subject`. */
+export function putReferring(
   layout: string,
   subject: Blob,
   bundle: Record<string, unknown>,
-  { change }: Oddities,
+  { change }: Oddities = {},
 ): Blob {
   change?.(bundle);
   return put(layout, OCI.manifest, {

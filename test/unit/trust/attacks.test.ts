@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { isVerified, type VerifyReport } from "../../../src/image/findings.ts";
 import { parsePlatforms } from "../../../src/oci/platform.ts";
-import { judgeByKeys } from "../../../src/trust/judge.ts";
+import { judgeBySigners } from "../../../src/trust/judge.ts";
 import { parsePublicKey } from "../../../src/trust/keys/public-key.ts";
 import type { TrustVerdict } from "../../../src/trust/verdict.ts";
 import { verifyLayout } from "../../../src/verify/verify.ts";
@@ -44,7 +44,7 @@ const reportOn = (
   { keys = pair, threshold = 1, platform, attestations = [] }: Asked,
 ): Promise<VerifyReport> =>
   verifyLayout(layout, alone(), {
-    trust: judgeByKeys({ keys, threshold, attestations }),
+    trust: judgeBySigners({ keys, threshold, attestations }),
     platforms: platform === undefined ? [] : parsePlatforms(platform),
   });
 
@@ -283,7 +283,7 @@ test("never a yes: the threshold met by one key twice", async (t) => {
   const make: Make = (at, image) => [putBundle(at, image, mine), putTagForm(at, image, [mine])];
   is(await judged(t, make, { threshold: 2 }), "no", /1 of the 2 keys signed it, and 2 must have/);
   assert.throws(
-    () => judgeByKeys({ keys: [keyOf(mine), keyOf(mine, "again.pub")], threshold: 2 }),
+    () => judgeBySigners({ keys: [keyOf(mine), keyOf(mine, "again.pub")], threshold: 2 }),
     /2 keys must have signed, and 1 is given/,
   );
 });

@@ -1,0 +1,273 @@
+/** Bundles that a certificate signs, against a trusted root; and every way in which they are not what they should be. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { isIngotError } from "../../../src/base/error.ts";
+import { isVerified, type VerifyReport } from "../../../src/image/findings.ts";
+import { judgeBySigners } from "../../../src/trust/judge.ts";
+import { parseTrustedRoot } from "../../../src/trust/keyless/trusted-root.ts";
+import { keylessVerifier } from "../../../src/trust/keyless/verify-bundle.ts";
+import { parsePublicKey } from "../../../src/trust/keys/public-key.ts";
+import type { TrustVerdict } from "../../../src/trust/verdict.ts";
+import { verifyLayout } from "../../../src/verify/verify.ts";
+import { alone } from "../../support/images/archive.ts";
+import { type Blob, OCI, put } from "../../support/images/platforms.ts";
+import { nameSigned, newKey, putBundle, putReferring } from "../../support/images/signing.ts";
+import { root } from "../../support/process/ingot.ts";
+import { type Ends, tempDir } from "../../support/process/temp.ts";
+
+type Json = Record<string, unknown>;
+interface Fixture {
+  readonly manifests: { readonly app: string; readonly other: string };
+  readonly root: Json;
+  readonly otherRoot: Json;
+  readonly bundles: Readonly<Record<string, Json>>;
+}
+const FIXTURE: Fixture = JSON.parse(
+  readFileSync(join(root, "test/fixtures/signed/keyless.json"), "utf8"),
+);
+const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const ME = { identity: "me@example.com", issuer: "https://issuer.example" };
+
+/** A copy with a change. */
+function changed<T extends Json>(value: T, change: (copy: T) => void): T {
+  const copy = structuredClone(value);
+  change(copy);
+  return copy;
+}
+
+interface Asked {
+  readonly identities?: readonly (typeof ME)[];
+  readonly trustedRoot?: Json;
+  readonly threshold?: number;
+  readonly attestations?: readonly string[];
+}
+
+/** The report on an image with these bundles attached. */
+async function reportOn(
+  t: Ends,
+  bundles: readonly Json[],
+  { identities = [ME], trustedRoot = FIXTURE.root, threshold = 1, attestations = [] }: Asked = {},
+): Promise<VerifyReport> {
+  const layout = join(tempDir(t), "layout");
+  put(layout, "application/vnd.oci.empty.v1+json", {});
+  const image: Blob = put(layout, OCI.manifest, Buffer.from(FIXTURE.manifests.app));
+  const attached = bundles.map((bundle) => putReferring(layout, image, bundle));
+  nameSigned(layout, { "registry.example/app:v1": image }, attached);
+  const keyless = keylessVerifier(parseTrustedRoot(bytes(trustedRoot), "root.json"));
+  const trust = judgeBySigners({ identities, keyless, threshold, attestations });
+  return verifyLayout(layout, alone(), { trust });
+}
+
+function is(report: VerifyReport, verdict: TrustVerdict, why?: RegExp): void {
+  const said = report.findings.map(({ at, message, code }) => `${at}: ${message} [${code}]`);
+  const [only] = report.trust ?? [];
+  const all = `${said.join("\n")}\n${JSON.stringify(only?.signatures)}`;
+  assert.equal(only?.verdict, verdict, all);
+  assert.equal(isVerified(report), verdict === "yes", all);
+  if (why !== undefined) assert.match(said.join("\n"), why);
+}
+
+const { bundles } = FIXTURE;
+const one = (name: string): Json => bundles[name]!;
+
+for (const [name, by] of [
+  ["good", "transparency log"],
+  ["stamped", "timestamp authority"],
+] as const)
+  test(`signed: ${name}, at a time that the ${by} vouches for`, async (t) => {
+    const report = await reportOn(t, [one(name)]);
+    is(report, "yes");
+    const [signature] = report.trust![0]!.signatures;
+    assert.equal(signature?.status, "verified");
+    assert.deepEqual(signature.signer, {
+      kind: "identity",
+      name: ME.identity,
+      id: ME.issuer,
+    });
+    assert.equal(signature.timeBy, by);
+    assert.match(signature.time ?? "", /^2026-12-01T\d\d:\d\d:\d\d\.\d{3}Z$/);
+    assert.deepEqual(signature.unchecked, []);
+  });
+
+test("signed: by a workflow, whose URI is compared as it is", async (t) => {
+  const identity = "https://github.com/o/r/.github/workflows/release.yml@refs/heads/main";
+  const asked = (name: string) => ({ identities: [{ ...ME, identity: name }] });
+  is(await reportOn(t, [one("workflow")], asked(identity)), "yes");
+  for (const near of [identity.replace(".yml", "xyml"), `${identity}/`, identity.slice(0, -1)])
+    is(await reportOn(t, [one("workflow")], asked(near)), "no", /who is not asked for/);
+});
+
+test("signed: a root without logs asks for none, and says so", async (t) => {
+  const bare = changed(FIXTURE.root, (copy) => {
+    copy.tlogs = [];
+    copy.ctlogs = [];
+  });
+  const report = await reportOn(t, [one("sctless")], { trustedRoot: bare });
+  is(report, "yes");
+  assert.deepEqual(report.trust![0]!.signatures[0]?.unchecked, [
+    "transparency log",
+    "certificate transparency",
+  ]);
+  // The time of a log that nobody can check is no time.
+  is(await reportOn(t, [one("good")], { trustedRoot: bare }), "no", /timestamps/);
+  is(await reportOn(t, [one("stampedOnly")]), "no", /tlog entries/);
+  const logged = changed(FIXTURE.root, (copy) => {
+    copy.tlogs = [];
+  });
+  is(await reportOn(t, [one("sctless")], { trustedRoot: logged }), "no", /expected 1 SCTs, got 0/);
+});
+
+const entriesOf = (bundle: Json) =>
+  (bundle.verificationMaterial as { tlogEntries: Json[] }).tlogEntries;
+
+const BAD: Readonly<Record<string, readonly [Json, RegExp]>> = {
+  "the signature of another image moved here": [
+    one("other"),
+    /it is about sha256:[0-9a-f]{64} \[signature-differs\]/,
+  ],
+  "an identity that goes on": [one("suffix"), /me@example.com.evil.example .*, who is not asked/],
+  "an identity that begins otherwise": [one("prefix"), /notme@example.com .*, who is not asked/],
+  "another issuer": [one("issuer"), /https:\/\/issuer.example.evil\), who is not asked/],
+  "two names in one certificate": [one("two"), /does not name exactly one subject/],
+  "a certificate of another purpose": [one("purpose"), /not for signing code/],
+  "a certificate of no purpose": [one("purposeless"), /not for signing code/],
+  "a certificate of an authority": [one("authority"), /that of an authority/],
+  "an expired certificate": [one("expired"), /certificate chain;.* \[signature-differs\]/],
+  "an expired certificate with a timestamp": [one("expiredStamped"), /certificate chain/],
+  "another authority's certificate": [
+    one("foreignCA"),
+    /certificate chain;.* \[signature-differs\]/,
+  ],
+  "no time": [one("timeless"), /expected 1 timestamps, got 0/],
+  "no log entry, and a time": [one("stampedOnly"), /expected 1 tlog entries, got 0/],
+  "no log entry and no time": [one("unlogged"), /timestamps/],
+  "an attestation alone": [one("attestation"), /is no signature of the image/],
+  "the log entry of another signature": [
+    changed(one("good"), (copy) => {
+      (copy.verificationMaterial as Json).tlogEntries = entriesOf(one("again"));
+    }),
+    /tlog entry signature mismatch/,
+  ],
+  "a log entry whose time was changed": [
+    changed(one("good"), (copy) => {
+      const [entry] = entriesOf(copy);
+      entry!.integratedTime = String(Number(entry!.integratedTime) + 1);
+    }),
+    /inclusion promise could not be verified/,
+  ],
+  "a proof that was cut": [
+    changed(one("good"), (copy) => {
+      const { inclusionProof } = entriesOf(copy)[0] as { inclusionProof: Json };
+      inclusionProof.checkpoint = { envelope: "rekor.sigstore.mock - 1\n1\n" };
+    }),
+    /\[signature-differs\]/,
+  ],
+  "a proof with a hash too many": [
+    changed(one("good"), (copy) => {
+      const { inclusionProof } = entriesOf(copy)[0] as { inclusionProof: Json };
+      inclusionProof.hashes = [Buffer.alloc(32).toString("base64")];
+    }),
+    /invalid hash count/,
+  ],
+  "another signature": [
+    changed(one("good"), (copy) => {
+      copy.dsseEnvelope = one("again").dsseEnvelope;
+    }),
+    /\[signature-differs\]/,
+  ],
+  "a certificate that is none": [
+    changed(one("good"), (copy) => {
+      (copy.verificationMaterial as Json).certificate = { rawBytes: "MAA=" };
+    }),
+    /\[not-trusted\]/,
+  ],
+};
+for (const [what, [bundle, why]] of Object.entries(BAD))
+  test(`never a yes: ${what}`, async (t) => is(await reportOn(t, [bundle]), "no", why));
+
+test("nobody can say: a log that the root does not have yet", async (t) => {
+  const why = /in the transparency log .*, which the trusted root does not have: a newer root may/;
+  is(await reportOn(t, [one("foreignLog")]), "unknown", why);
+  is(await reportOn(t, [one("good")], { trustedRoot: FIXTURE.otherRoot }), "unknown", why);
+});
+
+test("one identity twice is one signer; an identity and a key are two", async (t) => {
+  const twice = [one("good"), one("again")];
+  is(await reportOn(t, twice, { threshold: 1 }), "yes");
+  const two = [ME, { ...ME, identity: "you@example.com" }];
+  const why = /1 of the 2 signers signed it, and 2 must have/;
+  is(await reportOn(t, twice, { threshold: 2, identities: two }), "no", why);
+  const key = newKey();
+  const layout = join(tempDir(t), "layout");
+  put(layout, "application/vnd.oci.empty.v1+json", {});
+  const image = put(layout, OCI.manifest, Buffer.from(FIXTURE.manifests.app));
+  nameSigned(layout, { "registry.example/app:v1": image }, [
+    putBundle(layout, image, key),
+    putReferring(layout, image, one("good")),
+  ]);
+  const trust = judgeBySigners({
+    keys: [parsePublicKey(new TextEncoder().encode(key.pem), "k.pub")],
+    identities: [ME],
+    keyless: keylessVerifier(parseTrustedRoot(bytes(FIXTURE.root), "root.json")),
+    threshold: 2,
+  });
+  is(await verifyLayout(layout, alone(), { trust }), "yes");
+});
+
+test("attested by an identity", async (t) => {
+  const asked = { attestations: ["https://slsa.dev/provenance/v1"] };
+  is(await reportOn(t, [one("good"), one("attestation")], asked), "yes");
+  is(await reportOn(t, [one("good")], asked), "no", /\[not-attested\]/);
+});
+
+test("roots that cannot be used", () => {
+  const parse = (value: unknown) => parseTrustedRoot(bytes(value), "root.json");
+  const refused = (value: unknown, code: string) =>
+    assert.throws(
+      () => parse(value),
+      (error) => isIngotError(error) && error.code === code,
+    );
+  refused({}, "unsupported");
+  refused(null, "unsupported");
+  refused({ ...FIXTURE.root, mediaType: "application/json" }, "unsupported");
+  const startless = changed(FIXTURE.root, (copy) => {
+    const [log] = copy.tlogs as { publicKey: Json }[];
+    log!.publicKey.validFor = {};
+  });
+  refused(startless, "malformed");
+  refused({ ...FIXTURE.root, tlogs: [{}] }, "malformed");
+  refused({ ...FIXTURE.root, certificateAuthorities: [{ certChain: {} }] }, "malformed");
+});
+
+test("a signature of cosign's tag form with a certificate is not checked, and said so", async (t) => {
+  const layout = join(tempDir(t), "layout");
+  put(layout, "application/vnd.oci.empty.v1+json", {});
+  const image = put(layout, OCI.manifest, Buffer.from(FIXTURE.manifests.app));
+  const claims = put(layout, "application/vnd.dev.cosign.simplesigning.v1+json", {
+    critical: {
+      identity: { "docker-reference": "" },
+      image: { "docker-manifest-digest": image.digest },
+      type: "cosign container image signature",
+    },
+  });
+  const annotations = {
+    "dev.cosignproject.cosign/signature": "AAAA",
+    "dev.sigstore.cosign/certificate": "-----BEGIN CERTIFICATE-----",
+  };
+  const tagged = put(layout, OCI.manifest, {
+    schemaVersion: 2,
+    mediaType: OCI.manifest,
+    config: put(layout, OCI.config, {
+      ...{ architecture: "", os: "", config: {} },
+      rootfs: { type: "layers", diff_ids: [claims.digest] },
+    }),
+    layers: [{ ...claims, annotations }],
+  });
+  const tag = `${image.digest.replace(":", "-")}.sig`;
+  nameSigned(layout, { "registry.example/app:v1": image }, [{ ...tagged, tag }]);
+  const keyless = keylessVerifier(parseTrustedRoot(bytes(FIXTURE.root), "root.json"));
+  const trust = judgeBySigners({ identities: [ME], keyless, threshold: 1 });
+  is(await verifyLayout(layout, alone(), { trust }), "unknown", /it is in no bundle/);
+});
