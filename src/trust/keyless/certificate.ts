@@ -6,6 +6,7 @@ import { text } from "../../base/bytes.ts";
 import {
   BIT_STRING,
   type DerValue,
+  decodeBitString,
   decodeDer,
   decodeSequence,
   OBJECT_ID,
@@ -73,7 +74,9 @@ interface Extension {
 
 /** The extensions; undefined where it is no certificate, or one stands twice. */
 function extensionsOf(der: Uint8Array): Map<string, Extension> | undefined {
-  const [tbs] = decodeSequence(der) ?? [];
+  const [tbs, algorithm, signature, ...more] = decodeSequence(der) ?? [];
+  const isWhole = algorithm?.tag === SEQUENCE && decodeBitString(signature) !== undefined;
+  if (!isWhole || more.length > 0) return undefined;
   const fields = tbs?.tag === SEQUENCE ? decodeDer(tbs.body) : undefined;
   const wrapped = fields?.find(({ tag }) => tag === EXTENSIONS);
   const list = wrapped && decodeSequence(wrapped.body);

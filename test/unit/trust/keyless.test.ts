@@ -3,12 +3,15 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import fc from "fast-check";
 import { isIngotError } from "../../../src/base/error.ts";
 import { isVerified, type VerifyReport } from "../../../src/image/findings.ts";
+import { digestOf } from "../../../src/oci/digest.ts";
 import { judgeBySigners } from "../../../src/trust/judge.ts";
 import { parseTrustedRoot } from "../../../src/trust/keyless/trusted-root.ts";
 import { keylessVerifier } from "../../../src/trust/keyless/verify-bundle.ts";
 import { parsePublicKey } from "../../../src/trust/keys/public-key.ts";
+import { checkEvidence } from "../../../src/trust/signature.ts";
 import type { TrustVerdict } from "../../../src/trust/verdict.ts";
 import { verifyLayout } from "../../../src/verify/verify.ts";
 import { alone } from "../../support/images/archive.ts";
@@ -221,6 +224,74 @@ test("attested by an identity", async (t) => {
   is(await reportOn(t, [one("good"), one("attestation")], asked), "yes");
   is(await reportOn(t, [one("good")], asked), "no", /\[not-attested\]/);
 });
+
+test("a bit that changed, wherever it counts", () => {
+  const keyless = keylessVerifier(parseTrustedRoot(bytes(FIXTURE.root), "root.json"));
+  const manifest = new TextEncoder().encode(FIXTURE.manifests.app);
+  const target = {
+    ...{ digest: digestOf(manifest), bytes: manifest },
+    ...{ evidence: [], within: [], isAsked: true },
+  };
+  const statusOf = (bundle: Json) => {
+    const evidence = { kind: "bundle", at: target.digest, bytes: bytes(bundle) } as const;
+    return checkEvidence(evidence, target, { keys: [], identities: [ME], keyless }).status;
+  };
+  type Holder = { readonly [key: string]: string };
+  const places: Readonly<Record<string, (bundle: Json) => readonly [Holder, string]>> = {
+    certificate: (one) => [
+      (one.verificationMaterial as { certificate: Holder }).certificate,
+      "rawBytes",
+    ],
+    payload: (one) => [one.dsseEnvelope as Holder, "payload"],
+    signature: (one) => [(one.dsseEnvelope as { signatures: [Holder] }).signatures[0], "sig"],
+    entry: (one) => [entriesOf(one)[0] as Holder, "canonicalizedBody"],
+    promise: (one) => [entriesOf(one)[0]!.inclusionPromise as Holder, "signedEntryTimestamp"],
+  };
+  assert.equal(statusOf(one("good")), "verified");
+  fc.assert(
+    fc.property(fc.constantFrom(...Object.keys(places)), fc.nat(), (place, at) => {
+      const bundle = structuredClone(one("good"));
+      const [holder, key] = places[place]!(bundle);
+      const changedBytes = Buffer.from(holder[key]!, "base64");
+      const bit = at % (changedBytes.length * 8);
+      changedBytes[bit >> 3]! ^= 1 << (bit & 7);
+      (holder as Record<string, string>)[key] = changedBytes.toString("base64");
+      assert.notEqual(statusOf(bundle), "verified", `${place}, bit ${bit}`);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("whatever a bundle holds, there is an answer", () => {
+  const keyless = keylessVerifier(parseTrustedRoot(bytes(FIXTURE.root), "root.json"));
+  const manifest = new TextEncoder().encode(FIXTURE.manifests.app);
+  const target = {
+    ...{ digest: digestOf(manifest), bytes: manifest },
+    ...{ evidence: [], within: [], isAsked: true },
+  };
+  const odd = [null, 0, -1, "", "x", [], {}, true, "AAAA", "99999999999999999999", [null], [{}]];
+  fc.assert(
+    fc.property(fc.nat(), fc.constantFrom(...odd), fc.boolean(), (at, value, isStamped) => {
+      const bundle = structuredClone(one(isStamped ? "stamped" : "good"));
+      const places = placesIn(bundle);
+      const [holder, key] = places[at % places.length]!;
+      holder[key] = value;
+      const evidence = { kind: "bundle", at: target.digest, bytes: bytes(bundle) } as const;
+      const { status } = checkEvidence(evidence, target, { keys: [], identities: [ME], keyless });
+      assert.match(status, /^(?:verified|attestation|wrong|other|unchecked)$/);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+/** Every place of a document where a value stands. */
+function placesIn(value: unknown): (readonly [Json, string])[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.keys(value).flatMap((key) => [
+    [value as Json, key] as const,
+    ...placesIn((value as Json)[key]),
+  ]);
+}
 
 test("roots that cannot be used", () => {
   const parse = (value: unknown) => parseTrustedRoot(bytes(value), "root.json");
