@@ -27,7 +27,9 @@ import { refersOf } from "../oci/referrer.ts";
 import { areOneImage, nameRoot } from "../source/name-roots.ts";
 import type { ArchiveSource } from "../source/open-archive.ts";
 import type { NamedDescriptor } from "../store/store.ts";
+import type { ImageVerdict, TrustJudge } from "../trust/verdict.ts";
 import { conclude } from "./conclude.ts";
+import { judgeSignatures } from "./judge-signatures.ts";
 import { survey } from "./survey.ts";
 
 /** What to take of an archive. */
@@ -40,7 +42,11 @@ export interface VerifyPass {
   readonly platforms?: readonly Platform[];
   /** Whether layers that may be elsewhere (`urls`) may be absent. */
   readonly foreign?: boolean;
+  /** Who says whether they are signed as they should be; undefined = nobody asks. */
+  readonly trust?: TrustJudge | undefined;
 }
+
+const UNSIGNED = "nothing was changed: ingot verify with the same flags says what each image has";
 
 const BROKE_OFF =
   "nothing was changed: copy or download the archive again; the part that was received is kept for a day, and not written again";
@@ -53,6 +59,8 @@ export interface VerifiedImage {
   readonly skipped: readonly { readonly reference: string; readonly digest: Digest }[];
   readonly absent: readonly Descriptor[];
   readonly warnings: readonly Finding[];
+  /** Who signed them; undefined where that was not asked. */
+  readonly trust?: readonly ImageVerdict[];
 }
 
 /**
@@ -67,6 +75,7 @@ export async function verifyStoredImage(
     repository,
     platforms = [],
     foreign = false,
+    trust,
     kept,
   }: VerifyPass & { readonly kept: boolean },
 ): Promise<VerifiedImage> {
@@ -120,6 +129,9 @@ export async function verifyStoredImage(
     })),
   );
   refuse(nameTwice(whole));
+  const judged = trust && judgeSignatures(whole, trust, platforms);
+  if (judged !== undefined && judged.findings.length > 0)
+    throw new IngotError("unproven", { at, findings: judged.findings, hint: UNSIGNED });
   const images = whole.map((image) => underOwnDigest(select(image, platforms)));
   for (const { descriptor, store } of images) {
     const made = inventory.blobs.has(descriptor.digest) ? undefined : store.find(descriptor.digest);
@@ -141,6 +153,7 @@ export async function verifyStoredImage(
       .filter(({ digest }) => unknown.has(digest))
       .map((root) => ({ reference: imageNameOf(root) ?? root.digest, digest: root.digest })),
     absent: judgement.absent,
+    ...(judged && { trust: judged.trust }),
     warnings: [
       ...findings.filter(
         // What a delta leaves out was looked for in the store: whoever has it there need not be warned.

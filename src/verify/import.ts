@@ -23,6 +23,7 @@ import { sizeOf } from "../store/content.ts";
 import type { FolderStore } from "../store/folder-store.ts";
 import type { Session } from "../store/session.ts";
 import type { NamedDescriptor, ReadStore } from "../store/store.ts";
+import type { ImageVerdict } from "../trust/verdict.ts";
 import { type VerifyPass, verifyStoredImage } from "./check-image.ts";
 import { StreamStager, stageAll } from "./stage-blobs.ts";
 import { UnnamedStager } from "./stage-unnamed.ts";
@@ -42,6 +43,8 @@ export interface Imported {
   /** Platforms of the images that did not come: they were not there, or not whole. */
   readonly absent: readonly Descriptor[];
   readonly warnings: readonly Finding[];
+  /** Who signed them; undefined where that was not asked. */
+  readonly trust?: readonly ImageVerdict[] | undefined;
 }
 
 /**
@@ -77,7 +80,7 @@ export async function importArchive(
     }
     const kept = inventory.brokeOff && session.hasUseful();
     const proven = await verifyStoredImage(inventory, source, { ...taking, kept });
-    const { reached: needed, images, referrers, skipped, absent, warnings } = proven;
+    const { reached: needed, images, referrers, skipped, absent, warnings, trust } = proven;
     const { relies } = inventory;
     if ("path" in source && relies) await mustHave(store, relies, inventory.at, working);
     const reached = new Set([...needed].filter((digest) => !relies?.has(digest)));
@@ -93,7 +96,7 @@ export async function importArchive(
     const bytes = [...reached].reduce((sum, digest) => sum + blobs.get(digest)!.size, 0);
     const base = relies && { base: summaryOf(relies) };
     const came = { blobs: reached.size, added, bytes, ...base };
-    return { images, referrers, ...came, skipped, absent, warnings };
+    return { images, referrers, ...came, skipped, absent, warnings, trust };
   } catch (error) {
     strays.drop();
     session.fail(error, inventory?.brokeOff);

@@ -19,6 +19,7 @@ import {
   readJobs,
   withProgress,
 } from "../shared/task.ts";
+import { readTrustFlags, TRUST, trustJson } from "../shared/trust-flags.ts";
 import { archiveOf } from "../shared/volume-args.ts";
 
 const isUnchecked = ({ level }: Finding) => level === "unchecked";
@@ -43,12 +44,14 @@ export const importCommand = defineCommand({
     repository: REPOSITORY,
     platform: PLATFORM,
     "allow-missing-foreign": FOREIGN,
+    ...TRUST,
     jobs: JOBS,
   },
   notes: [
     "Nothing gets a name unless everything it needs has arrived and is proven. What cannot be checked (a digest that is not sha256) is\nnot taken, and the exit code is 2 then; the other images are. Of an image that is there in part, the platforms that are there are\ntaken, and its digest stays.",
     "A blob in the store that was damaged is\nwhole afterwards. What a delta leaves out must be in the store, whole: else it says what is missing. Prints `REF sha256:…` for each image.",
     "An archive in volumes is taken as a whole, by its list (FILE.volumes.json) or by any volume: the others are looked for beside\nit and beside those that are named, and each is hashed as it is read.",
+    "With --key, or --identity, --issuer and --trusted-root, nothing is taken unless every image is signed as verify demands it.",
   ],
   examples: [
     { line: "ingot import trace.tar", does: "an archive in a file" },
@@ -62,16 +65,21 @@ export const importCommand = defineCommand({
       line: "ingot import backup.tar --repository ghcr.io/me/app",
       does: "images that have tags alone, as skopeo and oras write them",
     },
+    {
+      line: "ingot import trace.tar --key cosign.pub",
+      does: "only if it is signed with this key",
+    },
     { line: "ingot import app.tar.zst --name ghcr.io/me/app:v1", does: "compressed, and nameless" },
   ],
   document:
-    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "referrers": [{"subject", "digest"}],\n "blobs", "added", "bytes",\n "list"?, "volumes"?, "base"?, "skipped": [{"reference", "digest"}],\n "absent": [{"platform", "digest"}], "warnings": [{"code", "at", "message"}]};\n an archive in volumes has the path of their "list" and the number of "volumes"',
+    '{"store", "images": [{"reference", "digest", "mediaType", "size"}], "referrers": [{"subject", "digest"}],\n "blobs", "added", "bytes",\n "list"?, "volumes"?, "base"?, "trust"?, "skipped": [{"reference", "digest"}],\n "absent": [{"platform", "digest"}], "warnings": [{"code", "at", "message"}]};\n an archive in volumes has the path of their "list" and the number of "volumes"; "trust" is as verify has it',
   async run(words, context) {
     const { file: files, name, repository, platform, jobs, store: folder } = words;
     const { reporter, settings } = context;
     const threads = readJobs(jobs);
     const foreign = words["allow-missing-foreign"];
-    const taking = { name, repository, platforms: parsePlatformFlag(platform), foreign };
+    const trust = await readTrustFlags(words);
+    const taking = { name, repository, platforms: parsePlatformFlag(platform), foreign, trust };
     const { source, total } = await archiveOf(files, context, threads);
     const volumes = "volumes" in source ? volumeSummary(source.volumes) : undefined;
     const store = new FolderStore(storePath(settings, folder));
@@ -90,6 +98,8 @@ export const importCommand = defineCommand({
     reporter.info(
       `${plural(done.blobs, "blob")}, ${formatBytes(done.bytes)}; ${done.added} of them new in ${store.at}`,
     );
+    if (done.trust !== undefined)
+      reporter.info(`${plural(done.trust.length, "image")} signed as asked`);
     if (done.base !== undefined)
       reporter.info(
         `${plural(done.base.layers, "layer")} that the delta leaves out: in ${store.at}, and proven there`,
@@ -109,6 +119,7 @@ export const importCommand = defineCommand({
       list: volumes?.list,
       volumes: volumes?.count,
       base: done.base && summaryJson(done.base),
+      trust: done.trust?.map(trustJson),
       skipped: done.skipped.map((image) => ({ ...image })),
       absent: absentJson(done.absent),
       warnings: done.warnings.map(findingJson),

@@ -197,6 +197,40 @@ test("an identity, by a trusted root in a file: no network, no writing, no other
   }
 });
 
+test("import takes nothing that is not signed as asked", async (t) => {
+  const dir = tempDir(t);
+  const [key, unsigned] = [join(dir, "stranger.pub"), join(dir, "layout")];
+  writeFileSync(key, newKey().pem);
+  const store = ["--store", join(dir, "store")];
+  const index = () => say(["list", ...store]);
+  for (const words of [
+    [TAR, "--key", key],
+    // One of its two images has no signature by this key.
+    [TAR, ...given(["p521"])],
+    [join(root, "test/fixtures/ig-export-hello.tar"), ...given(["p256"])],
+    [TAR, ...given(["p256"]), "--attestation", "slsaprovenance1"],
+    [TAR, "--platform", "linux/arm64", ...given(["p521"])],
+  ]) {
+    const { code, out, err } = await say(["import", ...words, ...store]);
+    assert.equal(code, 2, `${words.join(" ")}\n${out}${err}`);
+    assert.match(err, /\[(?:not-trusted|unsigned|not-attested)\]/);
+    assert.match(err, /nothing was changed/);
+    assert.doesNotMatch((await index()).out, /sha256/);
+  }
+  const piped = await say(["import", "-", "--key", key, ...store], { input: readFileSync(TAR) });
+  assert.equal(piped.code, 2);
+  const signed = await ask(["import", "-", ...given(["p256"]), ...store], {
+    input: readFileSync(TAR),
+  });
+  assert.equal(signed.code, 0, signed.err);
+  assert.deepEqual(
+    signed.document.trust.map(({ verdict }: { verdict: string }) => verdict),
+    ["yes", "yes"],
+  );
+  const part = ["import", TAR, "--platform", "linux/arm64", ...given(["p256"])];
+  assert.equal((await say([...part, "--store", unsigned])).code, 0);
+});
+
 test("words that cannot be meant", async (t) => {
   const dir = tempDir(t);
   const key = fixture("p256.pub");
