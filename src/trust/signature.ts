@@ -7,6 +7,7 @@ import type { ParsedSignature, SignedClaims } from "./forms/parsed-signature.ts"
 import { SIGN_PREDICATE } from "./forms/predicate-types.ts";
 import { readSimpleSigning } from "./forms/simple-signing.ts";
 import type { CertificateIdentity } from "./keyless/certificate.ts";
+import { bundleFromAnnotations } from "./keyless/from-annotations.ts";
 import type { KeylessVerifier } from "./keyless/verify-bundle.ts";
 import { schemeOf } from "./keys/check-signature.ts";
 import type { PublicKey } from "./keys/public-key.ts";
@@ -58,7 +59,7 @@ function read(
     if (evidence.kind === "simple signing")
       return readSimpleSigning(evidence.bytes, evidence.annotations);
     if (evidence.kind === "bundle") return readBundle(evidence.bytes, manifest);
-    if (evidence.kind === "envelope") return readEnvelope(evidence.bytes);
+    if (evidence.kind === "envelope") return readEnvelope(evidence.bytes, evidence.annotations);
     return { unknown: "it is of a form that is not known" };
   } catch (error) {
     if (isIngotError(error, "malformed")) return `it is not well formed: ${error.facts.why}`;
@@ -102,15 +103,18 @@ function judgeKeyless(
   const unchecked = [...signed.beside];
   if (keyless === undefined)
     return { status: "other", reason: "a certificate names who signed, and no key", unchecked };
-  if (evidence.kind !== "bundle") {
-    const reason = "a certificate names who signed, and it is in no bundle";
-    return { status: "unchecked", reason, unchecked };
+  if (!("bytes" in evidence)) return { status: "unchecked", reason: "it has no bytes", unchecked };
+  const isBundle = evidence.kind === "bundle";
+  const bundle = isBundle ? evidence.bytes : bundleFromAnnotations(evidence, signed.signature);
+  if (bundle === undefined) {
+    const reason = "its certificate or what vouches for its time is not well formed";
+    return { status: "other", reason, unchecked };
   }
   const isAsked = (named: CertificateIdentity) =>
     identities.some(
       ({ identity, issuer }) => identity === named.identity && issuer === named.issuer,
     );
-  const found = keyless(evidence.bytes, target.bytes, signed, isAsked);
+  const found = keyless(bundle, isBundle ? target.bytes : evidence.bytes, signed, isAsked);
   const named = "why" in found ? found.claims : found;
   if (named === undefined || !isAsked(named)) {
     const reason = "why" in found ? found.why : "it is by somebody who is not asked for";

@@ -8,11 +8,11 @@ export type SignatureEvidence = {
   readonly at: Digest;
 } & (
   | {
-      readonly kind: "simple signing";
+      readonly kind: "simple signing" | "envelope";
       readonly bytes: Uint8Array;
       readonly annotations: Annotations;
     }
-  | { readonly kind: "bundle" | "envelope"; readonly bytes: Uint8Array }
+  | { readonly kind: "bundle"; readonly bytes: Uint8Array }
   /** A signature of a form that is not read here, as notation's. */
   | { readonly kind: "foreign"; readonly what: string }
   /** What could not be read. */

@@ -183,9 +183,9 @@ function evidenceOf(
   if (mediaType !== SIMPLE_SIGNING && mediaType !== DSSE && !isBundle) return [];
   try {
     const bytes = readBlob(store, layer, at);
-    if (mediaType === SIMPLE_SIGNING)
-      return [{ kind: "simple signing", at, bytes, annotations: annotations ?? {} }];
-    return [{ kind: isBundle ? "bundle" : "envelope", at, bytes }];
+    if (isBundle) return [{ kind: "bundle", at, bytes }];
+    const kind = mediaType === SIMPLE_SIGNING ? "simple signing" : "envelope";
+    return [{ kind, at, bytes, annotations: annotations ?? {} }];
   } catch (error) {
     return [{ kind: "unreadable", at, why: reasonOf(error) }];
   }

@@ -2,9 +2,11 @@
 import * as v from "valibot";
 import { concat, utf8 } from "../../base/bytes.ts";
 import { isIngotError } from "../../base/error.ts";
+import type { Annotations } from "../../oci/manifest.ts";
 import {
   base64Bytes,
   type ParsedSignature,
+  proofsIn,
   readJson,
   type SignedClaims,
   sha256Of,
@@ -72,9 +74,16 @@ export function readStatement(bytes: Uint8Array): SignedClaims {
   }
 }
 
-/** Reads an envelope that stands for itself, as cosign before version 3 keeps attestations. @returns why it cannot be taken @throws malformed, too-large */
-export function readEnvelope(bytes: Uint8Array): ParsedSignature | string {
+/**
+ * Reads an envelope that stands for itself, as cosign before version 3 keeps attestations. @returns why it cannot be taken
+ * @throws malformed, too-large
+ */
+export function readEnvelope(
+  bytes: Uint8Array,
+  annotations: Annotations,
+): ParsedSignature | string {
   const found = openEnvelope(readJson(bytes, dsseSchema, "the envelope", "envelope"));
   if (typeof found === "string") return found;
-  return { ...found, form: "DSSE", isKeyless: false, beside: [] };
+  const beside = proofsIn(annotations);
+  return { ...found, form: "DSSE", isKeyless: beside.includes("certificate"), beside };
 }

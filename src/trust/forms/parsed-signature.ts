@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { IngotError } from "../../base/error.ts";
 import { excerpt, parseJson } from "../../base/json/json.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
+import type { Annotations } from "../../oci/manifest.ts";
 
 /** The longest signature, attestation or bundle that is read. Bytes. */
 export const SIGNED_LIMIT = 4 * 1024 * 1024;
@@ -24,6 +25,17 @@ export interface ParsedSignature {
 }
 
 export type AttachedProof = "certificate" | "transparency log entry" | "timestamp";
+
+/** What cosign before version 3 keeps beside a signature, in the annotations of its layer. */
+const PROOFS: readonly (readonly [string, AttachedProof])[] = [
+  ["dev.sigstore.cosign/certificate", "certificate"],
+  ["dev.sigstore.cosign/bundle", "transparency log entry"],
+  ["dev.sigstore.cosign/rfc3161timestamp", "timestamp"],
+];
+
+/** What of that there is. */
+export const proofsIn = (annotations: Annotations): AttachedProof[] =>
+  PROOFS.flatMap(([key, what]) => (annotations[key] === undefined ? [] : [what]));
 
 /** What was signed, in its own words. */
 export type SignedClaims =

@@ -7,9 +7,9 @@ import { isIngotError } from "../../base/error.ts";
 import { isDigest } from "../../oci/digest.ts";
 import type { Annotations } from "../../oci/manifest.ts";
 import {
-  type AttachedProof,
   decodeBase64,
   type ParsedSignature,
+  proofsIn,
   readJson,
   type SignedClaims,
 } from "./parsed-signature.ts";
@@ -18,11 +18,6 @@ export const SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 
 /** The annotation of a layer that has the signature, in base64. */
 export const SIMPLE_SIGNATURE = "dev.cosignproject.cosign/signature";
-const BESIDE: readonly (readonly [string, AttachedProof])[] = [
-  ["dev.sigstore.cosign/certificate", "certificate"],
-  ["dev.sigstore.cosign/bundle", "transparency log entry"],
-  ["dev.sigstore.cosign/rfc3161timestamp", "timestamp"],
-];
 const TYPE = "cosign container image signature";
 
 const payload = v.looseObject({
@@ -41,7 +36,7 @@ export function readSimpleSigning(
   const signature = decodeBase64(annotations[SIMPLE_SIGNATURE] ?? "");
   if (signature === undefined || signature.length === 0)
     return `its annotation ${SIMPLE_SIGNATURE} is missing or not base64`;
-  const beside = BESIDE.flatMap(([key, what]) => (annotations[key] === undefined ? [] : [what]));
+  const beside = proofsIn(annotations);
   return {
     form: "simple signing",
     message: bytes,

@@ -26,6 +26,15 @@ interface Fixture {
   readonly root: Json;
   readonly otherRoot: Json;
   readonly bundles: Readonly<Record<string, Json>>;
+  readonly tagForm: Tagged;
+  readonly attForm: Tagged;
+}
+
+/** A layer of cosign's forms before bundles: claims or an envelope, and its annotations. */
+interface Tagged {
+  claims?: string;
+  envelope?: string;
+  readonly annotations: Record<string, string>;
 }
 const FIXTURE: Fixture = JSON.parse(
   readFileSync(join(root, "test/fixtures/signed/keyless.json"), "utf8"),
@@ -312,33 +321,89 @@ test("roots that cannot be used", () => {
   refused({ ...FIXTURE.root, certificateAuthorities: [{ certChain: {} }] }, "malformed");
 });
 
-test("a signature of cosign's tag form with a certificate is not checked, and said so", async (t) => {
+/** The report on the image with cosign's forms before bundles: its signature, and an attestation. */
+async function reportOnTags(
+  t: Ends,
+  change: (tag: Tagged, att: Tagged) => void = () => {},
+  attestations: readonly string[] = [],
+): Promise<VerifyReport> {
+  const [tag, att] = [structuredClone(FIXTURE.tagForm), structuredClone(FIXTURE.attForm)];
+  change(tag, att);
   const layout = join(tempDir(t), "layout");
   put(layout, "application/vnd.oci.empty.v1+json", {});
   const image = put(layout, OCI.manifest, Buffer.from(FIXTURE.manifests.app));
-  const claims = put(layout, "application/vnd.dev.cosign.simplesigning.v1+json", {
-    critical: {
-      identity: { "docker-reference": "" },
-      image: { "docker-manifest-digest": image.digest },
-      type: "cosign container image signature",
-    },
-  });
-  const annotations = {
-    "dev.cosignproject.cosign/signature": "AAAA",
-    "dev.sigstore.cosign/certificate": "-----BEGIN CERTIFICATE-----",
-  };
-  const tagged = put(layout, OCI.manifest, {
-    schemaVersion: 2,
-    mediaType: OCI.manifest,
-    config: put(layout, OCI.config, {
+  const attached = [
+    { suffix: "sig", type: SIMPLE, bytes: tag.claims!, annotations: tag.annotations },
+    { suffix: "att", type: DSSE, bytes: att.envelope!, annotations: att.annotations },
+  ].map(({ suffix, type, bytes: content, annotations }) => {
+    const layer = { ...put(layout, type, Buffer.from(content)), annotations };
+    const config = put(layout, OCI.config, {
       ...{ architecture: "", os: "", config: {} },
-      rootfs: { type: "layers", diff_ids: [claims.digest] },
-    }),
-    layers: [{ ...claims, annotations }],
+      rootfs: { type: "layers", diff_ids: [layer.digest] },
+    });
+    const manifest = { schemaVersion: 2, mediaType: OCI.manifest, config, layers: [layer] };
+    const name = `${image.digest.replace(":", "-")}.${suffix}`;
+    return { ...put(layout, OCI.manifest, manifest), tag: name };
   });
-  const tag = `${image.digest.replace(":", "-")}.sig`;
-  nameSigned(layout, { "registry.example/app:v1": image }, [{ ...tagged, tag }]);
+  nameSigned(layout, { "registry.example/app:v1": image }, attached);
   const keyless = keylessVerifier(parseTrustedRoot(bytes(FIXTURE.root), "root.json"));
-  const trust = judgeBySigners({ identities: [ME], keyless, threshold: 1 });
-  is(await verifyLayout(layout, alone(), { trust }), "unknown", /it is in no bundle/);
+  const trust = judgeBySigners({ identities: [ME], keyless, threshold: 1, attestations });
+  return verifyLayout(layout, alone(), { trust });
+}
+
+const SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json";
+const DSSE = "application/vnd.dsse.envelope.v1+json";
+const LOG = "dev.sigstore.cosign/bundle";
+const CERTIFICATE = "dev.sigstore.cosign/certificate";
+
+test("signed and attested: cosign's forms before bundles, with certificates", async (t) => {
+  const report = await reportOnTags(t, undefined, ["https://slsa.dev/provenance/v1"]);
+  is(report, "yes");
+  const made = report.trust![0]!.signatures.map(({ form, status, timeBy }) => [
+    form,
+    status,
+    timeBy,
+  ]);
+  const by = "transparency log";
+  assert.deepEqual(made.sort(), [
+    ["DSSE", "attestation", by],
+    ["simple signing", "verified", by],
+  ]);
 });
+
+const BAD_TAGS: Readonly<Record<string, readonly [(tag: Tagged) => void, RegExp]>> = {
+  "no log entry": [(tag) => delete tag.annotations[LOG], /timestamps/],
+  "the entry of the attestation": [
+    (tag) => {
+      tag.annotations[LOG] = FIXTURE.attForm.annotations[LOG]!;
+    },
+    /\[signature-differs\]/,
+  ],
+  "another's certificate": [
+    (tag) => {
+      tag.annotations[CERTIFICATE] = FIXTURE.attForm.annotations[CERTIFICATE]!;
+    },
+    /\[signature-differs\]/,
+  ],
+  "claims that were changed": [
+    (tag) => {
+      tag.claims = tag.claims!.replace("registry.example", "registry.elsewhere");
+    },
+    /\[signature-differs\]/,
+  ],
+  "a certificate that is none": [
+    (tag) => {
+      tag.annotations[CERTIFICATE] = "-----BEGIN CERTIFICATE-----";
+    },
+    /its certificate or what vouches for its time is not well formed/,
+  ],
+  "a log entry that is none": [
+    (tag) => {
+      tag.annotations[LOG] = '{"SignedEntryTimestamp": "", "Payload": {"body": 7}}';
+    },
+    /its certificate or what vouches for its time is not well formed/,
+  ],
+};
+for (const [what, [change, why]] of Object.entries(BAD_TAGS))
+  test(`never a yes: cosign's tag with a certificate, ${what}`, async (t) =>
+    is(await reportOnTags(t, change), "no", why));
