@@ -90,11 +90,14 @@ export interface ErrorDetails {
   internal: { message: string };
 }
 
-/** One mistake in a source file. Lines and columns count from 1. */
+/** One mistake in a source file. Lines and columns count from 1; 0 is "not known". */
 export interface Diagnostic {
   readonly file: string;
   readonly line: number;
   readonly column: number;
+  /** Of what the file compiled to: a section and a symbol of the object. */
+  readonly section?: string;
+  readonly symbol?: string;
   readonly level: "error" | "warning";
   readonly message: string;
   readonly hint?: string;

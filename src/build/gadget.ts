@@ -4,6 +4,7 @@ import { directoryIn } from "../base/fs/atomic-file.ts";
 import { readFile, stat } from "../base/fs/file.ts";
 import { sortedUnique } from "../base/order.ts";
 import { rfc3339 } from "../base/time.ts";
+import { checkGadget } from "../gadget/check/check.ts";
 import { type Arch, compileProgram } from "../gadget/compile/clang.ts";
 import type { CompileContext, Tools } from "../gadget/compile/toolchain.ts";
 import { buildWasm } from "../gadget/compile/wasm.ts";
@@ -67,6 +68,12 @@ const ARCHITECTURES: readonly Arch[] = ["amd64", "arm64"];
 /** The longest YAML file that is read. Bytes. */
 const YAML_LIMIT = 1024 * 1024;
 
+/** Where Inspektor Gadget's own gadgets keep their wasm program; only build.yaml says that it is one. */
+const GO_PROGRAM = "go/program.go";
+
+/** The longest source that is looked into for the places of problems. Bytes. */
+const SOURCE_LIMIT = 64 << 20;
+
 /**
  * Builds the gadget in a folder. The result is a function of the sources, the compilers, `epoch` and `builderVersion`
  * alone: not of where the folder lies, who builds, when or with what environment.
@@ -97,6 +104,10 @@ export async function buildGadget(options: GadgetBuildOptions): Promise<BuiltGad
       { ...work, epoch },
       options,
     );
+    const checked = checkBuilt(folder, { ebpf, wasm, metadata, recipe });
+    refuse(checked, options);
+    options.warn(checked);
+    problems.push(...checked);
     const created = rfc3339(epoch);
     const { layers: btf, outcomes } =
       options.btf === undefined
@@ -167,6 +178,42 @@ function readMetadata(
   const read = parseMetadata(bytes, at);
   problems.push(...read.problems);
   return { ...read.value, bytes };
+}
+
+/** What Inspektor Gadget refuses of what was built, or passes over. */
+function checkBuilt(
+  { root, ebpfsource, wasm: wasmSource, metadata: yaml }: GadgetFolder,
+  {
+    ebpf,
+    wasm,
+    metadata,
+    recipe,
+  }: {
+    readonly recipe: BuildFile;
+    readonly ebpf: ReadonlyMap<Arch, Uint8Array>;
+    readonly wasm: Uint8Array | undefined;
+    readonly metadata: GadgetMetadata | undefined;
+  },
+): Diagnostic[] {
+  const source = ebpfsource === undefined ? undefined : join(root, ebpfsource);
+  const unnamed = join(root, GO_PROGRAM);
+  const left: Diagnostic[] =
+    recipe.wasm !== undefined || stat(unnamed) === undefined
+      ? []
+      : [
+          {
+            ...{ file: unnamed, line: 0, column: 0, level: "warning" },
+            message: "no build.yaml names this program: the image is made without it",
+            hint: `write wasm: ${GO_PROGRAM} into build.yaml, or wasm: "" where that is meant`,
+          },
+        ];
+  const found = checkGadget({
+    ebpf,
+    source: source === undefined ? "" : { name: source, bytes: readFile(source, SOURCE_LIMIT) },
+    wasm: wasm && { name: join(root, wasmSource!), bytes: wasm },
+    metadata: metadata && { name: join(root, yaml!), bytes: metadata.bytes },
+  });
+  return [...found, ...left];
 }
 
 /** @throws source when something would build a wrong image, or is suspicious and `strict` */

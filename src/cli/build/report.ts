@@ -46,7 +46,12 @@ export function printBuild(
     blobs: said.blobs,
     ...more,
     output: said.output ?? null,
-    warnings: said.problems.map((problem) => ({ ...problem, hint: problem.hint ?? null })),
+    warnings: said.problems.map(
+      ({ line, column, level, message, hint, section, symbol, file }) => ({
+        ...{ file, line: line || null, column: column || null, level, message, hint: hint ?? null },
+        ...{ section: section ?? null, symbol: symbol ?? null },
+      }),
+    ),
   });
 }
 

@@ -42,7 +42,7 @@ export const buildCommand = defineCommand({
     },
   ],
   document:
-    '{"images": [{"reference", "digest"}], "digest", "mediaType", "size", "created",\n "manifests": [{"digest", "mediaType", "size", "platform"}], "blobs": [{"digest", "size"}],\n "layers": of a container [{"digest", "size", "diffID", "known"}], "btf": of a gadget [{"platform", "files", "without": null, "files" or "relocations"}],\n "output": the archive or null,\n "warnings": [{"file", "line", "column", "level", "message", "hint"}]}',
+    '{"images": [{"reference", "digest"}], "digest", "mediaType", "size", "created",\n "manifests": [{"digest", "mediaType", "size", "platform"}], "blobs": [{"digest", "size"}],\n "layers": of a container [{"digest", "size", "diffID", "known"}], "btf": of a gadget [{"platform", "files", "without": null, "files" or "relocations"}],\n "output": the archive or null,\n "warnings": [{"file", "line", "column", "level", "message", "hint", "section", "symbol"}]}',
   async run(values, context) {
     const { kind, why } = detectKind(values.path ?? ".", values.file);
     checkFlags(values, kind, why);

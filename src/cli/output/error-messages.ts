@@ -110,9 +110,15 @@ export function describeError(fault: IngotError): ErrorMessage {
   return (WORDS[fault.code] as (facts: ErrorDetails[ErrorCode]) => ErrorMessage)(fault.facts);
 }
 
-/** `file:line:column: level: message (hint)`, as compilers write it. */
-export function formatProblem({ file, line, column, level, message, hint }: Diagnostic): string {
-  return `${file}:${line}:${column}: ${level}: ${message}${hint ? ` (${hint})` : ""}`;
+/** `file:line:column: level: message [symbol of section] (hint)`, as compilers write it. */
+export function formatProblem(problem: Diagnostic): string {
+  const { file, line, column, level, message, hint, section, symbol } = problem;
+  const place = line === 0 ? file : `${file}:${line}:${column}`;
+  const of = [
+    ...(symbol === undefined ? [] : [`symbol ${symbol}`]),
+    ...(section === undefined ? [] : [`section ${section}`]),
+  ].join(" in ");
+  return `${place}: ${level}: ${message}${of === "" ? "" : ` [${of}]`}${hint ? ` (${hint})` : ""}`;
 }
 
 /** `at: message [code]`. */

@@ -169,7 +169,7 @@ testWith(
 
     const none = await build(
       t,
-      gadget(t, `${HEAD}SEC("xdp") int pass(void *ctx) { return 2; }`),
+      gadget(t, `${HEAD}SEC("tracepoint/a/b") int none(void *ctx) { return 0; }`),
       "--btfhub",
       hub,
     );

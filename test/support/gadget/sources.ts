@@ -25,7 +25,7 @@ typedef _Bool bool;
 #define __uint(name, value) int (*name)[value]
 #define __type(name, value) typeof(value) *name
 static long (*bpf_map_lookup_elem)(void *, const void *) = (void *)1;
-static __u64 (*bpf_ktime_get_ns)(void) = (void *)5;
+static __u64 (*bpf_ktime_get_ns)(void) __attribute__((unused)) = (void *)5;
 `;
 
 /** The macros of Inspektor Gadget's headers that tell it what a program offers: what they leave in an object. */
