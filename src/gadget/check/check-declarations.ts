@@ -2,6 +2,7 @@
 import { type DatasourceProblem, readDatasources } from "../interface/datasources.ts";
 import { paramProblem } from "../interface/ebpf-params.ts";
 import { type Marker, type MarkerProblem, readMarkers } from "../interface/markers.ts";
+import { named } from "../object/named.ts";
 import type { BpfObject } from "../object/object.ts";
 import { quoteForeign } from "../yaml/quote.ts";
 import type { ProblemList } from "./problem.ts";
@@ -31,7 +32,7 @@ export function checkDeclarations(object: BpfObject, problems: ProblemList): voi
     }
     names.set(name, kind);
     const stack = fields.find(({ typedefs }) => typedefs.includes("gadget_kernel_stack"));
-    if (stack === undefined || object.maps.some((map) => map.name === "ig_kstack")) continue;
+    if (stack === undefined || named(object.maps, "ig_kstack") !== undefined) continue;
     problems.error(
       `the field ${quoteForeign(stack.name)} is a gadget_kernel_stack, and there is no map ig_kstack`,
       {
@@ -100,7 +101,7 @@ type Check = (marker: Marker, object: BpfObject, problems: ProblemList) => void;
 
 const CHECKS: Readonly<Partial<Record<Marker["kind"], Check>>> = {
   "tracer-map": ({ variable, parts: [map = ""] }, { maps }, problems) => {
-    if (maps.some(({ name }) => name === map)) return;
+    if (named(maps, map) !== undefined) return;
     problems.error(
       `Inspektor Gadget refuses GADGET_TRACER_MAP: there is no map ${quoteForeign(map)}`,
       { symbol: variable },
@@ -128,7 +129,7 @@ const CHECKS: Readonly<Partial<Record<Marker["kind"], Check>>> = {
     }
   },
   "iterator-target": ({ variable, parts: [program = "", map = ""] }, object, problems) => {
-    const found = object.programs.find(({ name }) => name === program);
+    const found = named(object.programs, program);
     const why =
       found === undefined
         ? `there is no program ${quoteForeign(program)}`
@@ -141,8 +142,8 @@ const CHECKS: Readonly<Partial<Record<Marker["kind"], Check>>> = {
       });
   },
   "sk-target": ({ variable, parts: [program = "", map = ""] }, object, problems) => {
-    const found = object.programs.find(({ name }) => name === program);
-    const type = object.maps.find(({ name }) => name === map)?.typeName;
+    const found = named(object.programs, program);
+    const type = named(object.maps, map)?.typeName;
     const why =
       found === undefined
         ? `there is no program ${quoteForeign(program)}`
@@ -157,7 +158,7 @@ const CHECKS: Readonly<Partial<Record<Marker["kind"], Check>>> = {
 };
 
 const withoutMap = ({ maps }: BpfObject, map: string): string | undefined =>
-  maps.some(({ name }) => name === map) ? undefined : `there is no map ${quoteForeign(map)}`;
+  named(maps, map) !== undefined ? undefined : `there is no map ${quoteForeign(map)}`;
 
 /** A program has one map that it runs over. */
 function checkTargets(markers: readonly Marker[], problems: ProblemList): void {

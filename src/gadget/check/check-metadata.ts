@@ -1,7 +1,7 @@
 /** Whether what gadget.yaml says of parameters and datasources is about something that the programs have. */
 import { suggest } from "../../base/suggest.ts";
 import { type Datasource, readDatasources } from "../interface/datasources.ts";
-import { paramProblem, readParams } from "../interface/ebpf-params.ts";
+import { type EbpfParam, paramProblem, readParams } from "../interface/ebpf-params.ts";
 import { readMarkers } from "../interface/markers.ts";
 import { nodeAt, textAt } from "../interface/metadata-params.ts";
 import type { BpfObject } from "../object/object.ts";
@@ -15,7 +15,12 @@ export function checkMetadata(
   { yaml, hasWasm }: { readonly yaml: YamlNode | undefined; readonly hasWasm: boolean },
   problems: ProblemList,
 ): void {
-  for (const entry of entriesAt(yaml, "params", "ebpf")) checkParam(entry, object, problems);
+  const { params } = readParams(object, readMarkers(object).markers);
+  const constants = new Set(
+    object.variables.flatMap(({ name, section }) => (section.startsWith(".rodata") ? [name] : [])),
+  );
+  for (const entry of entriesAt(yaml, "params", "ebpf"))
+    checkParam(entry, { object, params, constants }, problems);
   if (!hasWasm) checkDatasources(object, yaml, problems);
 }
 
@@ -34,9 +39,16 @@ export function checkWithoutProgram(yaml: YamlNode | undefined, problems: Proble
   problems.error(`"params.ebpf" needs an eBPF program, and there is none`, { at: first.at });
 }
 
+/** An object, the parameters that it offers, and the names of its constants. */
+interface ParamsOf {
+  readonly object: BpfObject;
+  readonly params: readonly EbpfParam[];
+  readonly constants: ReadonlySet<string>;
+}
+
 function checkParam(
   { key: name, at, value }: YamlEntry,
-  object: BpfObject,
+  { object, params, constants }: ParamsOf,
   problems: ProblemList,
 ): void {
   const code = paramProblem(object, name);
@@ -49,14 +61,13 @@ function checkParam(
       "not-const": `the variable ${quoted} is not const volatile`,
       "not-volatile": `the variable ${quoted} is const, and not volatile`,
     }[code];
-    const near = code === "missing" ? suggest(name, variablesOf(object)) : [];
+    const like = code === "missing" ? near(name, constants) : [];
     problems.error(`${message}: Inspektor Gadget refuses to build it`, {
       at,
-      ...(near.length > 0 && { hint: `perhaps ${near.map(quoteForeign).join(" or ")} is meant` }),
+      ...(like.length > 0 && { hint: `perhaps ${like.map(quoteForeign).join(" or ")} is meant` }),
     });
     return;
   }
-  const { params } = readParams(object, readMarkers(object).markers);
   const param = params.find(({ variable }) => variable === name);
   if (param === undefined) {
     const hint = `write GADGET_PARAM(${name}); in the program`;
@@ -74,8 +85,10 @@ function checkParam(
   );
 }
 
-const variablesOf = ({ variables }: BpfObject) =>
-  variables.filter(({ section }) => section.startsWith(".rodata")).map(({ name }) => name);
+/** Names that look like `name`, where there are not so many that nobody would look for one. */
+function near(name: string, names: ReadonlySet<string>): readonly string[] {
+  return names.size > 500 ? [] : suggest(name, names);
+}
 
 /** `0x10` is 16, `1` is true. */
 function same(a: string, b: string): boolean {
@@ -111,8 +124,8 @@ function checkDatasources(
       !OF_OPERATORS.has(key.toLowerCase()) &&
       !(hasStats && key.toLowerCase().startsWith("ebpf"))
     ) {
-      const near = suggest(key, names);
-      const those = near.length > 0 ? near : names;
+      const like = near(key, new Set(names));
+      const those = like.length > 0 ? like : names.slice(0, 10);
       problems.warning(
         `the program has no datasource ${quoteForeign(key)}: what is said of it has no effect`,
         {
@@ -138,12 +151,12 @@ function checkField(
   const name = key.toLowerCase();
   if (known.names.has(name) || known.parents.some((parent) => name.startsWith(`${parent}.`)))
     return;
-  const near = suggest(key, known.names);
+  const like = near(key, known.names);
   problems.warning(
     `the datasource ${quoteForeign(of)} has no field ${quoteForeign(key)}: what is said of it has no effect`,
     {
       at,
-      ...(near.length > 0 && { hint: `perhaps ${near.map(quoteForeign).join(" or ")} is meant` }),
+      ...(like.length > 0 && { hint: `perhaps ${like.map(quoteForeign).join(" or ")} is meant` }),
     },
   );
 }

@@ -15,15 +15,22 @@ export interface GadgetProblem {
   readonly offset?: number;
 }
 
+/** The most that are kept: nobody reads more. */
+const MOST = 1000;
+
 /** Where the checks of one gadget put what they find. */
 export class ProblemList {
   readonly found: GadgetProblem[] = [];
 
   error(message: string, more: Omit<GadgetProblem, "level" | "message"> = {}): void {
-    this.found.push({ level: "error", message, ...more });
+    this.#add({ level: "error", message, ...more });
   }
 
   warning(message: string, more: Omit<GadgetProblem, "level" | "message"> = {}): void {
-    this.found.push({ level: "warning", message, ...more });
+    this.#add({ level: "warning", message, ...more });
+  }
+
+  #add(problem: GadgetProblem): void {
+    if (this.found.length < MOST) this.found.push(problem);
   }
 }

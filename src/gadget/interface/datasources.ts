@@ -2,6 +2,7 @@
 import { IngotError } from "../../base/error.ts";
 import type { Btf, BtfStruct } from "../object/format/btf.ts";
 import type { BpfMap } from "../object/maps.ts";
+import { named } from "../object/named.ts";
 import type { BpfObject } from "../object/object.ts";
 import { typeOf, typesNamed } from "../object/types.ts";
 import { type Field, fieldsOf } from "./fields.ts";
@@ -91,7 +92,7 @@ const EVENT_MAPS = new Set(["ringbuf", "perf_event_array"]);
 
 function readTracer({ maps, btf }: BpfObject, { parts }: Marker): ReturnType<Read> {
   const [, map = "", struct = ""] = parts;
-  const found = maps.find(({ name }) => name === map);
+  const found = named(maps, map);
   if (found === undefined) return { code: "map-missing", name: map };
   if (!EVENT_MAPS.has(found.typeName)) {
     const expected = "ringbuf or perf_event_array";
@@ -105,7 +106,7 @@ function readTracer({ maps, btf }: BpfObject, { parts }: Marker): ReturnType<Rea
 function readIterator(object: BpfObject, { parts }: Marker): ReturnType<Read> {
   const [, struct = "", ...programs] = parts;
   for (const name of programs) {
-    const program = object.programs.find((program) => program.name === name);
+    const program = named(object.programs, name);
     if (program === undefined) return { code: "program-missing", name };
     if (program.type !== "tracing" || !program.section.startsWith("iter/")) {
       return { code: "program-type", name, found: program.section, expected: "iter/…" };
@@ -118,7 +119,7 @@ function readIterator(object: BpfObject, { parts }: Marker): ReturnType<Read> {
 
 function readMapIterator({ maps, btf }: BpfObject, { parts }: Marker): ReturnType<Read> {
   const [, map = ""] = parts;
-  const found = maps.find(({ name }) => name === map);
+  const found = named(maps, map);
   if (found === undefined) return { code: "map-missing", name: map };
   if (found.typeName !== "hash") {
     return { code: "map-type", name: map, found: found.typeName, expected: "hash" };

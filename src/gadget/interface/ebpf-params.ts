@@ -1,5 +1,6 @@
 /** The parameters of an eBPF program: constants that the user may set before it is loaded. */
 import type { Btf, BtfVar, TypeId } from "../object/format/btf.ts";
+import { named } from "../object/named.ts";
 import type { BpfObject } from "../object/object.ts";
 import { resolveType, typedefsOf, typeOf, typesNamed } from "../object/types.ts";
 import { simpleKind } from "./fields.ts";
@@ -90,8 +91,11 @@ export function readParams(
 function paramOf({ btf, variables }: BpfObject, variable: BtfVar): EbpfParam {
   const { name } = variable;
   const known = wellKnownKey(btf!, variable);
-  const there = variables.find((it) => it.name === name && it.section.startsWith(".rodata"));
-  const value = there?.initial && defaultOf(btf!, variable.type, there.initial);
+  const there = named(variables, name);
+  const value =
+    there?.initial !== undefined && there.section.startsWith(".rodata")
+      ? defaultOf(btf!, variable.type, there.initial)
+      : undefined;
   return {
     variable: name,
     key: known ?? name,

@@ -24,27 +24,36 @@ export interface Field {
 /** Structs within each other; and fields of one struct in all. More than anyone has; a struct that holds itself has no end. */
 const DEEPEST = 16;
 const MOST = 4096;
+const MOST_MEMBERS = 1 << 17;
 
 /**
  * The fields of `struct`, in the order of its members: those of a struct within follow it. Left out is what is not shown at run time:
  * members that begin with `__`, pointers, functions, empty arrays, arrays of arrays, integers of more than 64 bits, and structs behind a typedef.
  */
-export function fieldsOf(btf: Btf, struct: BtfStruct): Field[] {
+export function fieldsOf(btf: Btf, struct: BtfStruct): readonly Field[] {
+  const known = read.get(struct);
+  if (known !== undefined) return known;
   const fields: Field[] = [];
-  addFields(btf, struct, { prefix: "", offset: 0, depth: 0 }, fields);
+  addFields(btf, struct, { prefix: "", offset: 0, depth: 0, seen: { members: 0 } }, fields);
+  read.set(struct, fields);
   return fields;
 }
+
+/** Several datasources may have one struct. */
+const read = new WeakMap<BtfStruct, readonly Field[]>();
 
 interface Place {
   readonly prefix: string;
   readonly offset: number;
   readonly depth: number;
+  /** How many members were looked at, in all. */
+  readonly seen: { members: number };
 }
 
 function addFields(btf: Btf, struct: BtfStruct, place: Place, fields: Field[]): void {
   if (place.depth > DEEPEST) return;
   for (const { name: own, type: id, bitOffset } of struct.members) {
-    if (fields.length >= MOST) return;
+    if (fields.length >= MOST || place.seen.members++ > MOST_MEMBERS) return;
     if (own.startsWith("__")) continue;
     const name = `${place.prefix}${own}`;
     const offset = place.offset + Math.floor(bitOffset / 8);
@@ -59,7 +68,12 @@ function addFields(btf: Btf, struct: BtfStruct, place: Place, fields: Field[]): 
       isEnum: resolveType(btf, id).kind === "enum",
     });
     if (!isStruct) continue;
-    addFields(btf, direct, { prefix: `${name}.`, offset, depth: place.depth + 1 }, fields);
+    addFields(
+      btf,
+      direct,
+      { ...place, prefix: `${name}.`, offset, depth: place.depth + 1 },
+      fields,
+    );
   }
 }
 

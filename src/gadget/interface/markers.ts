@@ -2,6 +2,7 @@
  * What a program says to Inspektor Gadget: its macros (GADGET_TRACER and the like) leave global variables of type `const void *`
  * that are never used, and whose names say everything, in parts between three underscores.
  */
+import { IngotError } from "../../base/error.ts";
 import type { BpfObject } from "../object/object.ts";
 import { typeOf } from "../object/types.ts";
 
@@ -71,7 +72,10 @@ export interface MarkerProblem {
   readonly expected?: string;
 }
 
-/** The markers of an object, in the order of its types, and what looks like one and is none. */
+/** More than all gadgets have together. */
+const MOST = 1000;
+
+/** The markers of an object, in the order of its types, and what looks like one and is none. @throws too-large */
 export function readMarkers({ btf }: BpfObject): {
   readonly markers: readonly Marker[];
   readonly problems: readonly MarkerProblem[];
@@ -82,6 +86,10 @@ export function readMarkers({ btf }: BpfObject): {
     if (variable.kind !== "var" || !variable.name.startsWith("gadget_")) continue;
     const found = KINDS.find(({ prefix }) => variable.name.startsWith(prefix));
     if (found === undefined) continue;
+    if (markers.length + problems.length >= MOST) {
+      const what = "the object with so many declarations: the one named";
+      throw new IngotError("too-large", { what, at: variable.name, limit: MOST, unit: "of them" });
+    }
     const { kind, prefix, least, most, form, deprecated = false } = found;
     const refuse = (code: MarkerProblem["code"], expected?: string) =>
       problems.push({ kind, variable: variable.name, code, ...(expected && { expected }) });

@@ -58,6 +58,11 @@ export function readMaps(
     for (const { type } of datasec.variables) {
       const variable = typeOf(btf, type);
       if (variable.kind !== "var") continue;
+      if (maps.length >= MOST_MAPS) {
+        const message = `it has more than ${MOST_MAPS} maps`;
+        problems.push({ code: "map-definition", section: ".maps", message });
+        return { maps, problems };
+      }
       const report = (code: ObjectProblem["code"], message: string) =>
         problems.push({ code, section: ".maps", symbol: variable.name, message });
       const symbol = own.get(variable.name);
@@ -81,6 +86,9 @@ function readMap(btf: Btf, variable: BtfVar, report: (why: string) => void): Bpf
   if (type.kind !== "struct") report("it is not a struct");
   return mapOf(btf, variable.name, type.kind === "struct" ? type : undefined, report, 0);
 }
+
+/** More than anyone loads. */
+const MOST_MAPS = 4096;
 
 /** There are ten; many maps may share one definition, which is read again for each. */
 const MOST_FIELDS = 32;

@@ -1,6 +1,6 @@
 /** An eBPF object: all that a loader of gadgets, or a person, asks of it. */
 import { type Btf, readBtf } from "./format/btf.ts";
-import { type BtfExt, readBtfExt } from "./format/btf-ext.ts";
+import { type BtfExt, type LineInfo, readBtfExt } from "./format/btf-ext.ts";
 import { type ElfFile, type ElfSection, readElf } from "./format/elf.ts";
 import { refuser } from "./format/refuse.ts";
 import { type BpfFunction, readFunctions, type UndefinedReference } from "./functions.ts";
@@ -97,12 +97,32 @@ export function sourceLine(
   section: string,
   offset: number,
 ): { file: string; line: number; column: number } | undefined {
-  let best: { file: string; line: number; column: number; offset: number } | undefined;
-  for (const line of btfExt?.lines ?? []) {
-    if (line.section !== section || line.offset > offset) continue;
-    if (best === undefined || line.offset >= best.offset) best = line;
+  const lines = (btfExt && linesOf(btfExt).get(section)) ?? [];
+  let [low, high] = [0, lines.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (lines[middle]!.offset <= offset) low = middle + 1;
+    else high = middle;
   }
+  const best = lines[low - 1];
   return best && { file: best.file, line: best.line, column: best.column };
+}
+
+const sortedLines = new WeakMap<BtfExt, ReadonlyMap<string, readonly LineInfo[]>>();
+
+/** The lines of each section, by their place. */
+function linesOf(btfExt: BtfExt): ReadonlyMap<string, readonly LineInfo[]> {
+  const known = sortedLines.get(btfExt);
+  if (known !== undefined) return known;
+  const bySection = new Map<string, LineInfo[]>();
+  for (const line of btfExt.lines) {
+    const lines = bySection.get(line.section);
+    if (lines === undefined) bySection.set(line.section, [line]);
+    else lines.push(line);
+  }
+  for (const lines of bySection.values()) lines.sort((a, b) => a.offset - b.offset);
+  sortedLines.set(btfExt, bySection);
+  return bySection;
 }
 
 function programsOf(functions: readonly BpfFunction[]) {

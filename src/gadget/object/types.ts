@@ -19,9 +19,22 @@ export function typesNamed<K extends BtfType["kind"]>(
   name: string,
   kind: K,
 ): readonly WithKind<BtfType, K>[] {
-  const found = byName.get(name) ?? [];
-  return found.filter((type): type is WithKind<BtfType, K> & BtfType => type.kind === kind);
+  const same = byName.get(name) ?? [];
+  let known = kinds.get(same);
+  if (known === undefined) {
+    known = new Map();
+    kinds.set(same, known);
+  }
+  let found = known.get(kind);
+  if (found === undefined) {
+    found = same.filter((type) => type.kind === kind);
+    known.set(kind, found);
+  }
+  return found as readonly WithKind<BtfType, K>[];
 }
+
+/** The types of one name by their kinds, as far as somebody has asked: they may be many, and be asked for often. */
+const kinds = new WeakMap<readonly BtfType[], Map<BtfType["kind"], readonly BtfType[]>>();
 
 /** `id` behind all qualifiers, and behind typedefs unless `keep` says so; void where they go round in circles. */
 export function resolveType(btf: Btf, id: TypeId, keep?: "typedefs"): BtfType {

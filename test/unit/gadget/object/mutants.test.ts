@@ -1,24 +1,43 @@
 /** Objects from nobody's compiler are read or refused, in bounded time: INGOT_MUTANTS sets how many are tried. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { utf8 } from "../../../../src/base/bytes.ts";
 import { isIngotError } from "../../../../src/base/error.ts";
+import { checkGadget } from "../../../../src/gadget/check/check.ts";
+import { describeGadget } from "../../../../src/gadget/interface/describe.ts";
+import { normalizeObject } from "../../../../src/gadget/object/normal-form.ts";
 import { readObject, sourceLine } from "../../../../src/gadget/object/object.ts";
 import { spellType, typedefsOf, typeSize } from "../../../../src/gadget/object/types.ts";
+import { digestOf } from "../../../../src/oci/digest.ts";
 import { chance, mutate } from "../../../support/gadget/mutate.ts";
-import { compileObject, HEAD, installed, RICH } from "../../../support/gadget/sources.ts";
+import { compileObject, HEAD, installed, OFFERS, RICH } from "../../../support/gadget/sources.ts";
 import { testWith } from "../../../support/process/needs.ts";
 
 const COUNT = Number(process.env.INGOT_MUTANTS ?? 600);
 
-/** Reads it and asks all there is to ask. Returns whether it could be read; throws what is no refusal. */
-function readAll(bytes: Uint8Array): boolean {
-  let object: ReturnType<typeof readObject>;
+const YAML = {
+  ...{ digest: digestOf(new Uint8Array()), platforms: [] },
+  bytes: utf8(
+    "name: x\ndatasources: {open: {fields: {pid: {}}}}\nparams: {ebpf: {limit: {key: limit}}}\n",
+  ),
+};
+
+/** Undefined where it is refused; throws what is no refusal. */
+function orRefused<T>(act: () => T): T | undefined {
   try {
-    object = readObject(bytes, "mutant");
+    return act();
   } catch (error) {
-    if (isIngotError(error, "malformed")) return false;
+    if (isIngotError(error, "malformed") || isIngotError(error, "too-large")) return undefined;
     throw error;
   }
+}
+
+/** Reads it and asks all there is to ask. Returns whether it could be read; throws what is no refusal. */
+function readAll(bytes: Uint8Array): boolean {
+  const normal = orRefused(() => normalizeObject(bytes, "mutant"));
+  if (normal !== undefined) assert.equal(normal.length, bytes.length);
+  const object = orRefused(() => readObject(bytes, "mutant"));
+  if (object === undefined) return false;
   const { btf } = object;
   if (btf === undefined) return true;
   for (const { id } of btf.types) {
@@ -27,12 +46,23 @@ function readAll(bytes: Uint8Array): boolean {
     typedefsOf(btf, id);
   }
   for (const { section, offset } of object.functions) sourceLine(object, section, offset);
+  const blob = { digest: digestOf(bytes), platforms: ["linux/amd64"], bytes };
+  const described = describeGadget({ metadata: [YAML], ebpf: [blob], wasm: [] });
+  assert.equal(described.ebpf.length + described.failures.length, 1);
+  orRefused(() =>
+    checkGadget({
+      ebpf: new Map([["amd64", bytes]]),
+      ...{ source: "program.bpf.c", wasm: undefined },
+      metadata: { name: "gadget.yaml", bytes: YAML.bytes },
+    }),
+  );
   return true;
 }
 
 testWith(["clang-14", "llvm-strip-14"], `${COUNT} mutants of objects are read or refused`, () => {
   const originals = installed().flatMap((compiler) => [
     compileObject(RICH, compiler),
+    compileObject(OFFERS, compiler),
     compileObject(`${HEAD}SEC("xdp") int pass(void *ctx) { return 2; }`, compiler),
     compileObject(RICH, compiler, { keepDebug: true }),
   ]);
