@@ -1,14 +1,8 @@
 import { verifyVolume } from "../../archive/volumes/check.ts";
 import { IngotError } from "../../base/error.ts";
 import { stat } from "../../base/fs/file.ts";
-import type { VerifyReport } from "../../image/findings.ts";
-import type { Platform } from "../../oci/platform.ts";
-import { openSources, parseSource } from "../../source/source.ts";
-import type { FolderStore } from "../../store/folder-store.ts";
-import type { ReadStore } from "../../store/store.ts";
+import { parseSource } from "../../source/source.ts";
 import { openBaseStores } from "../../transfer/delta-bases.ts";
-import type { TrustJudge } from "../../trust/verdict.ts";
-import { verifyArchive, verifyImage, verifyLayout } from "../../verify/verify.ts";
 import { type Context, defineCommand, type ExitCode } from "../args/define-command.ts";
 import { describeError, findingJson, formatFinding } from "../output/error-messages.ts";
 import type { JsonAnswer } from "../output/reporter.ts";
@@ -34,7 +28,14 @@ import {
   trustJson,
 } from "../shared/trust-flags.ts";
 import { codeOf, printVerdict, reportPartial, unsaid, VERDICTS } from "../shared/verdict.ts";
-import { archiveOf, groupVolumes, type VerifyTarget } from "../shared/volume-args.ts";
+import {
+  isRemoteText,
+  isStream,
+  READING,
+  type VerifyAsked,
+  verifySource,
+} from "../shared/verify-source.ts";
+import { groupVolumes, type VerifyTarget } from "../shared/volume-args.ts";
 
 export const verifyCommand = defineCommand({
   name: "verify",
@@ -45,7 +46,7 @@ export const verifyCommand = defineCommand({
       required: true,
       multiple: true,
       description:
-        "archives (- is stdin), lists of volumes, volumes, layouts, oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], names in the store",
+        "archives (- is stdin), lists of volumes, volumes, layouts, oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], docker://REF, names in the store",
     },
     layers: {
       type: "boolean",
@@ -66,6 +67,7 @@ export const verifyCommand = defineCommand({
         "deltas: prove what they leave out where it is, in an archive, a layout or the store",
     },
     ...TRUST,
+    ...READING,
     jobs: JOBS,
   },
   notes: [
@@ -82,6 +84,10 @@ export const verifyCommand = defineCommand({
       does: "from a pipe, to the byte, for a program",
     },
     { line: "ingot verify trace:v1 oci:/srv/layout", does: "a stored image and a layout" },
+    {
+      line: "ingot verify docker://ghcr.io/me/app:v1 --key me.pub",
+      does: "an image of a registry",
+    },
     { line: "ingot verify big.tar.volumes.json", does: "an archive in volumes" },
     { line: "ingot verify /media/a/big.tar.002", does: "one volume alone, by the list beside it" },
     {
@@ -119,7 +125,7 @@ export const verifyCommand = defineCommand({
     const foreign = words["allow-missing-foreign"];
     const { repository } = words;
     const asking = { layers, canonical, bases, platforms, foreign, repository };
-    const how = { ...asking, trust, threads, openStore };
+    const how = { ...asking, trust, threads, openStore, words };
     let worst: ExitCode = 0;
     const documents: JsonAnswer[] = [];
     for (const one of asked) {
@@ -134,11 +140,12 @@ export const verifyCommand = defineCommand({
 
 /** @throws usage for what the flag cannot be asked of; whether it is there at all is found out later */
 function mustBeArchive(text: string, flag: string): void {
-  const isFile = isStream(text) || stat(text)?.kind === "file";
-  const source = isFile || /\.(?:tar|oci)$/.test(text) ? undefined : parseSource(text);
-  if (source === undefined || (source.kind === "archive" && source.reference === undefined)) return;
+  const isFile = isStream(text) || stat(text)?.kind === "file" || /\.(?:tar|oci)$/.test(text);
+  const isRemote = !isFile && isRemoteText(text);
+  const source = isFile || isRemote ? undefined : parseSource(text);
+  if (source === undefined ? !isRemote : source.kind === "archive" && !source.reference) return;
   throw new IngotError("usage", {
-    message: `${flag} is about archives, and ${JSON.stringify(text)} is ${source.kind === "layout" ? "a layout" : "an image"}`,
+    message: `${flag} is about archives, and ${JSON.stringify(text)} is ${source?.kind === "layout" ? "a layout" : "an image"}`,
     hint: "leave it out, or name the archive alone",
   });
 }
@@ -153,34 +160,17 @@ function mustBeAsked(text: string, flags: Readonly<Record<string, boolean>>): vo
   });
 }
 
-/** Whether `text` is standard input, a pipe (as in `<(…)`) or a device: an archive that is read once, front to back. */
-function isStream(text: string): boolean {
-  return text === "-" || stat(text)?.kind === "other";
-}
-
-interface Options {
-  readonly layers: boolean;
-  readonly platforms: readonly Platform[];
-  readonly foreign: boolean;
-  readonly repository: string | undefined;
-  readonly canonical: boolean;
-  readonly bases: readonly ReadStore[];
-  readonly trust: TrustJudge | undefined;
-  readonly threads: number;
-  readonly openStore: () => FolderStore;
-}
-
 /** The verdict on one source. A single fault does not hide the verdicts on the others. */
 async function judge(
   judged: VerifyTarget,
-  options: Options,
+  options: VerifyAsked,
   context: Context,
 ): Promise<{ code: ExitCode; document: JsonAnswer }> {
   const { reporter } = context;
   const source = judged.text;
   try {
     if (judged.kind === "volume") return await judgeVolume(judged, options, context);
-    const report = await prove(judged, options, context);
+    const report = await verifySource(judged, options, context);
     const code = codeOf(report);
     const ok = code === 0;
     printVerdict(report, VERDICTS[code], source, context);
@@ -234,7 +224,7 @@ async function judge(
 /** The verdict on one volume alone. */
 async function judgeVolume(
   { text: source, path }: VerifyTarget & { readonly kind: "volume" },
-  { threads }: Options,
+  { threads }: VerifyAsked,
   context: Context,
 ): Promise<{ code: ExitCode; document: JsonAnswer }> {
   const total = stat(path)?.size;
@@ -260,34 +250,4 @@ async function judgeVolume(
       findings: findings.map((found) => ({ ...findingJson(found), level: found.level })),
     },
   };
-}
-
-async function prove(
-  judged: VerifyTarget,
-  { layers, platforms, foreign, repository, canonical, bases, trust, threads, openStore }: Options,
-  context: Context,
-): Promise<VerifyReport> {
-  const { text } = judged;
-  const label = `verify ${text}`;
-  const how = { layers, platforms, foreign, repository, trust };
-  const archive = async (...files: readonly [string, ...string[]]) => {
-    const { source, total } = await archiveOf(files, context, threads);
-    return withProgress(context, { label, total, threads }, (working) =>
-      verifyArchive(source, { ...how, canonical, bases }, working),
-    );
-  };
-  if (judged.kind === "volumes") return archive(...judged.files);
-  if (isStream(text)) return archive(text);
-  const source = parseSource(text);
-  if (source.kind === "archive" && source.reference === undefined) return archive(source.path);
-  const { reference } = source;
-  if (source.kind === "layout" && reference === undefined) {
-    if (stat(source.path) === undefined)
-      throw new IngotError("not-found", { what: "the image layout", at: source.path });
-    return withProgress(context, { label, threads }, (working) =>
-      verifyLayout(source.path, working, how),
-    );
-  }
-  const [image] = await openSources(text, openStore, { repository });
-  return withProgress(context, { label, threads }, (working) => verifyImage(image!, working, how));
 }

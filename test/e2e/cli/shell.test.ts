@@ -83,7 +83,7 @@ describe("completion", () => {
         "ingot list --st": ["--store"],
         "ingot login --st": [],
         "ingot completion --st": [],
-        "ingot verify --ca": ["--canonical"],
+        "ingot verify --can": ["--canonical"],
         "ingot --json build --so": ["--source-date-epoch"],
         "ingot build --store list --tim": ["--timestamps"],
         "ingot completion ": ["bash", "fish", "zsh"],

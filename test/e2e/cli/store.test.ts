@@ -199,7 +199,7 @@ describe("build", () => {
     assert.equal(code, 0);
     assert.deepEqual(Object.keys(document), [
       ...["images", "digest", "mediaType", "size", "created"],
-      ...["manifests", "blobs", "output", "warnings"],
+      ...["manifests", "blobs", "btf", "output", "warnings"],
     ]);
     assert.equal(document.created, "1970-01-02T00:00:00Z");
     assert.deepEqual(document.images[0].digest, document.digest);
