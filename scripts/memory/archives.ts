@@ -16,6 +16,8 @@ export interface ArchiveCase {
   readonly layers?: boolean;
   /** Whether to compress it as a whole, with a window of 128 MiB. */
   readonly zstd?: boolean;
+  /** Whether its headers are those that export writes: then all of it is compared with what export writes. */
+  readonly own?: boolean;
 }
 
 const EMPTY_LAYER = Buffer.alloc(1024);
@@ -173,6 +175,13 @@ export const ARCHIVES: Readonly<Record<string, ArchiveCase>> = {
       for (let i = 0; i < 262_000; i++) tar.blob(String(i));
       small(tar);
     },
+  },
+  "262,000 small blobs, headers of our own": {
+    make: (tar) => {
+      for (let i = 0; i < 262_000; i++) tar.blob(String(i));
+      small(tar);
+    },
+    own: true,
   },
   "262,000 small blobs of JSON": {
     make: (tar) => {
@@ -341,8 +350,8 @@ function framesOf(count: number): string {
 }
 
 /** Makes the archive of a case. */
-export function makeArchive({ make, zstd = false }: ArchiveCase, path: string): void {
-  const tar = new Tar(path);
+export function makeArchive({ make, zstd = false, own = false }: ArchiveCase, path: string): void {
+  const tar = new Tar(path, own);
   make(tar);
   tar.end();
   if (!zstd) return;

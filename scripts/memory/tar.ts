@@ -8,13 +8,17 @@ export class Tar {
   #pieces: Uint8Array[] = [];
   #waiting = 0;
 
-  constructor(path: string) {
+  readonly #checksum: string;
+
+  /** @param own whether headers are those that export writes */
+  constructor(path: string, own = false) {
     this.#file = fs.openSync(path, "w");
+    this.#checksum = own ? " \0" : "\0 ";
   }
 
   member(name: string, body: string | Uint8Array, type = "0"): void {
     const bytes = Buffer.from(body as string);
-    this.#add(header(name, bytes.length, type));
+    this.#add(header(name, bytes.length, type, this.#checksum));
     this.#add(bytes);
     this.#add(Buffer.alloc(-bytes.length & 511));
   }
@@ -48,7 +52,7 @@ export class Tar {
 export const sha256 = (body: string | Uint8Array): string =>
   createHash("sha256").update(body).digest("hex");
 
-function header(name: string, size: number, type: string): Uint8Array {
+function header(name: string, size: number, type: string, end: string): Uint8Array {
   const block = Buffer.alloc(512);
   const put = (text: string, at: number) => block.write(text, at, "latin1");
   put(name, 0);
@@ -63,7 +67,7 @@ function header(name: string, size: number, type: string): Uint8Array {
   put("000000 \0", 329);
   put("000000 \0", 337);
   const sum = block.reduce((all, byte) => all + byte, 0);
-  put(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  put(`${sum.toString(8).padStart(6, "0")}${end}`, 148);
   return block;
 }
 

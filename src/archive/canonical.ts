@@ -55,7 +55,7 @@ export async function checkCanonical(
     const found = compare(expected, inventory, i);
     if (found !== undefined) return [found];
   }
-  const surplus = inventory.members[members.length];
+  const surplus = inventory.members.at(members.length);
   if (surplus !== undefined)
     return [deviation(surplus.name, "a member that export does not write")];
   const fill = inventory.end?.fill ?? 0;
@@ -77,7 +77,7 @@ function isComplete(name: string): boolean {
 
 /** Member number `i` against the one that export would write. */
 function compare(expected: Member, inventory: ScannedArchive, i: number): Finding | undefined {
-  const actual = inventory.members[i];
+  const actual = inventory.members.at(i);
   if (actual === undefined) return deviation(expected.name, "it is missing");
   if (actual.name !== expected.name)
     return deviation(actual.name, `it stands where export writes ${expected.name}`);

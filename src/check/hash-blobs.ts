@@ -19,6 +19,9 @@ import type { ScannedArchive, ScannedBlob } from "./inventory.ts";
 /** What goes through the hands for one blob, however short. Bytes. */
 const EACH = 512;
 
+/** So many blobs are handed out at once: what is said of each on its way takes several times what is kept of it. */
+const AT_ONCE = 16_384;
+
 type Item = { readonly digest: Digest; readonly held: ScannedBlob; readonly content: FileExtent };
 
 /**
@@ -31,20 +34,43 @@ export async function hashAll(
   working: JobContext,
   layers = false,
 ): Promise<void> {
-  const blobs = [...digests].map((digest) => ({ digest, held: inventory.blobs.get(digest) }));
-  const copies = [...inventory.copies.values()];
-  inventory.copies.clear();
-  const items = [...blobs, ...copies].flatMap(({ digest, held }): Item[] => {
+  let items: Item[] = [];
+  for (const item of unread(inventory, digests)) {
+    items.push(item);
+    if (items.length < AT_ONCE) continue;
+    await hashSome(inventory, items, working, layers);
+    items = [];
+  }
+  await hashSome(inventory, items, working, layers);
+}
+
+/** What of the blobs and the copies is to be read; of the copies nothing is left afterwards. */
+function* unread(inventory: ScannedArchive, digests: Iterable<Digest>): Generator<Item> {
+  const one = (digest: Digest, held: ScannedBlob | undefined): Item | undefined => {
     const content = held?.content;
-    if (
-      held === undefined ||
-      content === undefined ||
-      content instanceof Uint8Array ||
-      isAbsent(content)
-    )
-      return [];
-    return held.inside?.inflated === undefined ? [{ digest, held, content }] : [];
-  });
+    const isHere = content !== undefined && !(content instanceof Uint8Array) && !isAbsent(content);
+    return isHere && held?.inside?.inflated === undefined
+      ? { digest, held: held!, content }
+      : undefined;
+  };
+  for (const digest of digests) {
+    const item = one(digest, inventory.blobs.get(digest));
+    if (item !== undefined) yield item;
+  }
+  for (const { digest, held } of inventory.copies.values()) {
+    const item = one(digest, held);
+    if (item !== undefined) yield item;
+  }
+  inventory.copies.clear();
+}
+
+async function hashSome(
+  inventory: ScannedArchive,
+  items: readonly Item[],
+  working: JobContext,
+  layers: boolean,
+): Promise<void> {
+  if (items.length === 0) return;
   const groups = batches(items, ({ content }) => content.size);
   const kind = layers ? "inflate" : "check";
   const tasks = groups.map((group): CheckTask | InflateTask => ({
@@ -79,8 +105,8 @@ export function checkClaims(inventory: ScannedArchive, claims: Iterable<Claim>):
   return [...claims].flatMap((claim) => {
     const { layer, diffID, config } = claim;
     const { inside } = inventory.blobs.get(layer) ?? {};
-    const inflated = inside?.inflated;
-    if (inside === undefined || inflated === undefined || isEncrypted(claim.mediaType)) return [];
+    if (inside?.inflated === undefined || isEncrypted(claim.mediaType)) return [];
+    const inflated = inside.inflated === "same" ? { diffID: layer } : inside.inflated;
     const mislabelled = checkType(claim, inside);
     if ("fault" in inflated)
       return [...mislabelled, { ...toFinding(deserializeError(inflated.fault)), at: layer }];

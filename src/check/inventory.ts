@@ -17,6 +17,7 @@ import { type AbsentBlob, type Content, readBytes, sizeOf } from "../store/conte
 import type { ReadStore } from "../store/store.ts";
 import type { ArchiveEnd, TarMember } from "../tar/canonical/scan.ts";
 import { cleanName } from "../tar/member-name.ts";
+import { MemberList } from "./member-list.ts";
 
 /** A blob as it was met: under its name's digest. `content` is undefined when it passed by and was not kept. */
 export interface ScannedBlob {
@@ -50,8 +51,7 @@ export class ScannedArchive implements ReadStore {
   readonly strays = new Map<string, UnnamedFile>();
   readonly links = new Map<string, Link>();
   readonly findings: Findings;
-  /** The members in their order, up to the first that export would write otherwise: what `--canonical` compares. */
-  readonly members: Pick<TarMember, "name" | "size" | "deviation">[] = [];
+  readonly members = new MemberList();
   end: ArchiveEnd | undefined;
   /** Whether it came from a stream that ended before the archive did. */
   brokeOff = false;
@@ -99,10 +99,10 @@ export class ScannedArchive implements ReadStore {
    * @returns what it is: a blob, one of the layout's files, another file, one of those once more, or undefined for what is passed over
    */
   admit(member: TarMember): Digest | LayoutFile | UnnamedFileName | Again | undefined {
-    if (this.members.at(-1)?.deviation === undefined)
-      this.members.push({ name: member.name, size: member.size, deviation: member.deviation });
     const { type } = member;
     const name = cleanName(member.name);
+    const digest = name === undefined ? undefined : digestAt(name);
+    this.members.add(member, digest);
     if (name === undefined)
       return this.#find(
         finding(
@@ -125,7 +125,6 @@ export class ScannedArchive implements ReadStore {
       return this.#link(name, { type, target: targetOf(name, member) });
     if (type !== "file")
       return this.#find(finding("unsafe-member", name, `it is ${MEMBER_NOUNS[type]}, not a file`));
-    const digest = digestAt(name);
     if (this.#folders.has(name) || this.links.has(name)) return this.#twice(name);
     if (digest !== undefined) return this.blobs.has(digest) ? new Again(name, digest) : digest;
     if (isLayoutFile(name)) return this.files.has(name) ? new Again(name, name) : name;
@@ -217,9 +216,7 @@ export class ScannedArchive implements ReadStore {
 
   /** Whether this is a layout and every header is byte for byte one that export writes: then nothing else wrote the archive. */
   get isOwn(): boolean {
-    return (
-      !this.isDocker && this.members.length > 0 && this.members.at(-1)?.deviation === undefined
-    );
+    return !this.isDocker && this.members.isOwn;
   }
 
   /** Notes how the archive ended. */

@@ -26,9 +26,7 @@ import { headerWriter } from "../tar/header.ts";
 import { FileInput, type Input, StreamInput } from "../tar/input.ts";
 import { checkDigest } from "./check-digest.ts";
 import { ScannedArchive, type ScannedBlob } from "./inventory.ts";
-
-/** JSON of a stream is kept until its index comes, which is last: at most this much. Bytes. */
-export const KEPT_LIMIT = 64 * 1024 * 1024;
+import { KeptJson } from "./kept-json.ts";
 
 /** Reads the headers of an archive in a file; of the bodies, nothing. What is wrong with its form is in the findings. */
 export async function scanFile(path: string): Promise<ScannedArchive> {
@@ -91,7 +89,7 @@ export async function scanStream(
 ): Promise<ScannedArchive> {
   const inventory = new ScannedArchive(at);
   const input = new StreamInput(bytes, at);
-  const allowance = { left: KEPT_LIMIT };
+  const kept = new KeptJson(at);
   try {
     await gather(
       input,
@@ -102,7 +100,7 @@ export async function scanStream(
           if (inventory.isLayout) return undefined;
           const take = passing.takeStray?.(size);
           const how = { ...passing, take, layers: true, spare: true };
-          const passed = await pass(input, member, how, allowance);
+          const passed = await pass(input, member, how, kept);
           inventory.strays.set(what.name, { size, ...passed });
           return undefined;
         }
@@ -121,7 +119,7 @@ export async function scanStream(
           return { content: body };
         }
         const take = passing.take?.(what, size);
-        const { digest, ...passed } = await pass(input, member, { ...passing, take }, allowance);
+        const { digest, ...passed } = await pass(input, member, { ...passing, take }, kept);
         inventory.bytes += size;
         inventory.findings.push(...checkDigest(what, digest));
         return passed;
@@ -176,7 +174,7 @@ async function pass(
   input: StreamInput,
   { name, size }: TarMember,
   { tally, take, layers = false, spare = false }: Way,
-  allowance: { left: number },
+  kept: KeptJson,
 ): Promise<Passed> {
   const hash = new Sha256();
   const inflater = new Inflater(name, layers ? windowsOf(tally, { waits: false }) : undefined);
@@ -193,7 +191,7 @@ async function pass(
       isJson ??= size <= MANIFEST_LIMIT ? startsJson(piece) : false;
       if (isJson === false) body = undefined;
       else {
-        body ??= new Uint8Array(size);
+        body ??= kept.gather(size);
         body.set(piece, passed);
       }
       await inflater.write(piece);
@@ -202,18 +200,10 @@ async function pass(
     const digest: Digest = `sha256:${hash.hex()}`;
     take?.end(digest);
     if (passed < size) throw cutBody(name, size, passed, input.at);
-    const inside = await inflater.end(digest);
-    if (isJson !== true || (spare && size > allowance.left))
+    const inside = await inflater.end();
+    if (isJson !== true || body === undefined || (spare && !kept.hasRoom(size)))
       return { digest, content: undefined, inside };
-    allowance.left -= size;
-    if (allowance.left < 0)
-      throw new IngotError("too-large", {
-        what: "the JSON in a stream",
-        at: input.at,
-        actual: KEPT_LIMIT - allowance.left,
-        limit: KEPT_LIMIT,
-      });
-    return { digest, content: body, inside };
+    return { digest, content: kept.keep(body), inside };
   } finally {
     await inflater.drop();
   }

@@ -12,6 +12,8 @@ export type { Dockerfile, Stage } from "./syntax/instruction.ts";
 
 /** The longest Dockerfile that is read. Bytes. */
 export const DOCKERFILE_LIMIT = 4 * 1024 * 1024;
+/** The most stages: each may be needed to the end, with all its files. */
+export const STAGES_LIMIT = 10_000;
 
 /**
  * Reads a Dockerfile. Here-documents, `# escape`, flags, continued lines and JSON forms are read as BuildKit reads
@@ -36,6 +38,13 @@ export function parseDockerfile(bytes: Uint8Array, file: string): Dockerfile {
     if (splitInstruction({ text: line.text, at: 0 }, token).name.text.toUpperCase() === "FROM") {
       const from = readFrom(line, token, report);
       stages.push({ ...from, instructions: [] });
+      if (stages.length > STAGES_LIMIT)
+        throw new IngotError("too-large", {
+          what: "the Dockerfile",
+          at: file,
+          limit: STAGES_LIMIT,
+          unit: "stages",
+        });
       continue;
     }
     const instruction = readInstruction(line, token, report);

@@ -68,12 +68,17 @@ export const unchecked = (at: string, message: string): Finding => ({
 /** As many findings as one report lists: a hostile archive could have millions. */
 export const FINDING_LIMIT = 1000;
 
-/** Findings, the first FINDING_LIMIT of them; of the rest, only that there are more. */
+/**
+ * Findings, the first FINDING_LIMIT of them, and as many notes; of the rest, only that there are more. Notes alone are no reason for a
+ * no, however many there are, and take no place from what is.
+ */
 export class Findings implements Iterable<Finding> {
   readonly #at: string;
   readonly #listed: Finding[] = [];
+  #notes = 0;
   #first: readonly Finding[] = [];
   #more: Finding | undefined;
+  #moreNotes: Finding | undefined;
 
   /** @param at what they are about */
   constructor(at: string) {
@@ -82,7 +87,8 @@ export class Findings implements Iterable<Finding> {
 
   push(...found: readonly Finding[]): void {
     for (const one of found) {
-      if (this.#listed.length < FINDING_LIMIT) this.#listed.push(one);
+      if (one.level === "note") this.#note(one);
+      else if (this.#listed.length - this.#notes < FINDING_LIMIT) this.#listed.push(one);
       else
         this.#more ??= finding(
           "malformed",
@@ -90,6 +96,23 @@ export class Findings implements Iterable<Finding> {
           `it has more than ${FINDING_LIMIT} findings; the rest is not listed`,
         );
     }
+  }
+
+  #note(one: Finding): void {
+    if (this.hasRoomForNotes) {
+      this.#notes++;
+      this.#listed.push(one);
+    } else
+      this.#moreNotes ??= note(
+        one.code,
+        this.#at,
+        `there are more than ${FINDING_LIMIT} notes; the rest is not listed`,
+      );
+  }
+
+  /** Whether one more note would be listed. */
+  get hasRoomForNotes(): boolean {
+    return this.#notes < FINDING_LIMIT;
   }
 
   /** The same of any number: it stops where there is no sense in looking further. */
@@ -114,6 +137,7 @@ export class Findings implements Iterable<Finding> {
     yield* this.#first;
     yield* this.#listed;
     if (this.#more !== undefined) yield this.#more;
+    if (this.#moreNotes !== undefined) yield this.#moreNotes;
   }
 }
 

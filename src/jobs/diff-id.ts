@@ -25,8 +25,11 @@ export interface Inside {
   readonly compression: Compression | undefined;
   /** The same, also of formats that are not decompressed. */
   readonly format?: string | undefined;
-  readonly inflated?: Inflated | undefined;
+  readonly inflated?: Inflated | "same" | undefined;
 }
+
+/** Of a blob that is not compressed: uncompressed it is the same. One for all, of which there may be very many. */
+const PLAIN: Inside = { compression: undefined, format: undefined, inflated: "same" };
 
 /** Hashes stretches of files, and what they are uncompressed. */
 export interface InflateTask {
@@ -53,7 +56,7 @@ export async function inflate(
       addProgress(got, tally);
       await inflater.write(buffer.subarray(0, got));
     }
-    return { digest: source.digest, inside: await inflater.end(source.digest) };
+    return { digest: source.digest, inside: await inflater.end() };
   } catch (error) {
     if (tally.stopped) throw error;
     return { fault: serializeError(error) };
@@ -125,13 +128,14 @@ export class Inflater {
     }
   }
 
-  /** All bytes were here; `digest` is theirs. */
-  async end(digest: Digest): Promise<Inside> {
+  /** All bytes were here. */
+  async end(): Promise<Inside> {
     if (this.#compression === "unknown") await this.#begin(new Uint8Array(0));
     const compression = this.#compression as Compression | undefined;
     const format = this.#format;
     this.#channel.end();
-    if (compression === undefined) return { compression, format, inflated: { diffID: digest } };
+    if (compression === undefined && format === undefined) return PLAIN;
+    if (compression === undefined) return { compression, format, inflated: "same" };
     return { compression, format, inflated: await this.#done };
   }
 

@@ -1,4 +1,5 @@
 import { IngotError } from "../base/error.ts";
+import { countParsed } from "../base/heap.ts";
 import { redactCredentials } from "../base/redact.ts";
 import { type Digest, isDigest } from "./digest.ts";
 
@@ -15,6 +16,8 @@ export interface Reference {
 /** By which convention a short name is completed. */
 export type ReferenceKind = "gadget" | "container";
 
+/** What goes through the hands for one name. Bytes. */
+const EACH = 1024;
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const REGISTRY =
@@ -32,6 +35,7 @@ export function formatReference({ registry, repository, tag }: Reference): strin
  * @throws malformed
  */
 export function parseReference(text: string, kind: ReferenceKind): Reference {
+  countParsed(EACH);
   const wrong = (why: string) =>
     new IngotError("malformed", {
       what: "the image name",

@@ -8,7 +8,8 @@ import { formatJson } from "../base/json/json.ts";
 import { diffIDDiffers } from "../check/check-digest.ts";
 import { hashAll } from "../check/hash-blobs.ts";
 import type { ScannedArchive, ScannedBlob } from "../check/inventory.ts";
-import { isIgnored, KEPT_LIMIT } from "../check/scan.ts";
+import { KEPT_LIMIT } from "../check/kept-json.ts";
+import { isIgnored } from "../check/scan.ts";
 import { collect, finding, note, toFinding, unchecked } from "../image/findings.ts";
 import type { JobContext } from "../jobs/job-context.ts";
 import { type Digest, digestOf, isDigest, isOtherDigest } from "../oci/digest.ts";
@@ -184,13 +185,14 @@ class Adopting {
       return undefined;
     }
     const { compression, inflated } = inside ?? {};
-    if (inflated !== undefined && "fault" in inflated) {
+    if (typeof inflated === "object" && "fault" in inflated) {
       findings.push({ ...toFinding(deserializeError(inflated.fault)), at: name });
       return undefined;
     }
     // A plain layer that has not been read is taken for what its config says: its digest will tell.
     const digest = file.digest ?? (content === undefined ? undefined : said);
-    const actual = inflated?.diffID ?? (compression === undefined ? digest : undefined);
+    const diffID = typeof inflated === "object" ? inflated.diffID : undefined;
+    const actual = diffID ?? (compression === undefined ? digest : undefined);
     if (digest === undefined || actual === undefined) {
       const why = "it was not read, and so its diffID was not checked";
       findings.push(finding("malformed", name, why));

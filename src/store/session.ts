@@ -2,6 +2,7 @@ import * as path from "node:path";
 import { IngotError, isIngotError } from "../base/error.ts";
 import { onExit } from "../base/fs/exit-hooks.ts";
 import { discard, freeSpace, lstat, remove, rename, stat, syncDirectory } from "../base/fs/file.ts";
+import { countParsed } from "../base/heap.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { BLOBS } from "../oci/layout.ts";
 import { type BlobTarget, BlobWriter } from "./blob-writer.ts";
@@ -11,6 +12,9 @@ import type { Layout } from "./layout.ts";
 import type { PartialDownloads } from "./partial-blobs.ts";
 import { hasUseful, type ResumableSessions } from "./resumable-sessions.ts";
 import type { NamedDescriptor } from "./store.ts";
+
+/** What goes through the hands for one blob, however short. Bytes. */
+const EACH = 512;
 
 /** What a session needs of the store it works for. */
 export interface TaggableStore extends Layout {
@@ -53,6 +57,7 @@ export class Session {
 
   /** The blob where it is now: staged, or else in the store, whole or not. */
   find(digest: Digest): Content | undefined {
+    countParsed(EACH);
     if (!this.#staged.has(digest)) return this.store.find(digest);
     const file = this.fileFor(digest);
     return { path: file, offset: 0, size: stat(file)?.size ?? 0 };
@@ -158,6 +163,7 @@ export class Session {
   }
 
   #place(digest: Digest): void {
+    countParsed(EACH);
     const to = this.store.blobFile(digest);
     if (lstat(to)?.kind === "directory") remove(to);
     rename(this.fileFor(digest), to);

@@ -3,7 +3,7 @@
 import { concat } from "../base/bytes.ts";
 import { IngotError } from "../base/error.ts";
 import { within } from "../base/subject.ts";
-import { KEPT_LIMIT } from "../check/scan.ts";
+import { KEPT_LIMIT } from "../check/kept-json.ts";
 import { type StoredImage, select } from "../image/select.ts";
 import {
   childrenOf,

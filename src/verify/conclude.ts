@@ -134,8 +134,10 @@ function noteSurplus(inventory: ScannedArchive, { reached }: GraphReport): void 
   const surplus = [...blobs.keys()].filter((digest) => !reached.has(digest));
   for (const digest of sorted(surplus)) {
     if (findings.isFull) return;
+    const isLast = !findings.hasRoomForNotes;
     const message = isSave && isOldConfig(blobs.get(digest)) ? OLD_CONFIG : "no image needs it";
     findings.push(note("unreachable", blobPath(digest), message));
+    if (isLast) return;
   }
 }
 

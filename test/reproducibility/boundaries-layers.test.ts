@@ -97,8 +97,9 @@ test("a layer in pieces as short as what tells its compression", async () => {
     for (const length of [1, 7, 8, 9, 16]) {
       const inflater = new Inflater("x", NO_OTHERS);
       for await (const piece of pieces(blob, length)) await inflater.write(piece);
-      const { inflated } = await inflater.end(sha256(blob));
-      assert.deepEqual(inflated, { diffID });
+      const { inflated } = await inflater.end();
+      const isPlain = sha256(blob) === diffID;
+      assert.deepEqual(inflated, isPlain ? "same" : { diffID });
     }
   }
 });

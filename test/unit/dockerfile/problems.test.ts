@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf8 } from "../../../src/base/bytes.ts";
 import { unusedArgs } from "../../../src/dockerfile/evaluate/stage.ts";
-import { DOCKERFILE_LIMIT, parseDockerfile } from "../../../src/dockerfile/read.ts";
+import { DOCKERFILE_LIMIT, parseDockerfile, STAGES_LIMIT } from "../../../src/dockerfile/read.ts";
 import { faultOf } from "../../support/fault.ts";
 import { scopeOf, shown, work } from "../../support/images/container.ts";
 
@@ -294,6 +294,15 @@ test("a file that is no text is refused by its place, one that is too large by i
   const large = new Uint8Array(DOCKERFILE_LIMIT + 1);
   const facts = await faultOf("too-large", () => parseDockerfile(large, "Dockerfile"));
   assert.equal(facts.actual, DOCKERFILE_LIMIT + 1);
+});
+
+test("so many stages are read, and no more", async () => {
+  const file = (count: number) => utf8("FROM scratch\n".repeat(count));
+  assert.equal(parseDockerfile(file(STAGES_LIMIT), "Dockerfile").stages.length, STAGES_LIMIT);
+  const facts = await faultOf("too-large", () =>
+    parseDockerfile(file(STAGES_LIMIT + 1), "Dockerfile"),
+  );
+  assert.deepEqual([facts.limit, facts.unit], [STAGES_LIMIT, "stages"]);
 });
 
 test("what would steer a terminal is told as an escape", async () => {

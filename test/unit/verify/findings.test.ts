@@ -457,10 +457,31 @@ describe("of a foreign archive, verify finds", () => {
   });
 
   test("no more than a thousand of them, and says so", async (t) => {
-    const members = Array.from({ length: 3000 }, (_, i) => ({ name: `file-${i}` }));
+    const members = Array.from({ length: 3000 }, (_, i) => ({ name: `pipe-${i}`, type: "6" }));
     const { findings } = await report(t, rawTar([...members, ...layoutMembers(blobs, [image])]));
     assert.equal(findings.length, 1001);
     assert.equal(brief(findings.at(-1) as Finding), "malformed ARCHIVE");
+  });
+
+  test("no more than a thousand notes, which are no reason for a no and hide none", async (t) => {
+    const files = Array.from({ length: 3000 }, (_, i) => ({ name: `file-${i}` }));
+    const more = new Blobs(blobs);
+    for (let i = 0; i < 3000; i++) more.add(types.layer, ascii(`orphan ${i}`));
+    for (const members of [
+      [...files, ...layoutMembers(blobs, [image])],
+      layoutMembers(more, [image]),
+    ]) {
+      const fine = await report(t, rawTar(members));
+      assert.equal(fine.findings.length, 1001);
+      assert.match(brief(fine.findings.at(-1) as Finding), / ARCHIVE \(note\)$/);
+      assert.ok(isVerified(fine));
+      const lacking = members.filter(({ name }) => name !== blobName(program));
+      const found = await report(t, rawTar(lacking));
+      assert.deepEqual(found.findings.filter(({ level }) => level === "finding").map(brief), [
+        `blob-missing ${program.digest}`,
+      ]);
+      assert.ok(!isVerified(found));
+    }
   });
 });
 
