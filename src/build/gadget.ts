@@ -43,6 +43,8 @@ export interface GadgetBuildOptions {
   readonly btf: BtfSource | undefined;
   /** A folder where compilers may leave files; a new one in it is used and removed. */
   readonly scratch: string;
+  /** Whether everything is looked at before anything is refused; else the first part with an error ends the build. */
+  readonly late?: boolean;
   /** Told of the warnings about the YAML files before anything is compiled. */
   readonly warn: (problems: readonly Diagnostic[]) => void;
 }
@@ -92,7 +94,7 @@ export async function buildGadget(options: GadgetBuildOptions): Promise<BuiltGad
     recipeFile === undefined ? {} : { recipeFile },
   );
   const metadata = readMetadata(folder, problems);
-  refuse(problems, options);
+  if (!options.late) refuse(problems, options);
   options.warn(problems);
   const workDir = directoryIn(options.scratch, "ingot");
   try {
@@ -105,9 +107,9 @@ export async function buildGadget(options: GadgetBuildOptions): Promise<BuiltGad
       options,
     );
     const checked = checkBuilt(folder, { ebpf, wasm, metadata, recipe });
-    refuse(checked, options);
-    options.warn(checked);
     problems.push(...checked);
+    refuse(problems, options);
+    options.warn(checked);
     const created = rfc3339(epoch);
     const { layers: btf, outcomes } =
       options.btf === undefined

@@ -11,6 +11,7 @@ export const DESCRIPTION =
 
 const lazy = {
   build: async () => (await import("./commands/build.ts")).buildCommand,
+  check: async () => (await import("./build/check.ts")).checkCommand,
   export: async () => (await import("./commands/export.ts")).exportCommand,
   import: async () => (await import("./commands/import.ts")).importCommand,
   verify: async () => (await import("./commands/verify.ts")).verifyCommand,

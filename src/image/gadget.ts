@@ -1,12 +1,14 @@
 /** What a gadget image offers: the blobs that say it, and how they are read. */
-import { type IngotError, isIngotError } from "../base/error.ts";
+import { type Diagnostic, type IngotError, isIngotError } from "../base/error.ts";
 import { sortedUnique } from "../base/order.ts";
+import { checkGadget } from "../gadget/check/check.ts";
 import {
   describeGadget,
   type GadgetBlob,
   type GadgetDescription,
 } from "../gadget/interface/describe.ts";
 import { OBJECT_LIMIT } from "../gadget/object/object.ts";
+import { parseMetadata } from "../gadget/spec/metadata.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { GADGET_CONFIG, GADGET_EBPF, GADGET_WASM } from "../oci/media-types.ts";
@@ -46,6 +48,35 @@ export function gadgetParts({
     }
   }
   return [...parts.values()];
+}
+
+/**
+ * What Inspektor Gadget refuses of the gadget, or passes over. Everything is read and proven.
+ * @throws blob-missing, digest-differs, size-differs, too-large, malformed; as walk, for its manifests
+ */
+export function checkGadgetImage(image: Pick<StoredImage, "descriptor" | "store">): Diagnostic[] {
+  const problems: Diagnostic[] = [];
+  const blobs = new Map<string, Uint8Array>();
+  const ebpf = new Map<string, Uint8Array>();
+  for (const { descriptor, neededBy, platforms } of gadgetParts(image)) {
+    const content = image.store.find(descriptor.digest);
+    if (content === undefined) throw missingBlob(descriptor, image.store.at, neededBy);
+    const bytes = readContent(content, descriptor, GADGET_BLOB_LIMIT);
+    if (descriptor.mediaType !== GADGET_EBPF) blobs.set(descriptor.mediaType, bytes);
+    else for (const platform of platforms) ebpf.set(platform, bytes);
+    if (platforms.length > 0) continue;
+    const what = { file: descriptor.digest, line: 0, column: 0, level: "error" } as const;
+    const message = "the manifest that has it is of no platform: Inspektor Gadget does not find it";
+    problems.push({ ...what, message });
+  }
+  const named = (name: string, type: string) => {
+    const bytes = blobs.get(type);
+    return bytes && { name, bytes };
+  };
+  const metadata = named("gadget.yaml", GADGET_CONFIG);
+  if (metadata) problems.push(...parseMetadata(metadata.bytes, metadata.name).problems);
+  const wasm = named("program.wasm", GADGET_WASM);
+  return [...problems, ...checkGadget({ ebpf, source: "program.bpf.c", wasm, metadata })];
 }
 
 /**

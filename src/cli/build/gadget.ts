@@ -4,9 +4,10 @@ import { planArchive } from "../../archive/write.ts";
 import { IngotError } from "../../base/error.ts";
 import type { BtfOutcome, BtfSource } from "../../build/btf-layers.ts";
 import { buildGadget, storeBuilt } from "../../build/gadget.ts";
+import type { Tools } from "../../gadget/compile/toolchain.ts";
 import { FolderStore } from "../../store/folder-store.ts";
 import type { Context } from "../args/define-command.ts";
-import { storePath } from "../args/settings.ts";
+import { type Settings, storePath } from "../args/settings.ts";
 import type { Reporter } from "../output/reporter.ts";
 import { plural } from "../output/text.ts";
 import { archiveTarget } from "../shared/archive-target.ts";
@@ -22,13 +23,6 @@ export async function runGadget(values: BuildValues, context: Context): Promise<
   const write = output === undefined ? undefined : archiveTarget(output);
   const store =
     write === undefined ? new FolderStore(storePath(settings, values.store)) : undefined;
-  const commands = {
-    clang: values.clang ?? settings.clang,
-    "llvm-strip": values["llvm-strip"] ?? settings.llvmStrip,
-    go: values.go ?? settings.go,
-    cargo: values.cargo ?? settings.cargo,
-    bpftool: values.bpftool,
-  };
   const built = await buildGadget({
     directory: values.path ?? ".",
     recipeFile: values.file,
@@ -37,7 +31,7 @@ export async function runGadget(values: BuildValues, context: Context): Promise<
     epoch: parseEpochChoice(values["source-date-epoch"], settings),
     builderVersion: values["builder-version"],
     strict: values.strict,
-    tools: { commands: given(commands), environment: settings.environment },
+    tools: gadgetTools(values, settings),
     includes: values.include,
     headers: values.headers,
     btf: btfSource(values),
@@ -61,6 +55,22 @@ export async function runGadget(values: BuildValues, context: Context): Promise<
     ...{ platform: `linux/${arch}`, files, without: without ?? null },
   }));
   printBuild({ ...built, blobs, output }, reporter, { btf });
+}
+
+type ToolValues = Pick<BuildValues, "clang" | "llvm-strip" | "go" | "cargo"> & {
+  readonly bpftool?: string | undefined;
+};
+
+/** The programs that words and environment name. */
+export function gadgetTools(values: ToolValues, settings: Settings): Tools {
+  const commands = {
+    clang: values.clang ?? settings.clang,
+    "llvm-strip": values["llvm-strip"] ?? settings.llvmStrip,
+    go: values.go ?? settings.go,
+    cargo: values.cargo ?? settings.cargo,
+    bpftool: values.bpftool,
+  };
+  return { commands: given(commands), environment: settings.environment };
 }
 
 /** @throws usage where both are given */

@@ -46,14 +46,24 @@ export function printBuild(
     blobs: said.blobs,
     ...more,
     output: said.output ?? null,
-    warnings: said.problems.map(
-      ({ line, column, level, message, hint, section, symbol, file }) => ({
-        ...{ file, line: line || null, column: column || null, level, message, hint: hint ?? null },
-        ...{ section: section ?? null, symbol: symbol ?? null },
-      }),
-    ),
+    warnings: said.problems.map(problemJson),
   });
 }
+
+/** A problem in JSON: null for what is not known of its place. */
+export const problemJson = ({
+  line,
+  column,
+  level,
+  message,
+  hint,
+  section,
+  symbol,
+  file,
+}: Diagnostic) => ({
+  ...{ file, line: line || null, column: column || null, level, message, hint: hint ?? null },
+  ...{ section: section ?? null, symbol: symbol ?? null },
+});
 
 /** Shows warnings about a recipe as they come. */
 export function warner(reporter: Reporter): (problems: readonly Diagnostic[]) => void {

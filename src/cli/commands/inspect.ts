@@ -1,22 +1,19 @@
 import type { GadgetDescription } from "../../gadget/interface/describe.ts";
-import { describeGadgetImage, GADGET_BLOB_LIMIT, gadgetParts } from "../../image/gadget.ts";
+import { describeGadgetImage } from "../../image/gadget.ts";
 import { type Description, describeImage, type ManifestDescription } from "../../image/inspect.ts";
-import { type StoredImage, select } from "../../image/select.ts";
-import type { Platform } from "../../oci/platform.ts";
+import { select } from "../../image/select.ts";
 import { openSources } from "../../source/source.ts";
-import { resolveRemote } from "../../transfer/endpoint.ts";
-import { fetchBlobs } from "../../transfer/remote-image.ts";
-import { type Context, defineCommand } from "../args/define-command.ts";
-import type { Values } from "../args/options.ts";
+import { defineCommand } from "../args/define-command.ts";
 import { gadgetJson } from "../inspect/gadget-json.ts";
 import { gadgetOutline } from "../inspect/gadget-outline.ts";
+import { readRemoteGadget } from "../inspect/remote-gadget.ts";
 import { describeError } from "../output/error-messages.ts";
 import { drawn, indented, type OutlineNode } from "../output/outline.ts";
 import type { JsonAnswer } from "../output/reporter.ts";
 import { formatBytes, table } from "../output/text.ts";
 import { absentJson, absentWords } from "../shared/absent-platforms.ts";
 import { REPOSITORY } from "../shared/name-flags.ts";
-import { REGISTRY, withRegistries } from "../shared/registry-flags.ts";
+import { REGISTRY } from "../shared/registry-flags.ts";
 import { lazyStore, PLATFORM, parsePlatformFlag } from "../shared/task.ts";
 
 export const inspectCommand = defineCommand({
@@ -58,7 +55,7 @@ export const inspectCommand = defineCommand({
     const { reporter } = context;
     const platforms = parsePlatformFlag(platform);
     const images = source.startsWith("docker://")
-      ? [await readRemote(source, platforms, words, context)]
+      ? [await readRemoteGadget(source, platforms, words, context)]
       : (await openSources(source, lazyStore(context, folder), { repository })).map((image) =>
           select(image, platforms),
         );
@@ -85,22 +82,6 @@ export const inspectCommand = defineCommand({
     return 0;
   },
 });
-
-/** An image of a registry, with those of its blobs that say what a gadget offers. */
-async function readRemote(
-  source: string,
-  platforms: readonly Platform[],
-  words: Values<typeof REGISTRY>,
-  context: Context,
-): Promise<StoredImage> {
-  return withRegistries(context, words, async (openRepository) => {
-    const openStore = lazyStore(context, undefined);
-    const choice = { platforms, along: "none", openStore, openRepository } as const;
-    const image = (await resolveRemote(source, choice)).images[0]!;
-    const wanted = gadgetParts(image).map(({ descriptor }) => descriptor);
-    return { ...image, store: await fetchBlobs(image, wanted, GADGET_BLOB_LIMIT) };
-  });
-}
 
 /** The image as a tree of what it is made of. */
 function imageNode(image: Description, offers: readonly OutlineNode[]): OutlineNode {

@@ -49,7 +49,7 @@ describe("--version", () => {
 
 describe("bad usage is 2, in one line and a hint", () => {
   const cases: readonly [name: string, words: string[], said: RegExp][] = [
-    ["no command", [], /there is no command, should be one\nhint: one of build, export/],
+    ["no command", [], /there is no command, should be one\nhint: one of build, check, export/],
     ["an unknown command", ["exprot"], /no command "exprot"\nhint: did you mean "export"\?/],
     ["a command that every object has", ["constructor"], /no command "constructor"/],
     ["an unknown command of help", ["help", "lst"], /did you mean "list"\?/],
