@@ -159,7 +159,7 @@ function architecturesOf(platforms: readonly Platform[]): readonly Arch[] {
 }
 
 function readRecipe(
-  { directory, recipeFile }: GadgetBuildOptions,
+  { directory, recipeFile }: Pick<GadgetBuildOptions, "directory" | "recipeFile">,
   problems: Diagnostic[],
 ): { recipe: BuildFile; recipeFile: string | undefined } {
   const at = recipeFile ?? join(directory, "build.yaml");
@@ -168,6 +168,20 @@ function readRecipe(
   const read = parseBuildFile(readFile(at, YAML_LIMIT), at);
   problems.push(...read.problems);
   return { recipe: read.value, recipeFile: at };
+}
+
+/** Where a gadget's metadata are, or would be. @throws source for a recipe that is wrong, usage for one that says there are none */
+export function metadataFile(
+  options: Pick<GadgetBuildOptions, "directory" | "recipeFile">,
+): string {
+  const problems: Diagnostic[] = [];
+  const { recipe, recipeFile } = readRecipe(options, problems);
+  if (recipe.metadata === "") {
+    throw new IngotError("usage", {
+      message: `${recipeFile} says that the gadget has no metadata (metadata: "")`,
+    });
+  }
+  return join(options.directory, recipe.metadata ?? "gadget.yaml");
 }
 
 function readMetadata(

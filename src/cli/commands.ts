@@ -12,6 +12,7 @@ export const DESCRIPTION =
 const lazy = {
   build: async () => (await import("./commands/build.ts")).buildCommand,
   check: async () => (await import("./build/check.ts")).checkCommand,
+  metadata: async () => (await import("./build/metadata.ts")).metadataCommand,
   export: async () => (await import("./commands/export.ts")).exportCommand,
   import: async () => (await import("./commands/import.ts")).importCommand,
   verify: async () => (await import("./commands/verify.ts")).verifyCommand,

@@ -32,6 +32,7 @@ export const directories: readonly string[] = [
   "dockerfile/lexer",
   "gadget",
   "gadget/spec",
+  "gadget/metadata",
   "gadget/check",
   "gadget/btfgen",
   "gadget/compile",

@@ -1,4 +1,3 @@
-import { tmpdir } from "node:os";
 import { type Diagnostic, IngotError, isIngotError } from "../../base/error.ts";
 import { stat } from "../../base/fs/file.ts";
 import { buildGadget } from "../../build/gadget.ts";
@@ -14,17 +13,9 @@ import { REPOSITORY } from "../shared/name-flags.ts";
 import { REGISTRY } from "../shared/registry-flags.ts";
 import { imageLine, lazyStore, PLATFORM, parsePlatformFlag } from "../shared/task.ts";
 import { VERDICTS } from "../shared/verdict.ts";
-import { gadgetTools } from "./gadget.ts";
-import { BUILD_OPTIONS } from "./options.ts";
+import { buildNothing } from "./gadget.ts";
+import { FOLDER_OPTIONS } from "./options.ts";
 import { problemJson } from "./report.ts";
-
-/** A flag of `build`, for gadgets there and for folders here. */
-const ofFolders = <O extends { readonly description: string }>(option: O): O => ({
-  ...option,
-  description: option.description.replace(/^gadgets: /, "folders: "),
-});
-
-const { include, headers, clang, go, cargo, file } = BUILD_OPTIONS;
 
 const OPTIONS = {
   source: {
@@ -33,13 +24,10 @@ const OPTIONS = {
     description:
       "a gadget's folder, a name in the store, docker://REF, oci:DIR[:REF], oci-archive:FILE[:REF], an archive or a layout; default: this folder",
   },
-  file: { ...file, description: "folders: the recipe; default: build.yaml in the folder" },
   strict: { type: "boolean", description: "warnings count as errors" },
   platform: PLATFORM,
   repository: REPOSITORY,
-  ...{ include: ofFolders(include), headers: ofFolders(headers), clang: ofFolders(clang) },
-  ...{ "llvm-strip": ofFolders(BUILD_OPTIONS["llvm-strip"]), go: ofFolders(go) },
-  cargo: ofFolders(cargo),
+  ...FOLDER_OPTIONS,
   ...REGISTRY,
 } as const satisfies Options;
 
@@ -113,18 +101,7 @@ async function checkFolder(
 ): Promise<Checked> {
   const checked = { reference: undefined, digest: undefined };
   try {
-    const { problems } = await buildGadget({
-      directory,
-      recipeFile: values.file,
-      names: ["check"],
-      platforms: parsePlatformFlag(values.platform),
-      ...{ epoch: 0, builderVersion: undefined, strict: false, late: true, btf: undefined },
-      tools: gadgetTools(values, settings),
-      includes: values.include,
-      headers: values.headers,
-      scratch: tmpdir(),
-      warn: () => {},
-    });
+    const { problems } = await buildGadget(buildNothing(directory, values, settings));
     return { ...checked, problems };
   } catch (error) {
     if (!isIngotError(error, "source")) throw error;

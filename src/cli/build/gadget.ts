@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { planArchive } from "../../archive/write.ts";
 import { IngotError } from "../../base/error.ts";
 import type { BtfOutcome, BtfSource } from "../../build/btf-layers.ts";
-import { buildGadget, storeBuilt } from "../../build/gadget.ts";
+import { buildGadget, type GadgetBuildOptions, storeBuilt } from "../../build/gadget.ts";
 import type { Tools } from "../../gadget/compile/toolchain.ts";
 import { FolderStore } from "../../store/folder-store.ts";
 import type { Context } from "../args/define-command.ts";
@@ -14,7 +14,7 @@ import { archiveTarget } from "../shared/archive-target.ts";
 import { reportUnloadable } from "../shared/name-flags.ts";
 import { parsePlatformFlag, readJobs, withProgress } from "../shared/task.ts";
 import { parseEpochChoice } from "./epoch.ts";
-import type { BuildValues } from "./options.ts";
+import type { BuildValues, FolderValues } from "./options.ts";
 import { printBuild, warner } from "./report.ts";
 
 export async function runGadget(values: BuildValues, context: Context): Promise<void> {
@@ -72,6 +72,24 @@ export function gadgetTools(values: ToolValues, settings: Settings): Tools {
   };
   return { commands: given(commands), environment: settings.environment };
 }
+
+/** How a folder is built into nothing, to see what it compiles to: all that is wrong with it is in one error. */
+export const buildNothing = (
+  directory: string,
+  values: FolderValues & { readonly platform?: string | undefined },
+  settings: Settings,
+): GadgetBuildOptions => ({
+  directory,
+  recipeFile: values.file,
+  names: ["check"],
+  platforms: parsePlatformFlag(values.platform),
+  ...{ epoch: 0, builderVersion: undefined, strict: false, late: true, btf: undefined },
+  tools: gadgetTools(values, settings),
+  includes: values.include,
+  headers: values.headers,
+  scratch: tmpdir(),
+  warn: () => {},
+});
 
 /** @throws usage where both are given */
 function btfSource({ btf, btfhub, jobs }: BuildValues): BtfSource | undefined {

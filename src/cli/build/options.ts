@@ -119,6 +119,28 @@ export const BUILD_OPTIONS = {
   },
 } as const satisfies Options;
 
+/** A flag of `build`, for gadgets there, and for their folders where images are taken as well. */
+const ofFolders = <O extends { readonly description: string }>(option: O): O => ({
+  ...option,
+  description: option.description.replace(/^gadgets: /, "folders: "),
+});
+
+/** How a gadget's folder is compiled, where no image is made. */
+export const FOLDER_OPTIONS = {
+  file: {
+    ...BUILD_OPTIONS.file,
+    description: "folders: the recipe; default: build.yaml in the folder",
+  },
+  include: ofFolders(BUILD_OPTIONS.include),
+  headers: ofFolders(BUILD_OPTIONS.headers),
+  clang: ofFolders(BUILD_OPTIONS.clang),
+  "llvm-strip": ofFolders(BUILD_OPTIONS["llvm-strip"]),
+  go: ofFolders(BUILD_OPTIONS.go),
+  cargo: ofFolders(BUILD_OPTIONS.cargo),
+} as const satisfies Options;
+
+export type FolderValues = Values<typeof FOLDER_OPTIONS>;
+
 export type BuildValues = Values<typeof BUILD_OPTIONS & typeof GLOBALS>;
 
 export type Kind = "gadget" | "container";

@@ -49,7 +49,11 @@ describe("--version", () => {
 
 describe("bad usage is 2, in one line and a hint", () => {
   const cases: readonly [name: string, words: string[], said: RegExp][] = [
-    ["no command", [], /there is no command, should be one\nhint: one of build, check, export/],
+    [
+      "no command",
+      [],
+      /there is no command, should be one\nhint: one of build, check, metadata, export/,
+    ],
     ["an unknown command", ["exprot"], /no command "exprot"\nhint: did you mean "export"\?/],
     ["a command that every object has", ["constructor"], /no command "constructor"/],
     ["an unknown command of help", ["help", "lst"], /did you mean "list"\?/],
