@@ -85,6 +85,14 @@ export function parseSource(text: string): ImageSource {
     return { kind: "layout", path: text, reference: undefined };
   if (found?.kind === "file") return { kind: "archive", path: text, reference: undefined };
   if (/\.(tar|oci)$/.test(text) || /^[./~]/.test(text)) {
+    if (found?.kind === "other")
+      throw new IngotError("unsupported", {
+        what: "the source",
+        at: text,
+        found: "a pipe or a device",
+        expected: "a file, which can be read anywhere, or the folder of an image layout",
+        hint: `ingot verify and ingot import read what comes through a pipe: ingot import ${text}, then name the image`,
+      });
     if (found?.kind === "directory")
       throw new IngotError("unsupported", {
         what: "the source",

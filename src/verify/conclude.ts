@@ -82,7 +82,10 @@ export function conclude(inventory: ScannedArchive, how: Concluding = {}): Concl
     ...left.said,
   );
   const isUnknown = [...findings].some(({ level }) => level === "unchecked");
-  if (!isUnknown) noteSurplus(inventory, judgement);
+  if (!isUnknown) {
+    findings.addAll(orphaned(roots, judgement));
+    noteSurplus(inventory, judgement);
+  }
   const docker = inventory.files.get(DOCKER_FILE);
   if (docker !== undefined && isLayout)
     collect(findings, () => {
@@ -127,6 +130,15 @@ export function judgeParts(
   const again = { ...judging, leftOut: survey(roots, store, foreign).incomplete };
   return { judgement: checkGraph(roots, store, again), judging: again };
 }
+
+/** Referrers of what is not here: nobody should take them for those of an image that is. */
+const orphaned = (roots: readonly Descriptor[], { reached }: GraphReport): Finding[] =>
+  roots.flatMap((root) => {
+    const subject = refersOf(root)?.subject;
+    return subject === undefined || reached.has(subject)
+      ? []
+      : [note("unreachable", root.digest, `it refers to ${subject}, which no image here has`)];
+  });
 
 /** Blobs that no image needs: a layout may have them (image-spec, image-layout.md). */
 function noteSurplus(inventory: ScannedArchive, { reached }: GraphReport): void {

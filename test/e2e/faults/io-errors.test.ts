@@ -137,6 +137,13 @@ describe("a place that is not as it should be", () => {
       );
       refused(await ingot(["import", dir, "--store", store]), /\(EISDIR\)/, /name a file in it/);
       assert.equal(existsSync(store), false);
+      // What a shell makes of <(…) is read once, which is not enough for these.
+      for (const words of [["inspect"], ["export", "-o", join(dir, "out.tar")]])
+        refused(
+          await ingot([...words, "/dev/null", "--store", store]),
+          /found a pipe or a device, should be a file/,
+          /ingot import \/dev\/null/,
+        );
     }),
   );
 

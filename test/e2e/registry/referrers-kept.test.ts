@@ -192,6 +192,32 @@ test("one platform by way of the store is the archive of copy --platform", async
   }
 });
 
+test("what refers to an image that is not here is not taken for a signature of one that is", async (t) => {
+  const dir = tempDir(t);
+  const layout = join(dir, "layout");
+  const app = putContainer(layout, "app");
+  const elsewhere: Blob = { ...app, digest: `sha256:${"ab".repeat(32)}` };
+  const own = putReferrer(layout, app);
+  const ofOwn = putReferrer(layout, own);
+  const [bundle, tagged] = [putReferrer(layout, elsewhere), putTagged(layout, elsewhere)];
+  writeIndex(layout, [
+    named(app, "r.test/app:v1"),
+    refersTo(own, app),
+    refersTo(ofOwn, own),
+    refersTo(bundle, elsewhere),
+    [tagged, { [REF_NAME]: cosignTag(elsewhere, ".sig") }],
+  ]);
+  const { code, document } = await ask(["verify", layout]);
+  assert.equal(code, 0);
+  const [{ findings }] = document.sources;
+  const about = findings.filter((it: { message: string }) => it.message.includes("no image here"));
+  assert.deepEqual(
+    about.map(({ at }: { at: string }) => at).sort(),
+    [bundle.digest, tagged.digest].sort(),
+  );
+  assert.deepEqual(new Set(about.map(({ level }: { level: string }) => level)), new Set(["note"]));
+});
+
 test("verify of a stored image proves its referrers, too", async (t) => {
   const make = () => {
     const store = join(tempDir(t), "store");
