@@ -1,13 +1,12 @@
 /** The verdict on an image: which of the given signers signed what of it. */
 import { IngotError } from "../base/error.ts";
 import type { Digest } from "../oci/digest.ts";
-import { checkEvidence, type Signers } from "./signature.ts";
+import { SignatureChecker, type Signers } from "./signature.ts";
 import type {
   ImageVerdict,
   ManifestVerdict,
   SignableImage,
   SignableManifest,
-  SignatureEvidence,
   SignatureVerdict,
   Signer,
   TrustJudge,
@@ -43,7 +42,8 @@ export function judgeBySigners(policy: SignerPolicy): TrustJudge {
       message: `${threshold} ${nounOf(distinct)} must have signed, and ${given} ${given === 1 ? "is" : "are"} given`,
       hint: "the same key counts once, in however many files it is",
     });
-  return (image) => new ImageJudge(image, distinct).verdict();
+  const checker = new SignatureChecker(distinct);
+  return (image) => new ImageJudge(image, distinct, checker).verdict();
 }
 
 const nounOf = ({ identities }: Signers) => (identities.length > 0 ? "signers" : "keys");
@@ -59,10 +59,10 @@ class ImageJudge {
   /** By index: what is in it, however deep. */
   readonly #parts = new Map<Digest, SignableManifest[]>();
 
-  constructor(image: SignableImage, policy: Policy) {
+  constructor(image: SignableImage, policy: Policy, checker: SignatureChecker) {
     this.#image = image;
     this.#policy = policy;
-    this.#signatures = check(image.targets, policy);
+    this.#signatures = check(image.targets, checker);
     this.#bySubject = Map.groupBy(this.#signatures, ({ subject }) => subject);
     for (const target of image.targets)
       for (const index of target.within) {
@@ -196,16 +196,20 @@ function openIn(about: readonly SignatureVerdict[]): string | undefined {
   return `what may be a signature was not checked (${first.reason})${more}`;
 }
 
-/** Checks what came with the targets, each once, the first SIGNATURE_LIMIT of it. */
-function check(targets: readonly SignableManifest[], policy: Signers): SignatureVerdict[] {
-  const all = targets.flatMap((target) =>
-    target.evidence.map((evidence) => ({ evidence, target })),
-  );
-  return all.map(({ evidence, target }, i) => {
-    const { at } = evidence;
-    const why = `only the first ${SIGNATURE_LIMIT} signatures of an image are checked`;
-    const one: SignatureEvidence = i < SIGNATURE_LIMIT ? evidence : { kind: "unreadable", at, why };
-    return checkEvidence(one, target, policy);
+/** Checks what came with the targets: the first SIGNATURE_LIMIT of it. Of the rest of each target one verdict says that it was not. */
+function check(
+  targets: readonly SignableManifest[],
+  checker: SignatureChecker,
+): SignatureVerdict[] {
+  const why = `only the first ${SIGNATURE_LIMIT} signatures of an image are checked`;
+  let left = SIGNATURE_LIMIT;
+  return targets.flatMap((target) => {
+    const { evidence } = target;
+    const found = evidence.slice(0, left).map((one) => checker.check(one, target));
+    left -= found.length;
+    const next = evidence[found.length];
+    if (next === undefined) return found;
+    return [...found, checker.check({ kind: "unreadable", at: next.at, why }, target)];
   });
 }
 

@@ -23,44 +23,75 @@ export interface Signers {
   readonly keyless?: KeylessVerifier | undefined;
 }
 
-/** Checks one signature of `target`. */
-export function checkEvidence(
-  evidence: SignatureEvidence,
-  target: SignableManifest,
-  policy: Signers,
-): SignatureVerdict {
-  const { at } = evidence;
-  const subject = target.digest;
-  if (evidence.kind === "foreign" || evidence.kind === "unreadable") {
-    const isForeign = evidence.kind === "foreign";
-    return {
-      at,
-      subject,
-      form: isForeign ? evidence.what : "unknown",
-      status: isForeign ? "other" : "unchecked",
-      reason: isForeign ? "it is not one that a key can check" : evidence.why,
-      unchecked: [],
-    };
-  }
-  const form = FORMS[evidence.kind];
-  const signed = read(evidence, target.bytes);
-  if (typeof signed === "string")
-    return { at, subject, form, status: "other", reason: signed, unchecked: [] };
-  if ("unknown" in signed)
-    return { at, subject, form, status: "unchecked", reason: signed.unknown, unchecked: [] };
-  return { at, subject, form: signed.form, ...judge(signed, evidence, target, policy) };
+type Readable = Extract<SignatureEvidence, { readonly key: string }>;
+
+/** What is known of a signature, whatever it is attached to. */
+interface CheckedSignature {
+  readonly form: string;
+  readonly about: (target: SignableManifest) => Judged;
 }
 
-function read(
-  evidence: SignatureEvidence,
+/** So many signatures are remembered, of as many subjects each at most. */
+const KEPT = { signatures: 10_000, subjects: 16 };
+
+/**
+ * Checks signatures by who may have made them. One that is attached to several manifests is read and checked once: it may be
+ * attached to thousands.
+ */
+export class SignatureChecker {
+  readonly #signers: Signers;
+  readonly #known = new Map<string, CheckedSignature>();
+
+  constructor(signers: Signers) {
+    this.#signers = signers;
+  }
+
+  /** What a signature says of `target`. */
+  check(evidence: SignatureEvidence, target: SignableManifest): SignatureVerdict {
+    const { at } = evidence;
+    const subject = target.digest;
+    if (evidence.kind === "foreign") {
+      const reason = "it is not one that a key can check";
+      return { at, subject, form: evidence.what, status: "other", reason, unchecked: [] };
+    }
+    if (evidence.kind === "unreadable") return unread(at, subject, evidence.why);
+    const known = this.#known.get(evidence.key);
+    if (known !== undefined) return { at, subject, form: known.form, ...known.about(target) };
+    const bytes = evidence.read();
+    if ("why" in bytes) return unread(at, subject, bytes.why);
+    const signed = parse(evidence, bytes, target.bytes);
+    const form = FORMS[evidence.kind];
+    if (typeof signed === "string")
+      return { at, subject, form, status: "other", reason: signed, unchecked: [] };
+    if ("unknown" in signed)
+      return { at, subject, form, status: "unchecked", reason: signed.unknown, unchecked: [] };
+    const made = judge(signed, { evidence, bytes, target }, this.#signers);
+    const { says } = signed;
+    const about = ({ digest }: SignableManifest): Judged =>
+      made.status === undefined
+        ? { ...made, ...meaning(says, digest) }
+        : { ...made, status: made.status };
+    const isSmall = "why" in says || says.subjects.length <= KEPT.subjects;
+    // A message's signature is over the manifest itself.
+    if (isSmall && signed.form !== "bundle, message" && this.#known.size < KEPT.signatures)
+      this.#known.set(evidence.key, { form: signed.form, about });
+    return { at, subject, form: signed.form, ...about(target) };
+  }
+}
+
+const unread = (at: Digest, subject: Digest, reason: string): SignatureVerdict => ({
+  ...{ at, subject, form: "unknown", status: "unchecked", reason },
+  unchecked: [],
+});
+
+function parse(
+  { kind, annotations }: Readable,
+  bytes: Uint8Array,
   manifest: Uint8Array,
 ): ParsedSignature | UnsupportedForm | string {
   try {
-    if (evidence.kind === "simple signing")
-      return readSimpleSigning(evidence.bytes, evidence.annotations);
-    if (evidence.kind === "bundle") return readBundle(evidence.bytes, manifest);
-    if (evidence.kind === "envelope") return readEnvelope(evidence.bytes, evidence.annotations);
-    return { unknown: "it is of a form that is not known" };
+    if (kind === "simple signing") return readSimpleSigning(bytes, annotations);
+    return kind === "bundle" ? readBundle(bytes, manifest) : readEnvelope(bytes, annotations);
   } catch (error) {
     if (isIngotError(error, "malformed")) return `it is not well formed: ${error.facts.why}`;
     if (isIngotError(error, "too-large")) return { unknown: "it is longer than what is read" };
@@ -70,20 +101,25 @@ function read(
 
 type Judged = Omit<SignatureVerdict, "at" | "subject" | "form">;
 
-function judge(
-  signed: ParsedSignature,
-  evidence: SignatureEvidence,
-  target: SignableManifest,
-  signers: Signers,
-): Judged {
-  const { message, signature, hint, isKeyless, beside, says } = signed;
-  if (isKeyless) return judgeKeyless(signed, evidence, target, signers);
+/** Who made it, without a status where that depends on what it is attached to. */
+type Made = Omit<Judged, "status"> & { readonly status?: Judged["status"] };
+
+/** A signature that was read, and what it is attached to. */
+interface Attached {
+  readonly evidence: Readable;
+  readonly bytes: Uint8Array;
+  readonly target: SignableManifest;
+}
+
+function judge(signed: ParsedSignature, attached: Attached, signers: Signers): Made {
+  const { message, signature, hint, isKeyless, beside } = signed;
+  if (isKeyless) return judgeKeyless(signed, attached, signers);
   const unchecked = [...beside];
   const { keys } = signers;
   for (const key of keys) {
     const scheme = schemeOf(key, message, signature);
     if (scheme === undefined) continue;
-    return { signer: holderOf(key), scheme, unchecked, ...meaning(says, target.digest) };
+    return { signer: holderOf(key), scheme, unchecked };
   }
   const named = hint === undefined ? undefined : keys.find((key) => key.hint === hint);
   if (named === undefined)
@@ -96,16 +132,17 @@ const holderOf = ({ name, id }: PublicKey): Signer => ({ kind: "key", name, id }
 
 function judgeKeyless(
   signed: ParsedSignature,
-  evidence: SignatureEvidence,
-  target: SignableManifest,
+  { evidence, bytes, target }: Attached,
   { keyless, identities }: Signers,
-): Judged {
+): Made {
   const unchecked = [...signed.beside];
   if (keyless === undefined)
     return { status: "other", reason: "a certificate names who signed, and no key", unchecked };
-  if (!("bytes" in evidence)) return { status: "unchecked", reason: "it has no bytes", unchecked };
-  const isBundle = evidence.kind === "bundle";
-  const bundle = isBundle ? evidence.bytes : bundleFromAnnotations(evidence, signed.signature);
+  const { kind, annotations } = evidence;
+  const isBundle = kind === "bundle";
+  const bundle = isBundle
+    ? bytes
+    : bundleFromAnnotations({ kind, bytes, annotations }, signed.signature);
   if (bundle === undefined) {
     const reason = "its certificate or what vouches for its time is not well formed";
     return { status: "other", reason, unchecked };
@@ -114,7 +151,7 @@ function judgeKeyless(
     identities.some(
       ({ identity, issuer }) => identity === named.identity && issuer === named.issuer,
     );
-  const found = keyless(bundle, isBundle ? target.bytes : evidence.bytes, signed, isAsked);
+  const found = keyless(bundle, isBundle ? target.bytes : bytes, signed, isAsked);
   const named = "why" in found ? found.claims : found;
   if (named === undefined || !isAsked(named)) {
     const reason = "why" in found ? found.why : "it is by somebody who is not asked for";
@@ -127,10 +164,7 @@ function judgeKeyless(
     return { status, signer, reason, unchecked };
   }
   const { scheme, time, timeBy } = found;
-  return {
-    ...{ signer, scheme, time: time.toISOString(), timeBy, unchecked: found.unchecked },
-    ...meaning(signed.says, target.digest),
-  };
+  return { signer, scheme, time: time.toISOString(), timeBy, unchecked: found.unchecked };
 }
 
 /** What a signature that is by a given signer means for the manifest that it is attached to. */

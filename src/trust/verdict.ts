@@ -2,17 +2,21 @@
 import type { Digest } from "../oci/digest.ts";
 import type { Annotations } from "../oci/manifest.ts";
 
+/** Where the bytes of a signature are: read when it is checked, and not kept. Else why they cannot be read. */
+export type ReadEvidence = () => Uint8Array | { readonly why: string };
+
 /** Something that came with a manifest and may be a signature of it. */
 export type SignatureEvidence = {
   /** The manifest or the layer that it is, for verdicts. */
   readonly at: Digest;
 } & (
   | {
-      readonly kind: "simple signing" | "envelope";
-      readonly bytes: Uint8Array;
+      readonly kind: "simple signing" | "envelope" | "bundle";
+      /** The same for what is the same: its digest, and its annotations. */
+      readonly key: string;
+      readonly read: ReadEvidence;
       readonly annotations: Annotations;
     }
-  | { readonly kind: "bundle"; readonly bytes: Uint8Array }
   /** A signature of a form that is not read here, as notation's. */
   | { readonly kind: "foreign"; readonly what: string }
   /** What could not be read. */

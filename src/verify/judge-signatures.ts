@@ -13,7 +13,7 @@ import {
 import { kindOrOther } from "../image/referrer-kind.ts";
 import { platformOf, type StoredImage, wantedIn } from "../image/select.ts";
 import { isAttestation, read } from "../image/walk.ts";
-import { type Digest, digestOf } from "../oci/digest.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { Descriptor, Manifest } from "../oci/manifest.ts";
 import { isImage } from "../oci/media-types.ts";
 import { formatPlatform, type Platform } from "../oci/platform.ts";
@@ -48,6 +48,7 @@ export function judgeSignatures(
 ): TrustReport {
   const findings = new Findings(images[0]?.store.at ?? "");
   const known = new Map<ReadStore, ReturnType<typeof bySubject>>();
+  const reader = new EvidenceReader();
   const trust: ImageVerdict[] = [];
   const before = new Map<Digest, ImageVerdict>();
   for (const image of images) {
@@ -58,7 +59,7 @@ export function judgeSignatures(
     const verdict =
       before.get(digest) ??
       collect(findings, () => {
-        const targets = targetsOf(image, referrers, platforms);
+        const targets = targetsOf(image, referrers, platforms, reader);
         return judge({ reference, digest, targets });
       });
     if (verdict === undefined) continue;
@@ -82,6 +83,7 @@ function targetsOf(
   image: StoredImage,
   referrers: ReadonlyMap<Digest, readonly NamedReferrer[]>,
   platforms: readonly Platform[],
+  reader: EvidenceReader,
 ): SignableManifest[] {
   const { descriptor: root, store } = image;
   const asked = platforms.length === 0 ? [root] : wantedIn(image, platforms);
@@ -106,7 +108,7 @@ function targetsOf(
     targets.set(digest, {
       digest,
       bytes: bytes!,
-      evidence: onlyOnce((referrers.get(digest) ?? []).flatMap((one) => evidenceIn(one, store))),
+      evidence: onlyOnce((referrers.get(digest) ?? []).flatMap((one) => reader.of(one, store))),
       platform: platform && formatPlatform(platform),
       within,
       isAsked: wanted.has(digest),
@@ -146,13 +148,28 @@ const tooDeep = ({ digest }: Descriptor) =>
 function onlyOnce(evidence: readonly SignatureEvidence[]): SignatureEvidence[] {
   const found = new Map<string, SignatureEvidence>();
   for (const one of evidence) {
-    const key =
-      "bytes" in one
-        ? `${one.kind} ${digestOf(one.bytes)} ${"annotations" in one ? formatJson(one.annotations) : ""}`
-        : `${one.kind} ${one.at} ${found.size}`;
+    const key = "key" in one ? one.key : `${one.kind} ${one.at} ${found.size}`;
     if (!found.has(key)) found.set(key, one);
   }
   return [...found.values()];
+}
+
+/** So many referrers are remembered: one may refer to thousands of images. */
+const KEPT = 64;
+
+/** Reads referrers, those that were read last once. */
+class EvidenceReader {
+  readonly #known = new Map<string, SignatureEvidence[]>();
+
+  of(one: NamedReferrer, store: ReadStore): SignatureEvidence[] {
+    const key = `${one.descriptor.digest} ${one.descriptor.mediaType}`;
+    const found = this.#known.get(key) ?? evidenceIn(one, store);
+    this.#known.delete(key);
+    this.#known.set(key, found);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > KEPT) this.#known.delete(oldest!);
+    return found;
+  }
 }
 
 /** What of a referrer may be a signature. */
@@ -173,23 +190,38 @@ function evidenceIn(one: NamedReferrer, store: ReadStore): SignatureEvidence[] {
   }
 }
 
+/** A layer that may be a signature. It is read when it is checked, and not kept: a manifest may have thousands. */
 function evidenceOf(
   layer: Manifest["layers"][number],
   store: ReadStore,
   at: Digest,
 ): SignatureEvidence[] {
-  const { mediaType, annotations } = layer;
+  const { mediaType, digest, size, annotations: given } = layer;
   const isBundle = mediaType.startsWith(BUNDLE);
   if (mediaType !== SIMPLE_SIGNING && mediaType !== DSSE && !isBundle) return [];
-  try {
-    const bytes = readBlob(store, layer, at);
-    if (isBundle) return [{ kind: "bundle", at, bytes }];
-    const kind = mediaType === SIMPLE_SIGNING ? "simple signing" : "envelope";
-    return [{ kind, at, bytes, annotations: annotations ?? {} }];
-  } catch (error) {
-    return [{ kind: "unreadable", at, why: reasonOf(error) }];
-  }
+  const kind = isBundle ? "bundle" : mediaType === DSSE ? "envelope" : "simple signing";
+  if (kind === "simple signing" && size > CLAIMS_LIMIT)
+    return [
+      {
+        kind: "unreadable",
+        at,
+        why: `its claims have ${size} bytes, at most ${CLAIMS_LIMIT} are read`,
+      },
+    ];
+  const annotations = isBundle ? {} : (given ?? {});
+  const key = `${kind} ${digest} ${formatJson(annotations)}`;
+  const read = () => {
+    try {
+      return readBlob(store, layer, at);
+    } catch (error) {
+      return { why: reasonOf(error) };
+    }
+  };
+  return [{ kind, at, key, read, annotations }];
 }
+
+/** Claims say little more than a name and a digest. Bytes. */
+const CLAIMS_LIMIT = 64 * 1024;
 
 /** Why a blob could not be read. @throws what is no Fault, and what says nothing of the content */
 function reasonOf(error: unknown): string {

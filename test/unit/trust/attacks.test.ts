@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { isVerified, type VerifyReport } from "../../../src/image/findings.ts";
 import { parsePlatforms } from "../../../src/oci/platform.ts";
-import { judgeBySigners } from "../../../src/trust/judge.ts";
+import { judgeBySigners, SIGNATURE_LIMIT } from "../../../src/trust/judge.ts";
 import { parsePublicKey } from "../../../src/trust/keys/public-key.ts";
 import type { TrustVerdict } from "../../../src/trust/verdict.ts";
 import { verifyLayout } from "../../../src/verify/verify.ts";
 import { alone } from "../../support/images/archive.ts";
-import { type Blob, OCI, put, putContainer } from "../../support/images/platforms.ts";
+import { type Blob, blobOf, OCI, put, putContainer } from "../../support/images/platforms.ts";
 import {
   COSIGN_SIGN,
   nameSigned,
@@ -360,6 +360,48 @@ test("Ed25519: what is signed with the one form is signed", async (t) => {
   const key = newEdKey();
   const make: Make = (at, image) => [putBundle(at, image, key, { predicateType: COSIGN_SIGN })];
   is(await judged(t, make, { keys: [keyOf(key)] }), "yes");
+});
+
+test("one signature attached to two images is right for one, whichever comes first", async (t) => {
+  for (const names of [
+    ["registry.example/a:v1", "registry.example/b:v1"],
+    ["registry.example/b:v1", "registry.example/a:v1"],
+  ]) {
+    const layout = join(tempDir(t), "layout");
+    const [signed, other] = [putContainer(layout, "app"), another(layout)];
+    const { tag: _, ...signature } = putTagForm(layout, signed, [mine]);
+    const under = ({ digest }: Blob) => ({ ...signature, tag: `${digest.replace(":", "-")}.sig` });
+    nameSigned(layout, { [names[0]!]: signed, [names[1]!]: other }, [under(signed), under(other)]);
+    const report = await reportOn(layout, {});
+    const verdicts = report.trust?.map(({ digest, verdict }) => [digest, verdict]);
+    assert.deepEqual(new Map(verdicts as [string, string][]).get(signed.digest), "yes");
+    assert.deepEqual(new Map(verdicts as [string, string][]).get(other.digest), "no");
+  }
+});
+
+test("of more signatures than are checked the answer is open, and short", async (t) => {
+  const make: Make = (at, image) => {
+    const good = putTagForm(at, image, [mine]);
+    const manifest = JSON.parse(`${blobOf(at, good.digest)}`);
+    const [layer] = manifest.layers;
+    const junk = Array.from({ length: SIGNATURE_LIMIT + 200 }, (_, i) => ({
+      ...layer,
+      annotations: {
+        "dev.cosignproject.cosign/signature": Buffer.from(`signature ${i}`).toString("base64"),
+      },
+    }));
+    const layers = [...junk, layer];
+    return [Object.assign(put(at, OCI.manifest, { ...manifest, layers }), { tag: good.tag })];
+  };
+  const report = await judged(t, make);
+  is(report, "unknown", /only the first 1000 signatures of an image are checked/);
+  assert.equal(report.trust![0]!.signatures.length, SIGNATURE_LIMIT + 1);
+});
+
+test("claims that are longer than claims are", async (t) => {
+  const claimType = "x".repeat(70_000);
+  const make: Make = (at, image) => [putTagForm(at, image, [mine], { claimType })];
+  is(await judged(t, make), "unknown", /its claims have \d+ bytes, at most 65536 are read/);
 });
 
 const SLSA = "https://slsa.dev/provenance/v1";

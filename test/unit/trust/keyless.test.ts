@@ -11,8 +11,8 @@ import { judgeBySigners } from "../../../src/trust/judge.ts";
 import { parseTrustedRoot } from "../../../src/trust/keyless/trusted-root.ts";
 import { keylessVerifier } from "../../../src/trust/keyless/verify-bundle.ts";
 import { parsePublicKey } from "../../../src/trust/keys/public-key.ts";
-import { checkEvidence } from "../../../src/trust/signature.ts";
-import type { TrustVerdict } from "../../../src/trust/verdict.ts";
+import { SignatureChecker } from "../../../src/trust/signature.ts";
+import type { SignatureEvidence, TrustVerdict } from "../../../src/trust/verdict.ts";
 import { verifyLayout } from "../../../src/verify/verify.ts";
 import { alone } from "../../support/images/archive.ts";
 import { type Blob, OCI, put } from "../../support/images/platforms.ts";
@@ -234,6 +234,15 @@ test("attested by an identity", async (t) => {
   is(await reportOn(t, [one("good")], asked), "no", /\[not-attested\]/);
 });
 
+/** A bundle as it comes before the judge. */
+const evidenceOf = (bundle: Json): SignatureEvidence => ({
+  kind: "bundle",
+  at: digestOf(bytes(bundle)),
+  key: "one",
+  annotations: {},
+  read: () => bytes(bundle),
+});
+
 test("a bit that changed, wherever it counts", () => {
   const keyless = keylessVerifier(parseTrustedRoot(bytes(FIXTURE.root), "root.json"));
   const manifest = new TextEncoder().encode(FIXTURE.manifests.app);
@@ -242,8 +251,8 @@ test("a bit that changed, wherever it counts", () => {
     ...{ evidence: [], within: [], isAsked: true },
   };
   const statusOf = (bundle: Json) => {
-    const evidence = { kind: "bundle", at: target.digest, bytes: bytes(bundle) } as const;
-    return checkEvidence(evidence, target, { keys: [], identities: [ME], keyless }).status;
+    const signers = { keys: [], identities: [ME], keyless };
+    return new SignatureChecker(signers).check(evidenceOf(bundle), target).status;
   };
   type Holder = { readonly [key: string]: string };
   const places: Readonly<Record<string, (bundle: Json) => readonly [Holder, string]>> = {
@@ -285,8 +294,8 @@ test("whatever a bundle holds, there is an answer", () => {
       const places = placesIn(bundle);
       const [holder, key] = places[at % places.length]!;
       holder[key] = value;
-      const evidence = { kind: "bundle", at: target.digest, bytes: bytes(bundle) } as const;
-      const { status } = checkEvidence(evidence, target, { keys: [], identities: [ME], keyless });
+      const signers = { keys: [], identities: [ME], keyless };
+      const { status } = new SignatureChecker(signers).check(evidenceOf(bundle), target);
       assert.match(status, /^(?:verified|attestation|wrong|other|unchecked)$/);
     }),
     { numRuns: 300 },
