@@ -91,7 +91,7 @@ function withoutParts(roots: readonly Descriptor[], store: ReadStore): readonly 
   if (named.length === images.length) return roots;
   const digests = (some: readonly Descriptor[]) => some.map(({ digest }) => digest);
   const inside = insideOf(images, store);
-  const ofNamed = new Set([...insideOf(named, store), ...digests(named)]);
+  const ofNamed = new Set([...insideOf(named, store).keys(), ...digests(named)]);
   const tagged = new Set(digests(images.filter((root) => imageNameOf(root) !== undefined)));
   return roots.filter((root) => {
     const { digest } = root;
@@ -102,34 +102,55 @@ function withoutParts(roots: readonly Descriptor[], store: ReadStore): readonly 
   });
 }
 
+/** So much is read to tell them, however often indexes name the same others; beyond it they stay. Bytes, and of each index at least. */
+const MOST_READ = 64 * 1024 * 1024;
+const LEAST = 1024;
+
 /** Tools list BuildKit's attestation manifests as referrers as well: where all that has the subject contains it, it is part of that. */
 function withoutContained(roots: readonly Descriptor[], store: ReadStore): readonly Descriptor[] {
   const isPlain = (root: Descriptor) => refersOf(root)?.suffix === undefined && !isImageRoot(root);
   const subjects = new Set(roots.filter(isPlain).map((root) => refersOf(root)!.subject));
   if (subjects.size === 0) return roots;
-  const holders = new Map<Digest, Set<Digest>[]>();
+  const holders = new Map<Digest, ReadonlyMap<Digest, Descriptor>[]>();
   const images = new Map(roots.filter(isImageRoot).map((root) => [root.digest, root]));
+  const allowance = { left: MOST_READ };
   for (const image of images.values()) {
-    const inside = insideOf([image], store).add(image.digest);
-    for (const digest of inside)
+    const inside = insideOf([image], store, allowance).set(image.digest, image);
+    if (allowance.left < 0) return roots;
+    for (const digest of inside.keys())
       if (subjects.has(digest)) holders.set(digest, [...(holders.get(digest) ?? []), inside]);
   }
   return roots.filter((root) => {
-    const held = isPlain(root) ? (holders.get(refersOf(root)!.subject) ?? []) : [];
-    return held.length === 0 || held.some((inside) => !inside.has(root.digest));
+    const isThere = store.find(root.digest) !== undefined;
+    const held = isThere && isPlain(root) ? (holders.get(refersOf(root)!.subject) ?? []) : [];
+    return held.length === 0 || held.some((inside) => !isSame(root, inside.get(root.digest)));
   });
 }
 
-/** What the indexes among `roots` name, and the indexes in them. What cannot be read names nothing. */
-function insideOf(roots: readonly Descriptor[], store: ReadStore): Set<Digest> {
-  const inside = new Set<Digest>();
+/** Whether two entries say the same of a blob: what one of them says alone has to be judged. */
+const isSame = (one: Descriptor, other: Descriptor | undefined): boolean =>
+  other !== undefined &&
+  one.digest === other.digest &&
+  one.mediaType === other.mediaType &&
+  one.size === other.size &&
+  one.data === undefined;
+
+/** What the indexes among `roots` name, and the indexes in them. What cannot be read names nothing. @param allowance bytes of them to read */
+function insideOf(
+  roots: readonly Descriptor[],
+  store: ReadStore,
+  allowance = { left: Number.POSITIVE_INFINITY },
+): Map<Digest, Descriptor> {
+  const inside = new Map<Digest, Descriptor>();
   const seen = new Set<Digest>();
   const todo = [...roots];
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
     if (!isIndex(next.mediaType) || seen.has(next.digest)) continue;
     seen.add(next.digest);
+    allowance.left -= next.size + LEAST;
+    if (allowance.left < 0) break;
     for (const child of readable(next, store)?.index?.manifests ?? []) {
-      inside.add(child.digest);
+      inside.set(child.digest, child);
       todo.push(child);
     }
   }
@@ -151,7 +172,7 @@ function readable(descriptor: Descriptor, store: ReadStore): ImageGraphNode | un
  */
 function unlisted(roots: readonly Descriptor[], store: ReadStore): Descriptor[] {
   if (!roots.some(isFromCosign)) return [];
-  const there = new Set([...roots.map(({ digest }) => digest), ...insideOf(roots, store)]);
+  const there = new Set([...roots.map(({ digest }) => digest), ...insideOf(roots, store).keys()]);
   const bySubject = new Map<Digest, Descriptor[]>();
   for (const digest of sortedBy(store.digests?.() ?? [], hexOf)) {
     const found = there.has(digest) ? undefined : manifestAt(digest, store);

@@ -3,7 +3,7 @@
 import { checkDocker } from "../archive/docker-manifest.ts";
 import { text } from "../base/bytes.ts";
 import { sorted } from "../base/order.ts";
-import { oddNames } from "../check/check-entries.ts";
+import { checkData, oddNames } from "../check/check-entries.ts";
 import { checkGraph, type GraphCheck, type GraphReport } from "../check/check-graph.ts";
 import { reportOmitted, unneededOmissions } from "../check/delta.ts";
 import { checkClaims } from "../check/hash-blobs.ts";
@@ -183,6 +183,7 @@ function readIndex(inventory: ScannedArchive, repository: string | undefined): v
   const entries = isOther ? [] : (found?.manifests ?? []);
   findings.addAll(checkNameAnnotations(entries));
   findings.addAll(checkSubjects(entries, inventory));
+  findings.addAll(entries.flatMap(checkData));
   inventory.roots = readRoots(entries, inventory, { docker: dockerOf(inventory), repository });
 }
 

@@ -78,6 +78,11 @@ test("an attestation that is part of its image is no referrer beside it", async 
     const imported = await ask(["import", file, ...store]);
     assert.deepEqual(digests(imported.document.referrers), expected);
   }
+  // What the entry alone says is judged.
+  writeIndex(layout, [image, refersTo({ ...attestation, size: attestation.size + 1 }, amd64)]);
+  const wrong = await ask(["verify", layout]);
+  assert.equal(wrong.code, 1);
+  assert.match(JSON.stringify(wrong.document), /"size-differs"/);
   // A registry that keeps no lists itself, and one that does: the tag names what is part of the image.
   writeIndex(layout, [image]);
   for (const lists of [false, true]) {

@@ -40,14 +40,17 @@ export function putTagged(layout: string, subject: Blob, type = SIMPLE): Blob {
   });
 }
 
-/** BuildKit's attestation manifest of `subject`, and its descriptor in an index. */
+/** BuildKit's attestation manifest of `subject`, and its descriptor in an index; without a subject, as BuildKit before 0.32 wrote it. */
 export function putAttestation(layout: string, subject: Blob, hasSubject = true): Blob {
+  const layer = put(layout, "application/vnd.in-toto+json", Buffer.from(`of ${subject.digest}`));
+  const rootfs = { type: "layers", diff_ids: [layer.digest] };
+  const older = { architecture: "unknown", os: "unknown", config: {}, rootfs };
   const manifest = put(layout, OCI.manifest, {
     schemaVersion: 2,
     mediaType: OCI.manifest,
-    artifactType: ATTESTATION,
-    config: put(layout, EMPTY, {}),
-    layers: [put(layout, "application/vnd.in-toto+json", Buffer.from(`of ${subject.digest}`))],
+    ...(hasSubject && { artifactType: ATTESTATION }),
+    config: hasSubject ? put(layout, EMPTY, {}) : put(layout, OCI.config, older),
+    layers: [layer],
     ...(hasSubject && { subject: plain(subject) }),
   });
   const annotations = {
