@@ -4,7 +4,7 @@ import { IngotError } from "../base/error.ts";
 import { excerpt, formatJson } from "../base/json/json.ts";
 import { parseShaped } from "../base/json/shape.ts";
 import { sortedBy } from "../base/order.ts";
-import { loadKey } from "../check/check-graph.ts";
+import { loadKey } from "../check/check-entries.ts";
 import { type Finding, finding, unchecked } from "../image/findings.ts";
 import type { ImageGraphNode } from "../image/walk.ts";
 import type { Digest } from "../oci/digest.ts";

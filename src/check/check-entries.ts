@@ -1,9 +1,10 @@
 /** What descriptors say of themselves, and whether it can be so. */
+import { utf8 } from "../base/bytes.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { sortedBy } from "../base/order.ts";
 import { oddNameOf, saidOfOdd } from "../image/complete-name.ts";
 import { type Finding, finding, note } from "../image/findings.ts";
-import type { Digest } from "../oci/digest.ts";
+import { type Digest, digestOf } from "../oci/digest.ts";
 import { INDEX_FILE, imageNameOf } from "../oci/layout.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { isImage } from "../oci/media-types.ts";
@@ -82,3 +83,16 @@ export function nameTwice(
     ),
   );
 }
+
+/** What `manifest.json` says of a manifest, as something short. */
+export function loadKey(config: string, layers: readonly string[]): string {
+  return digestOf(utf8([config, ...layers].join(" ")));
+}
+
+/** A gadget's manifest of which its index does not say what machine it is for. */
+export const gadgetWithoutPlatform = (digest: Digest): Finding =>
+  note(
+    "platform-absent",
+    digest,
+    "the index names it without a platform: Inspektor Gadget cannot run the gadget",
+  );

@@ -1,8 +1,8 @@
-import { utf8 } from "../base/bytes.ts";
 import { sortedUnique } from "../base/order.ts";
 import { collect, Findings, finding, note, unchecked } from "../image/findings.ts";
+import { isGadgetManifest } from "../image/select.ts";
 import { childrenOf, hostsOf, isAttestation, read } from "../image/walk.ts";
-import { type Digest, digestOf } from "../oci/digest.ts";
+import type { Digest } from "../oci/digest.ts";
 import { blobPath } from "../oci/layout.ts";
 import { type Descriptor, type Manifest, parseConfig } from "../oci/manifest.ts";
 import {
@@ -17,7 +17,7 @@ import { formatPlatform, type Platform } from "../oci/platform.ts";
 import { refersOf } from "../oci/referrer.ts";
 import { sizeOf } from "../store/content.ts";
 import { type ReadStore, readBlob } from "../store/store.ts";
-import { agrees, checkData, noImages } from "./check-entries.ts";
+import { agrees, checkData, gadgetWithoutPlatform, loadKey, noImages } from "./check-entries.ts";
 
 /** What a judgement went over, and what is not so. */
 export interface GraphReport {
@@ -74,11 +74,6 @@ export function checkGraph(
   return judging;
 }
 
-/** What `manifest.json` says of a manifest, as something short. */
-export function loadKey(config: string, layers: readonly string[]): string {
-  return digestOf(utf8([config, ...layers].join(" ")));
-}
-
 type Target = Pick<Descriptor, "mediaType" | "digest" | "size">;
 
 class Judge implements GraphReport {
@@ -92,6 +87,7 @@ class Judge implements GraphReport {
   readonly #todo: Target[] = [];
   /** What the configs of the manifests say. */
   readonly #platforms = new Map<Digest, Platform>();
+  readonly #gadgets = new Set<Digest>();
   readonly absent: Descriptor[] = [];
   readonly present = new Set<string>();
   readonly #how: GraphCheck;
@@ -121,6 +117,8 @@ class Judge implements GraphReport {
       return;
     }
     if (this.#isNew(descriptor)) this.#follow(descriptor);
+    if (platform === undefined && parent !== undefined && this.#gadgets.has(digest))
+      this.findings.push(gadgetWithoutPlatform(digest));
     const config = this.#platforms.get(digest);
     if (platform === undefined || config === undefined || agrees(platform, config)) return;
     this.findings.push(
@@ -189,6 +187,7 @@ class Judge implements GraphReport {
     if (manifest === undefined) return;
     for (const child of childrenOf({ manifest }))
       if (!this.#isElsewhere(child) && this.#isThere(child, digest)) this.#later(child);
+    if (isGadgetManifest(manifest)) this.#gadgets.add(digest);
     this.#checkConfig(digest, manifest);
     this.loadable.add(
       loadKey(

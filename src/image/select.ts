@@ -4,7 +4,7 @@ import { formatJson, type Json, parseJson } from "../base/json/json.ts";
 import { sortedUnique } from "../base/order.ts";
 import { within } from "../base/subject.ts";
 import { digestOf } from "../oci/digest.ts";
-import { type Descriptor, MANIFEST_LIMIT, parseConfig } from "../oci/manifest.ts";
+import { type Descriptor, MANIFEST_LIMIT, type Manifest, parseConfig } from "../oci/manifest.ts";
 import {
   ATTESTS,
   GADGET,
@@ -135,11 +135,11 @@ export function isGadget(descriptor: Descriptor, store: ReadStore): boolean {
     );
     return [...children.values()].some((child) => isGadget(child, store));
   }
-  return (
-    manifest !== undefined &&
-    (manifest.artifactType === GADGET || manifest.config.mediaType === GADGET_CONFIG)
-  );
+  return manifest !== undefined && isGadgetManifest(manifest);
 }
+
+export const isGadgetManifest = ({ artifactType, config }: Manifest): boolean =>
+  artifactType === GADGET || config.mediaType === GADGET_CONFIG;
 
 /** The platform of a container's manifest, as its config says; undefined for everything else, and where it says none. */
 export function platformOf(descriptor: Descriptor, store: ReadStore): Platform | undefined {

@@ -1,4 +1,5 @@
 import { IngotError } from "../base/error.ts";
+import { redactCredentials } from "../base/redact.ts";
 import { type Digest, parseDigest } from "./digest.ts";
 import { parseReference } from "./reference.ts";
 
@@ -27,7 +28,7 @@ export function parseRemote(text: string): Remote {
   const name = text.replace(/^docker:\/\//, "");
   const at = name.indexOf("@");
   const bare = at < 0 ? name : name.slice(0, at);
-  const digest = at < 0 ? undefined : parseDigest(name.slice(at + 1), text);
+  const digest = at < 0 ? undefined : parseDigest(name.slice(at + 1), redactCredentials(text));
   const { registry, repository, tag } = parseReference(bare, "container");
   const [first = ""] = bare.split("/", 1);
   const isComplete = bare.includes("/") && (/[.:]/.test(first) || first === "localhost");

@@ -2,8 +2,7 @@
 
 import { type DockerImage, parseDocker } from "../archive/docker-manifest.ts";
 import { isIngotError } from "../base/error.ts";
-import { nameTwice } from "../check/check-entries.ts";
-import { loadKey } from "../check/check-graph.ts";
+import { loadKey, nameTwice } from "../check/check-entries.ts";
 import { fullNameOf, usable } from "../image/complete-name.ts";
 import { type Finding, finding } from "../image/findings.ts";
 import { isGadget } from "../image/select.ts";

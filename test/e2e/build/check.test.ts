@@ -1,11 +1,13 @@
 /** `ingot check`: folders, archives, layouts, the store and registries, and what is no gadget. */
 import assert from "node:assert/strict";
-import { readdirSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { OFFERS } from "../../support/gadget/sources.ts";
-import { ingot } from "../../support/process/ingot.ts";
+import { ingot, root } from "../../support/process/ingot.ts";
 import { testWith } from "../../support/process/needs.ts";
+import { succeed } from "../../support/process/run.ts";
 import { tempDir } from "../../support/process/temp.ts";
 import { startRegistry } from "../../support/registries/registry.ts";
 import { writeTree } from "../../support/trees/tree.ts";
@@ -87,4 +89,41 @@ test("what is no gadget cannot be judged", async (t) => {
   assert.match(`${image.stderr}`, /found one that is no gadget, should be a gadget/);
   writeFileSync(join(dir, "x"), "");
   assert.equal((await ingot(["check", dir])).code, 2);
+});
+
+test("a gadget whose index says no platform: a note of verify and import, and a no of check", async (t) => {
+  const file = join(tempDir(t), "hello.tar");
+  const built = await ingot(["build", "examples/gadget/hello", "-t", "hello", "-o", file], {
+    cwd: root,
+  });
+  assert.equal(built.code, 0, `${built.stderr}`);
+  const layout = join(tempDir(t), "layout");
+  assert.equal((await ingot(["copy", file, `oci:${layout}`])).code, 0);
+  const blob = (digest: string) => join(layout, "blobs/sha256", digest.slice("sha256:".length));
+  const list = JSON.parse(readFileSync(join(layout, "index.json"), "utf8"));
+  const [entry] = list.manifests;
+  const index = JSON.parse(readFileSync(blob(entry.digest), "utf8"));
+  for (const child of index.manifests) delete child.platform;
+  const bytes = JSON.stringify(index);
+  entry.digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+  entry.size = bytes.length;
+  writeFileSync(blob(entry.digest), bytes);
+  rmSync(join(layout, "index.json"));
+  writeFileSync(
+    join(layout, "index.json"),
+    JSON.stringify({ schemaVersion: 2, manifests: [entry] }),
+  );
+  const says = /the index names it without a platform: Inspektor Gadget cannot run the gadget/;
+  const verified = await ingot(["verify", `oci:${layout}`]);
+  assert.equal(verified.code, 0, `${verified.stdout}${verified.stderr}`);
+  assert.match(`${verified.stdout}`, says);
+  const checked = await ingot(["check", `oci:${layout}`]);
+  assert.equal(checked.code, 1);
+  assert.match(`${checked.stdout}`, /of no platform: Inspektor Gadget does not find it/);
+  const store = join(tempDir(t), "store");
+  const archive = join(tempDir(t), "odd.tar");
+  await succeed(["tar", "cf", archive, "-C", layout, "."]);
+  const imported = await ingot(["import", archive], { env: { INGOT_STORE: store } });
+  assert.equal(imported.code, 0, `${imported.stderr}`);
+  assert.match(`${imported.stdout}${imported.stderr}`, says);
 });

@@ -224,7 +224,7 @@ describe("of a foreign archive, verify finds", () => {
 
   test("blob-missing: a leaf, a config, a manifest, an index", async (t) => {
     const nested = new Blobs(blobs);
-    const index = nested.index([manifest]);
+    const index = nested.index([{ ...manifest, ...linux("amd64") }]);
     const root = named(nested.index([index]), name);
     for (const [missing, orphans] of [
       [program, []],
@@ -490,10 +490,17 @@ describe("verify takes", () => {
 
   test("indexes in indexes", async (t) => {
     const more = new Blobs(blobs);
-    const inner = more.index([manifest]);
-    const root = more.index([more.index([inner, manifest]), inner]);
+    const placed = { ...manifest, ...linux("amd64") };
+    const inner = more.index([placed]);
+    const root = more.index([more.index([inner, placed]), inner]);
     const found = await finds(t, foreign(more, [named(root, name)]), []);
     assert.equal(found.blobs, 6);
+  });
+
+  test("a gadget without a platform, with a note", async (t) => {
+    const more = new Blobs(blobs);
+    const note = `platform-absent ${manifest.digest} (note)`;
+    await finds(t, foreign(more, [named(more.index([manifest]), name)]), [note]);
   });
 
   test("one manifest for two architectures", async (t) => {
@@ -508,7 +515,7 @@ describe("verify takes", () => {
   test("media types that nobody knows, as leaves", async (t) => {
     const more = new Blobs(blobs);
     const odd = more.add("application/vnd.example+json", { manifests: "none" });
-    const root = more.index([manifest, odd]);
+    const root = more.index([{ ...manifest, ...linux("amd64") }, odd]);
     const artifact = more.manifest({ ...config, mediaType: "application/x.y" }, [odd, program]);
     await finds(t, foreign(more, [named(root, name), named(artifact, `${name}2`)]), []);
   });
