@@ -287,6 +287,11 @@ test("a transport of other tools is refused, with what to do instead", async (t)
     const says = `ingot inspect: error: cannot use the source "${text}": found the transport ${transport}:, should be oci:, oci-archive:, docker-archive:, a path or a stored name\nhint: ${hint}`;
     assert.deepEqual([code, out, err.slice(0, says.length)], [2, "", says]);
   }
-  const { err } = await say(in_("inspect", "docker://me:secret@r.test/x"));
-  assert.doesNotMatch(err, /secret/);
+  const signing = await say(in_("sign", "docker://r.test/x:1", "--key", "none.key"));
+  assert.match(signing.err, /bring it into the store \(ingot pull docker:\/\/r.test\/x:1\), /);
+  for (const command of [["verify"], ["inspect"], ["sign", "--key", "none.key"]]) {
+    const { code, err } = await say(in_(...command, "docker://me:secret@r.test/x"));
+    assert.equal(code, 2);
+    assert.doesNotMatch(err, /secret/);
+  }
 });
