@@ -11,6 +11,9 @@ import { tempDir } from "../../support/process/temp.ts";
 import { startRegistry } from "../../support/registries/registry.ts";
 import { writeTree } from "../../support/trees/tree.ts";
 
+/** A wasm module whose one function, gadgetAPIVersion, returns 1. */
+const PROGRAM = `\0asm\u0001\0\0\0\u0001\u0005\u0001\u0060\0\u0001\u007e\u0003\u0002\u0001\0\u0007\u0014\u0001\u0010gadgetAPIVersion\0\0\u000a\u0006\u0001\u0004\0\u0042\u0001\u000b`;
+
 const sumOf = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex");
 
 interface Image {
@@ -72,7 +75,7 @@ testWith(
     const gadget = writeTree(join(dir, "gadget"), {
       "gadget.yaml": "name: circle\n",
       "build.yaml": "wasm: program.wasm\n",
-      "program.wasm": "\0asm\u0001\0\0\0",
+      "program.wasm": PROGRAM,
     });
     const container = writeTree(join(dir, "container"), {
       Dockerfile: "FROM scratch\nCOPY a /a\nCOPY b /b\n",
