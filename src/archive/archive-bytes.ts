@@ -1,4 +1,4 @@
-/** A planned archive as bytes to be read, for whoever reads archives. */
+/** A planned archive as a stream of bytes, for code that reads archives. */
 import type { Bytes } from "../base/bytes.ts";
 import { AbortError } from "../base/error.ts";
 import type { Sink } from "../base/fs/fd-stream.ts";
@@ -7,8 +7,8 @@ import type { Plan } from "./plan.ts";
 import { streamArchive } from "./write.ts";
 
 /**
- * The archive from front to back, written as far as it is read. A piece is valid until the next is asked for. Whoever stops
- * reading stops the writing. @throws as streamArchive
+ * The archive from front to back, written as far as it is read. A piece is valid until the next is asked for.
+ * When the reader stops, so does the writing. @throws as streamArchive
  */
 export async function* archiveBytes(planned: Plan, working: JobContext): Bytes {
   const handover = new Handover();
@@ -25,7 +25,7 @@ export async function* archiveBytes(planned: Plan, working: JobContext): Bytes {
   }
 }
 
-/** One piece at a time, from who writes to who reads. */
+/** Hands one piece at a time from the writer to the reader. */
 class Handover implements Sink {
   readonly #offered: { readonly piece: Uint8Array; readonly taken: () => void }[] = [];
   #last: (() => void) | undefined;
@@ -34,7 +34,7 @@ class Handover implements Sink {
   #isStopped = false;
   #error: unknown;
 
-  /** Settles when the piece is no longer needed. @throws AbortError when nobody reads any more */
+  /** Settles when the piece is no longer needed. @throws AbortError when the reader has stopped */
   write(piece: Uint8Array): Promise<void> {
     if (this.#isStopped) return Promise.reject(new AbortError());
     return new Promise((done, fail) => {
@@ -70,7 +70,7 @@ class Handover implements Sink {
     this.end();
   }
 
-  /** Nobody reads any more: what was offered is refused. */
+  /** The reader has stopped: pieces that were offered are refused. */
   stop(): void {
     this.#isStopped = true;
     this.#last?.();

@@ -24,7 +24,7 @@ export interface Start {
 export async function runCli({ words, environment, entry }: Start): Promise<ExitCode> {
   const settings = readSettings(environment);
   const { name, words: rest } = splitCommandLine(words, GLOBALS);
-  const reporter = talkFor(words, settings, name);
+  const reporter = reporterFor(words, settings, name);
   try {
     if (name === undefined || name === "help") return await answerAlone(name, rest, reporter);
     const command = await find(name);
@@ -42,12 +42,16 @@ export async function runCli({ words, environment, entry }: Start): Promise<Exit
 export function crash(error: unknown, { words, environment }: Start): ExitCode {
   return fail(
     error,
-    talkFor(words, readSettings(environment), undefined),
+    reporterFor(words, readSettings(environment), undefined),
     hasFlag(words, "--debug"),
   );
 }
 
-function talkFor(words: readonly string[], settings: Settings, name: string | undefined): Reporter {
+function reporterFor(
+  words: readonly string[],
+  settings: Settings,
+  name: string | undefined,
+): Reporter {
   return new Reporter({
     json: hasFlag(words, "--json"),
     quiet: hasFlag(words, "--quiet", "-q"),

@@ -100,7 +100,7 @@ const SERVED: Readonly<Record<string, string>> = {
 /**
  * The complete name that an image is to get, of what somebody said. A name by digest must be by its own, and cosign's tags are for
  * referrers: under one the image would be taken for a signature of another.
- * @throws usage as `mustBeName`, for another digest and for a tag of cosign's; malformed
+ * @throws usage as `requireName`, for another digest and for a tag of cosign's; malformed
  */
 export function nameToGive(text: string, kind: ReferenceKind, digest?: Digest): string {
   requireName(text);

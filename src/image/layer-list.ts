@@ -131,7 +131,7 @@ const LIST = v.strictObject({
   digest: DIGEST,
 });
 
-/** Reads a list. It must be, to the byte, what `formatHoldings` makes of what it says. @throws malformed, too-large */
+/** Reads a list. It must be, to the byte, what `formatBaseLayers` makes of what it says. @throws malformed, too-large */
 export function parseBaseLayers(bytes: Uint8Array, at: Subject): BaseLayers {
   const found = v.safeParse(LIST, parseJson(bytes, at, { bytes: INDEX_LIMIT }));
   const wrong = (why: string) =>

@@ -20,13 +20,13 @@ const MOST = 2;
 /** Gets blobs, the large ones in threads where there are any. Call `end`, whatever happens. */
 export class FetchPool {
   readonly #working: JobContext;
-  readonly #crew: WorkerPool<FetchTask, number>;
+  readonly #pool: WorkerPool<FetchTask, number>;
   readonly #watch: StopWatcher;
 
   constructor(working: JobContext) {
     this.#working = working;
     this.#watch = new StopWatcher(working.tally);
-    this.#crew = new WorkerPool({
+    this.#pool = new WorkerPool({
       ...working,
       threads: Math.min(MOST, working.threads),
       handler: runJob,
@@ -60,10 +60,10 @@ export class FetchPool {
     { descriptor, from }: RemoteBlob,
     to: PartialTarget,
   ): Promise<number | undefined> {
-    if (this.#crew.size === 0 || descriptor.size < LARGE) return undefined;
+    if (this.#pool.size === 0 || descriptor.size < LARGE) return undefined;
     try {
       const errand = await from.errand();
-      return await this.#crew.ask({ kind: "fetch", errand, descriptor, ...to });
+      return await this.#pool.ask({ kind: "fetch", errand, descriptor, ...to });
     } catch (error) {
       if (isIngotError(error, "registry") && error.facts.code === "401") return undefined;
       throw error;
@@ -73,6 +73,6 @@ export class FetchPool {
   /** Afterwards the threads are gone. Only when nothing is under way. */
   end(): Promise<void> {
     this.#watch.end();
-    return this.#crew.end();
+    return this.#pool.end();
   }
 }

@@ -19,7 +19,7 @@ export const BATCH_BYTES = 8 * 1024 * 1024;
 export const threadsForBytes = (bytes: number, { threads }: JobContext) =>
   bytes < WORTH_A_THREAD ? 0 : threads;
 
-/** The items in groups of up to STRETCH bytes (a larger item is a group of its own), the largest group first. */
+/** The items in groups of up to BATCH_BYTES (a larger item is a group of its own), the largest group first. */
 export function batches<T>(items: Iterable<T>, size: (item: T) => number): T[][] {
   const groups: { items: T[]; bytes: number }[] = [];
   for (const item of items) {

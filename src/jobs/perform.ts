@@ -45,7 +45,7 @@ export interface StageTask {
   readonly blobs: readonly (BlobTarget & { readonly from: BlobExtent })[];
 }
 
-/** For each blob of a TakeTask: whether it is in the file `to`. */
+/** For each blob of a StageTask: whether it is in the file `to`. */
 export type StagedBlobs = readonly boolean[];
 
 /** What a job of a kind is given, and what it comes to. */

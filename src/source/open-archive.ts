@@ -62,7 +62,7 @@ export async function openSource(source: ArchiveSource, tally: Progress): Promis
 }
 
 /**
- * Reads an archive once, as `gatherStream` does. Of volumes every byte is read, and those that are not what their list says are the
+ * Reads an archive once, as `scanStream` does. Of volumes every byte is read, and those that are not what their list says are the
  * first findings.
  */
 export async function scanSource(

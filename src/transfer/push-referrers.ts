@@ -50,7 +50,7 @@ export async function pushReferrers(
   return pushed;
 }
 
-/** Pushes one; `listReferrers` is still to be called. @throws as pushImage */
+/** Pushes one; `updateReferrerLists` is still to be called. @throws as pushImage */
 export const pushReferrer = (
   one: Referring,
   target: Omit<PushTarget, "tag">,

@@ -36,6 +36,20 @@ test("every listed directory has a file", () => {
   );
 });
 
+test("no directory of tests has more files than one of the source", () => {
+  const counts = new Map<string, number>();
+  for (const name of readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".ts")) continue;
+    const directory = posix.dirname(name.split(sep).join("/"));
+    counts.set(directory, (counts.get(directory) ?? 0) + 1);
+  }
+  assert.ok(counts.size > 0, "there is no test to count");
+  assert.deepEqual(
+    [...counts].filter(([, count]) => count > widest),
+    [],
+  );
+});
+
 /** Files that exist so that the cases below can import them. */
 const others = {
   "src/base/b.ts": "export const b = 1;\n",

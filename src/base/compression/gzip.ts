@@ -46,9 +46,9 @@ export async function* gzip(bytes: Bytes, { encoders, reuse = false }: GzipOptio
   const slots: Slot[] = [];
   const trailer = new Trailer();
 
-  const begin = (chunk: Chunk, crew: Encoders) => {
+  const begin = (chunk: Chunk, pool: Encoders) => {
     const slot = chunk.slot;
-    const done = crew.ask(slot.task(chunk.last)).then((size) => ({ slot, size }));
+    const done = pool.ask(slot.task(chunk.last)).then((size) => ({ slot, size }));
     // It is waited for in its turn, when one before it may have failed already.
     done.catch(() => {});
     queue.push(done);

@@ -142,7 +142,7 @@ export interface AtomicDirectory {
 
 /**
  * A new folder beside the file `at`, for what is needed until that one is there. Such folders of runs that were killed are removed first;
- * a file that one of them left is not: see `Asides`.
+ * a file that one of them left is not: see `AtomicFiles`.
  * @throws not-found, io where no file can be at `at`
  */
 export function directoryBeside(at: string): AtomicDirectory {
@@ -150,7 +150,7 @@ export function directoryBeside(at: string): AtomicDirectory {
   return directoryIn(checkPlace(whole), path.basename(whole));
 }
 
-/** As `folderBeside`, for what belongs to no file. @throws not-found where `directory` is not there */
+/** As `directoryBeside`, for what belongs to no file. @throws not-found where `directory` is not there */
 export function directoryIn(directory: string, name: string): AtomicDirectory {
   checkFolder(directory);
   const folder = nameBeside(path.join(directory, name));

@@ -3,7 +3,10 @@
 const undos = new Set<() => void>();
 let prepare: (() => void) | undefined;
 
-/** Has `listen` called once, as soon as there is something to undo: it makes sure that `cleanUp` is called when the program is stopped. */
+/**
+ * Registers a callback for the first exit hook, so that signal handlers are installed only when they are
+ * needed. It makes sure that `runExitHooks` is called when the program is stopped.
+ */
 export function onFirstHook(listen: () => void): void {
   prepare = listen;
 }

@@ -19,7 +19,7 @@ export interface PackOptions {
 /**
  * The tar of `entries`, in their order, which is that of the bytes of their names: for each a header, its content where it has
  * some, zeros to the end of the block; two zero blocks at the end. The bytes follow from the entries and the
- * contents alone. Each source is read once; an archive from which files come, as `Contents` says.
+ * contents alone. Each source is read once; an archive from which files come, as `FileReaders` says.
  * A piece is valid until the next but one is asked for: then its memory is written anew.
  * @throws changed for a file of the disk that is not what it was when it was listed, or does not stay so; unsupported for
  * what tar cannot say; internal for entries in another order; io, size-differs

@@ -5,10 +5,10 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { test } from "node:test";
 import { nameAll, putContainer } from "../../support/images/platforms.ts";
-import { newEdKey, newKey } from "../../support/images/signing.ts";
 import { forms, ingot, root } from "../../support/process/ingot.ts";
 import { ask, say } from "../../support/process/say.ts";
 import { type Ends, tempDir } from "../../support/process/temp.ts";
+import { newEdKey, newKey } from "../../support/trust/signing.ts";
 
 const KEY = join(root, "test/fixtures/signed/cosign.key");
 const PUB = join(root, "test/fixtures/signed/cosign.pub");

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { putImage } from "../../support/images/layout.ts";
 import { blobOf, OCI, put } from "../../support/images/platforms.ts";
-import { nameSigned, newKey, putBundle, putReferring } from "../../support/images/signing.ts";
 import { command, forms, ingot, root } from "../../support/process/ingot.ts";
 import { run } from "../../support/process/run.ts";
 import { ask, say } from "../../support/process/say.ts";
 import { tempDir } from "../../support/process/temp.ts";
+import { nameSigned, newKey, putBundle, putReferring } from "../../support/trust/signing.ts";
 
 const fixture = (name: string) => join(root, "test/fixtures/signed", name);
 const SIGNED = "localhost:5077/fix/signed:v1";

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { blobOf, nameAll, putContainer } from "../../support/images/platforms.ts";
-import { newKey } from "../../support/images/signing.ts";
 import { root } from "../../support/process/ingot.ts";
 import { testWith } from "../../support/process/needs.ts";
 import { ask, say } from "../../support/process/say.ts";
 import { tempDir } from "../../support/process/temp.ts";
 import { startRegistry } from "../../support/registries/registry.ts";
+import { newKey } from "../../support/trust/signing.ts";
 
 const KEY = join(root, "test/fixtures/signed/cosign.key");
 const PUB = join(root, "test/fixtures/signed/cosign.pub");

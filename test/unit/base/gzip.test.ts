@@ -200,18 +200,18 @@ describe("gzip", () => {
     ];
     const expected = inputs.map(gzipMember);
     for (const threads of [0, 1, 2, 3, 16]) {
-      const crew = encoders({ threads, entry });
+      const pool = encoders({ threads, entry });
       try {
         for (const [i, data] of inputs.entries()) {
-          const member = await collect(gzip(pieces(data, 300_000), { encoders: crew }));
+          const member = await collect(gzip(pieces(data, 300_000), { encoders: pool }));
           same(member, expected[i]!, `input ${i}, ${threads} threads`);
         }
         const both = await Promise.all(
-          inputs.map((data) => collect(gzip(pieces(data, 300_000), { encoders: crew }))),
+          inputs.map((data) => collect(gzip(pieces(data, 300_000), { encoders: pool }))),
         );
         for (const [i, member] of both.entries()) same(member, expected[i]!, `input ${i}, at once`);
       } finally {
-        await crew.end();
+        await pool.end();
       }
     }
   });
@@ -223,35 +223,35 @@ describe("gzip", () => {
   });
 
   test("a thread that fails, a source that fails, a reader that leaves", async () => {
-    const crew = encoders({ threads: 2, entry });
+    const pool = encoders({ threads: 2, entry });
     try {
       const data = make("text", 9 * DEFLATE_CHUNK, 41);
       const expected = gzipMember(data);
       const poisoned = data.slice();
       poisoned.set(Buffer.from("the thread is to fail"), 2 * DEFLATE_CHUNK);
-      const failure = collect(gzip(pieces(poisoned, 500_000), { encoders: crew }));
+      const failure = collect(gzip(pieces(poisoned, 500_000), { encoders: pool }));
       await assert.rejects(failure, (error) => isIngotError(error, "internal"));
       const breaking = async function* (): Bytes {
         yield* pieces(data.subarray(0, 7 * DEFLATE_CHUNK), 500_000);
         throw new Error("the source broke");
       };
-      await assert.rejects(collect(gzip(breaking(), { encoders: crew })), /the source broke/);
+      await assert.rejects(collect(gzip(breaking(), { encoders: pool })), /the source broke/);
       let taken = 0;
-      for await (const part of gzip(pieces(data, 500_000), { encoders: crew })) {
+      for await (const part of gzip(pieces(data, 500_000), { encoders: pool })) {
         taken += part.length;
         if (taken > 1000) break;
       }
-      same(await collect(gzip(pieces(data, 500_000), { encoders: crew })), expected, "afterwards");
+      same(await collect(gzip(pieces(data, 500_000), { encoders: pool })), expected, "afterwards");
     } finally {
-      await crew.end();
+      await pool.end();
     }
   });
 
   test("is the same in memory that is used again, read one piece behind", async () => {
     const data = make("mixed", 12 * DEFLATE_CHUNK + 5, 43);
-    const crew = encoders({ threads: 2, entry });
+    const pool = encoders({ threads: 2, entry });
     try {
-      for (const encoders of [undefined, crew]) {
+      for (const encoders of [undefined, pool]) {
         const parts: Uint8Array[] = [];
         let before: Uint8Array = new Uint8Array();
         for await (const part of gzip(pieces(data, 500_000), { encoders, reuse: true })) {
@@ -261,12 +261,12 @@ describe("gzip", () => {
         same(Buffer.concat([...parts, before]), gzipMember(data), "with memory used again");
       }
     } finally {
-      await crew.end();
+      await pool.end();
     }
   });
 
   test("reads no further ahead than its threads need", async () => {
-    const crew = encoders({ threads: 2, entry });
+    const pool = encoders({ threads: 2, entry });
     let read = 0;
     const source = async function* (): Bytes {
       for (;;) {
@@ -275,12 +275,12 @@ describe("gzip", () => {
       }
     };
     try {
-      const member = gzip(source(), { encoders: crew })[Symbol.asyncIterator]();
+      const member = gzip(source(), { encoders: pool })[Symbol.asyncIterator]();
       for (let i = 0; i < 5; i++) await member.next();
       assert.ok(read >= 5 && read <= 5 + 3 * 2 + 2, `${read} chunks read for 4 that came out`);
       await member.return?.();
     } finally {
-      await crew.end();
+      await pool.end();
     }
   });
 });

@@ -11,6 +11,7 @@ import type { TrustVerdict } from "../../../src/trust/verdict.ts";
 import { verifyLayout } from "../../../src/verify/verify.ts";
 import { alone } from "../../support/images/archive.ts";
 import { type Blob, blobOf, OCI, put, putContainer } from "../../support/images/platforms.ts";
+import { tempDir } from "../../support/process/temp.ts";
 import {
   COSIGN_SIGN,
   nameSigned,
@@ -20,8 +21,7 @@ import {
   putMessageBundle,
   putTagForm,
   type TestKey,
-} from "../../support/images/signing.ts";
-import { tempDir } from "../../support/process/temp.ts";
+} from "../../support/trust/signing.ts";
 
 const NAME = "registry.example/team/app:v1";
 const [mine, second, stranger] = [newKey(), newKey("secp384r1"), newKey()];

@@ -16,9 +16,9 @@ import type { SignatureEvidence, TrustVerdict } from "../../../src/trust/verdict
 import { verifyLayout } from "../../../src/verify/verify.ts";
 import { alone } from "../../support/images/archive.ts";
 import { type Blob, OCI, put } from "../../support/images/platforms.ts";
-import { nameSigned, newKey, putBundle, putReferring } from "../../support/images/signing.ts";
 import { root } from "../../support/process/ingot.ts";
 import { type Ends, tempDir } from "../../support/process/temp.ts";
+import { nameSigned, newKey, putBundle, putReferring } from "../../support/trust/signing.ts";
 
 type Json = Record<string, unknown>;
 interface Fixture {

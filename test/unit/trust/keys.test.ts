@@ -9,14 +9,14 @@ import fc from "fast-check";
 import { isIngotError } from "../../../src/base/error.ts";
 import { schemeOf } from "../../../src/trust/keys/check-signature.ts";
 import { parsePublicKey } from "../../../src/trust/keys/public-key.ts";
+import { root } from "../../support/process/ingot.ts";
 import {
   newEdKey,
   newKey,
   newRsaKey,
   signBytes,
   type TestKey,
-} from "../../support/images/signing.ts";
-import { root } from "../../support/process/ingot.ts";
+} from "../../support/trust/signing.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const parse = (pem: string) => parsePublicKey(bytes(pem), "k.pub");

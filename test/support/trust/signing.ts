@@ -8,7 +8,7 @@ import {
 } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Blob, blobOf, OCI, put } from "./platforms.ts";
+import { type Blob, blobOf, OCI, put } from "../images/platforms.ts";
 
 export const SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json";
 export const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
